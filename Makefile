@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+# One Makefile for everything; nothing is written outside $(BUILD).
+#   make            build all programs            make check     run the tests
+#   make demo       the whole line, on a veth     make install   DESTDIR= PREFIX=
+#   VARIANT=release|debug|asan|fuzz               WERROR=1       warnings are errors
+
+BUILD   ?= build
+VARIANT ?= release
+PREFIX  ?= /usr
+DESTDIR ?=
+OUT      = $(BUILD)/$(VARIANT)
+BIN      = $(OUT)/bin
+
+# Debian 12's packages, named here and nowhere else.
+BUILD_PACKAGES = gcc libc6-dev clang libbpf-dev libelf-dev zlib1g-dev libssl-dev libsodium-dev libarchive-dev \
+	libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libseccomp-dev libcap-dev
+DEMO_PACKAGES  = iproute2 util-linux passwd curl jq
+TEST_PACKAGES  = libcmocka-dev clang-format procps bpftool strace openssl
+
+CC     ?= cc
+CLANG  ?= clang
+# The installed headers of this machine's architecture, for the kernel side.
+TRIPLET = $$(uname -m)-linux-gnu
+
+WARNINGS = -Wall -Wextra -Wconversion -Wshadow $(if $(WERROR),-Werror)
+COMMON   = -std=gnu11 -D_GNU_SOURCE -iquote . -g $(WARNINGS) -MMD -MP
+ifeq ($(VARIANT),release)
+FLAGS    = -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero -fstack-protector-strong -fstack-clash-protection -fPIE
+LINK     = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+else ifeq ($(VARIANT),debug)
+FLAGS    = -O0
+else ifeq ($(VARIANT),asan)
+FLAGS    = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LINK     = -fsanitize=address,undefined
+else ifeq ($(VARIANT),fuzz)
+CC       = $(CLANG)
+FLAGS    = -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
+LINK     = -fsanitize=address,undefined
+else
+$(error VARIANT is release, debug, asan or fuzz, not $(VARIANT))
+endif
+ALL_CFLAGS = $(COMMON) $(FLAGS) $(CFLAGS)
+LINKER     = $(CC) $(FLAGS) $(LINK) $(LDFLAGS)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all deps check check-unit demo install uninstall clean asan format format-check compile_commands.json
+all: programs
+
+# ---- packages ----
+# A stamp: looked at again only when this file changes. As root, what is missing is installed.
+define need_packages
+	@mkdir -p $(BUILD)
+	@if command -v dpkg-query >/dev/null; then \
+		missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+		if [ -n "$$missing" ]; then \
+			if [ "$$(id -u)" != 0 ]; then echo "error: these packages are missing:" $$missing >&2; \
+				echo "  fix: run 'make deps' as root" >&2; exit 1; fi; \
+			echo "installing:" $$missing; \
+			(apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing) \
+				>$(BUILD)/packages.log 2>&1 || { tail -20 $(BUILD)/packages.log >&2; exit 1; }; \
+		fi; \
+	fi
+	@touch $@
+endef
+$(BUILD)/.packages-build: Makefile
+	$(call need_packages,$(BUILD_PACKAGES))
+$(BUILD)/.packages-demo: Makefile
+	$(call need_packages,$(DEMO_PACKAGES))
+$(BUILD)/.packages-test: Makefile
+	$(call need_packages,$(TEST_PACKAGES))
+deps: $(BUILD)/.packages-build $(BUILD)/.packages-demo $(BUILD)/.packages-test
+
+# ---- libraries: a folder each; tools never see one another ----
+MAINS        = base/main.c keys/main.c bpf/main.c repod/main.c fetch/main.c fetch/tuf_client.c loader/main.c
+folder_files = $(filter-out $(MAINS) %.bpf.c,$(wildcard $(1)/*.c))
+objects      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+
+$(OUT)/libbase.a:   $(call objects,$(call folder_files,base))
+$(OUT)/libkeys.a:   $(call objects,$(call folder_files,keys))
+$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf))
+$(OUT)/librepod.a:  $(call objects,$(call folder_files,repod))
+$(OUT)/libfetch.a:  $(call objects,$(call folder_files,fetch))
+$(OUT)/libloader.a: $(call objects,$(call folder_files,loader)) $(OUT)/obj/loader/embedded.o
+$(OUT)/lib%.a:
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(OUT)/obj/%.o: %.c | $(BUILD)/.packages-build
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) -c $< -o $@
+$(OUT)/obj/tests/%.o: ALL_CFLAGS += -DTEST_BPF_DIR='"$(abspath $(BUILD)/bpf)"' -DTEST_SOURCE_DIR='"$(CURDIR)"'
+
+# ---- the kernel side, built once for all variants ----
+BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c)
+BPF_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/bpf/%.bpf.o,$(notdir $(BPF_SOURCES)))
+vpath %.bpf.c bpf tests/unit/bpf tests/kernel
+$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) | $(BUILD)/.packages-build
+	@mkdir -p $(@D)
+	@echo "  BPF   $<"
+	@$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -iquote . -I/usr/include/$(TRIPLET) \
+		-ffile-prefix-map=$(CURDIR)=. -fdebug-compilation-dir=. -c $< -o $@
+$(OUT)/obj/loader/embedded.o: loader/embedded.S $(BPF_OBJECTS)
+	@mkdir -p $(@D)
+	@$(CC) -DBPFDIR='"$(abspath $(BUILD)/bpf)"' -iquote . -c $< -o $@
+
+# ---- programs ----
+PROGRAMS  = bpfseal bpfseal-keys bpfseal-bundle bpfseal-repod bpfseal-fetch bpfseal-loader
+KEYS_LIBS  = -ljansson -lcrypto -lsodium -lseccomp -lcap
+CARGO_LIBS = -larchive -lbpf -lelf -lz
+.PHONY: programs
+programs: $(addprefix $(BIN)/,$(PROGRAMS) tuf-client) $(BPF_OBJECTS) $(if $(filter release,$(VARIANT)),$(BUILD)/bin)
+
+$(BIN)/bpfseal:        $(OUT)/obj/base/main.o $(OUT)/libbase.a
+$(BIN)/bpfseal-keys:   $(OUT)/obj/keys/main.o $(OUT)/libkeys.a $(OUT)/libbase.a
+$(BIN)/bpfseal-bundle: $(OUT)/obj/bpf/main.o $(OUT)/libcargo.a $(OUT)/libkeys.a $(OUT)/libbase.a
+$(BIN)/bpfseal-repod:  $(OUT)/obj/repod/main.o $(OUT)/librepod.a $(OUT)/libcargo.a $(OUT)/libkeys.a $(OUT)/libbase.a
+$(BIN)/bpfseal-fetch:  $(OUT)/obj/fetch/main.o $(OUT)/libfetch.a $(OUT)/libcargo.a $(OUT)/libkeys.a $(OUT)/libbase.a
+$(BIN)/tuf-client:     $(OUT)/obj/fetch/tuf_client.o $(OUT)/libfetch.a $(OUT)/libcargo.a $(OUT)/libkeys.a $(OUT)/libbase.a
+$(BIN)/bpfseal-loader: $(OUT)/obj/loader/main.o $(OUT)/libloader.a $(OUT)/libcargo.a $(OUT)/libkeys.a $(OUT)/libbase.a
+
+$(BIN)/bpfseal:        LIBS = $(KEYS_LIBS)
+$(BIN)/bpfseal-keys:   LIBS = $(KEYS_LIBS)
+$(BIN)/bpfseal-bundle: LIBS = $(KEYS_LIBS) $(CARGO_LIBS)
+$(BIN)/bpfseal-repod:  LIBS = $(KEYS_LIBS) $(CARGO_LIBS) -lmicrohttpd -lsqlite3 -lpthread
+$(BIN)/bpfseal-fetch:  LIBS = $(KEYS_LIBS) $(CARGO_LIBS) -lcurl
+$(BIN)/tuf-client:     LIBS = $(KEYS_LIBS) $(CARGO_LIBS) -lcurl
+# The loader gets no archive, network or TLS library: a reference to one would fail to link.
+$(BIN)/bpfseal-loader: LIBS = $(KEYS_LIBS) -lbpf -lelf -lz
+$(BIN)/%:
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINKER) $^ -Wl,--as-needed $(LIBS) -o $@
+
+# build/bin is the build of the default variant, release.
+$(BUILD)/bin: | $(BIN)/bpfseal
+	@ln -sfn $(VARIANT)/bin $@
+
+# ---- tests ----
+UNIT    = $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/*/*_test.c))
+ATTACK  = $(patsubst %.c,$(OUT)/%,$(wildcard tests/attack/*_test.c))
+KERNEL  = $(patsubst %.c,$(OUT)/%,$(wildcard tests/kernel/*_test.c))
+E2E     = $(wildcard tests/e2e/*_test.sh)
+HOUSE   = $(wildcard tests/house/*.sh)
+SIM     = $(call objects,$(wildcard tests/sim/*.c))
+KERNEL_HELP = $(call objects,$(filter-out %_test.c %.bpf.c,$(wildcard tests/kernel/*.c)))
+LOWER   = $(OUT)/libcargo.a $(OUT)/libkeys.a $(OUT)/libbase.a
+.SECONDARY:
+
+$(OUT)/tests/unit/repod/%_test:  $(OUT)/obj/tests/unit/repod/%_test.o  $(OUT)/librepod.a  $(LOWER)
+	$(link_test)
+$(OUT)/tests/unit/fetch/%_test:  $(OUT)/obj/tests/unit/fetch/%_test.o  $(OUT)/libfetch.a  $(LOWER)
+	$(link_test)
+$(OUT)/tests/unit/loader/%_test: $(OUT)/obj/tests/unit/loader/%_test.o $(OUT)/libloader.a $(LOWER)
+	$(link_test)
+$(OUT)/tests/kernel/%_test: $(OUT)/obj/tests/kernel/%_test.o $(KERNEL_HELP) $(OUT)/libloader.a $(LOWER)
+	$(link_test)
+$(OUT)/tests/attack/%_test: $(OUT)/obj/tests/attack/%_test.o $(SIM) $(LOWER)
+	$(link_test)
+$(OUT)/tests/unit/keys/%_test: $(OUT)/obj/tests/unit/keys/%_test.o $(SIM) $(LOWER)
+	$(link_test)
+$(OUT)/tests/unit/base/%_test: $(OUT)/obj/tests/unit/base/%_test.o $(OUT)/libbase.a
+	$(link_test)
+$(OUT)/tests/unit/bpf/%_test:  $(OUT)/obj/tests/unit/bpf/%_test.o $(LOWER)
+	$(link_test)
+define link_test
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINKER) $(filter %.o %.a,$^) -Wl,--as-needed -lcmocka $(KEYS_LIBS) $(CARGO_LIBS) -lmicrohttpd -lsqlite3 -lcurl -lpthread -o $@
+endef
+$(OUT)/tests/packets: $(OUT)/obj/tests/e2e/packets.o
+	@mkdir -p $(@D)
+	@$(LINKER) $^ -o $@
+
+TEST_PROGRAMS = $(UNIT) $(ATTACK) $(KERNEL)
+$(patsubst $(OUT)/%,$(OUT)/obj/%.o,$(TEST_PROGRAMS)) $(SIM) $(KERNEL_HELP): | $(BUILD)/.packages-test
+$(TEST_PROGRAMS): | $(BPF_OBJECTS)
+
+# Last line: N passed, N failed, N skipped. BPFSEAL_REQUIRE=bpf,root turns a skip for that reason into a failure.
+check: programs $(TEST_PROGRAMS) $(OUT)/tests/packets $(BUILD)/.packages-demo $(BUILD)/.packages-test
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(HOUSE) $(UNIT) $(ATTACK) $(KERNEL) $(E2E)
+check-unit: programs $(UNIT) $(ATTACK)
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(UNIT) $(ATTACK)
+asan:
+	@$(MAKE) --no-print-directory check VARIANT=asan
+
+demo: programs $(OUT)/tests/packets $(BUILD)/.packages-demo
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) KEEP=$(KEEP) tests/e2e/demo.sh
+
+# ---- the rest ----
+ALL_SOURCES = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h tests/unit/*/*.c)
+format:
+	@clang-format -i $(ALL_SOURCES)
+format-check:
+	@clang-format --dry-run -Werror $(ALL_SOURCES)
+
+compile_commands.json: $(BUILD)/compile_commands.json
+$(BUILD)/compile_commands.json: Makefile
+	@mkdir -p $(BUILD)
+	@{ sep='['; for f in $(filter-out %.bpf.c,$(wildcard */*.c tests/*/*.c tests/unit/*/*.c)); do \
+		printf '%s\n{"directory":"%s","file":"%s","command":"%s"}' "$$sep" '$(CURDIR)' $$f \
+			"cc -std=gnu11 -D_GNU_SOURCE -iquote . -Wall -Wextra -Wconversion -Wshadow -c $$f"; sep=','; \
+	done; printf '\n]\n'; } > $@
+
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 0755 $(BIN)/bpfseal $(DESTDIR)$(PREFIX)/bin/
+	install -m 0755 $(addprefix $(BIN)/,$(filter-out bpfseal,$(PROGRAMS))) packaging/setup.sh $(DESTDIR)$(PREFIX)/libexec/bpfseal/
+	install -m 0644 bpf/chain.h $(DESTDIR)$(PREFIX)/include/bpfseal/
+	for page in $(wildcard */*.1 */*.5 */*.8); do \
+		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal/chain.h
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpfseal, the front: maps the first word of a command to the program that does it, as git does. It decides
+// nothing and holds nothing: privileges belong to the programs behind it, each a file of its own.
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/json.h"
+
+static const struct {
+	const char *word;
+	const char *program;
+	const char *summary;
+} words[] = {
+	{"key", "bpfseal-keys", "make, show and re-lock signing keys"},
+	{"root", "bpfseal-keys", "the root of trust: keys, thresholds, delegations"},
+	{"sign", "bpfseal-keys", "sign metadata"},
+	{"verify", "bpfseal-keys", "verify metadata offline"},
+	{"trust", "bpfseal-keys", "pin the root of a repository on this node"},
+	{"bundle", "bpfseal-bundle", "build, inspect, check and stage bundles"},
+	{"repod", "bpfseal-repod", "the repository server"},
+	{"publish", "bpfseal-fetch", "upload signed bundles and metadata"},
+	{"sync", "bpfseal-fetch", "pull and verify what this node uses"},
+	{"config", "bpfseal-loader", "check node.json, print its schema"},
+	{"plan", "bpfseal-loader", "show what apply would change"},
+	{"apply", "bpfseal-loader", "make the kernel's chains as node.json says"},
+	{"status", "bpfseal-loader", "the chains as the kernel has them"},
+	{"unload", "bpfseal-loader", "take chains out of the kernel"},
+};
+#define WORD_COUNT (sizeof(words) / sizeof(*words))
+
+static int help(FILE *to)
+{
+	fputs("bpfseal: signed eBPF programs, from a private repository into each node's chain\n\n"
+	      "usage: bpfseal COMMAND [OPTION]...\n\ncommands:\n",
+	      to);
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		fprintf(to, "  %-8s  %s\n", words[i].word, words[i].summary);
+	fputs("\n'bpfseal COMMAND --help' tells the options of a command.\n", to);
+	return to == stdout ? 0 : fault_exit_status(FAULT_USAGE);
+}
+
+// The programs lie beside this one (a build tree), or in ../libexec/bpfseal (installed). Found from where the
+// kernel says this file is, never from PATH or the environment.
+static int run(const char *program, char **argv, struct fault *why)
+{
+	static const char *const places[] = {"%.*s/%s", "%.*s/../libexec/bpfseal/%s"};
+	char self[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (len < 0)
+		return fault_errno(why, FAULT_OTHER, "cannot find where bpfseal is installed");
+	self[len] = '\0';
+	slash = strrchr(self, '/');
+	for (size_t i = 0; slash && i < 2; i++) {
+		snprintf(path, sizeof(path), places[i], (int)(slash - self), self, program);
+		execv(path, argv);
+		if (errno != ENOENT)
+			return fault_errno(why, FAULT_OTHER, "cannot run %s", path);
+	}
+	fault_set(why, FAULT_OTHER, "%s is not installed beside bpfseal", program);
+	return fault_fix(why, "install the package that holds it, or run 'make install' again");
+}
+
+static int unknown(const char *word, struct fault *why)
+{
+	const char *list[WORD_COUNT + 1] = {NULL};
+	const char *near;
+
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		list[i] = words[i].word;
+	near = json_nearest(word, list);
+	fault_set(why, FAULT_USAGE, "unknown command '%.64s'", word);
+	return near ? fault_fix(why, "did you mean 'bpfseal %s'?", near)
+		    : fault_fix(why, "see 'bpfseal --help'");
+}
+
+int main(int argc, char **argv)
+{
+	struct fault why = {0};
+
+	if (argc < 2)
+		return help(stderr);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+		return help(stdout);
+	if (!strcmp(argv[1], "--version")) {
+		puts("bpfseal 0.1.0");
+		return 0;
+	}
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		if (!strcmp(argv[1], words[i].word)) {
+			run(words[i].program, argv, &why);
+			break;
+		}
+	if (!why.code)
+		unknown(argv[1], &why);
+	fault_print(&why, stderr);
+	return fault_exit_status(why.code);
+}

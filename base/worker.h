@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// A child that has nothing but memory and one pipe: where hostile archives and objects are parsed.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+
+// Runs in the child, after the jail is shut. Reads `input`, appends its answer to `output`. Returns 0, or -1 with
+// *why filled; both travel back to the parent.
+typedef int worker_job(const void *input, size_t input_len, struct bytes *output,
+		       struct fault *why);
+
+// What the child may use.
+struct worker_limits {
+	size_t memory_max;    // address space, bytes
+	unsigned seconds_max; // processor and wall time
+	size_t output_max;    // bytes of the answer
+};
+
+// Forks, shuts every descriptor but the pipe, sets the limits and the PURE seccomp profile in the child, runs the
+// job, collects the answer. A child that dies, stalls or says too much is FAULT_FORMAT (the input did it). Only
+// from a single-threaded process: a threaded server asks a broker that it forked before its first thread.
+int worker_run(worker_job *job, const void *input, size_t input_len,
+	       const struct worker_limits *limits, struct bytes *output, struct fault *why)
+	MUST_CHECK;

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs test programs and scripts that speak TAP and adds up what they said. Last line: N passed, N failed, N skipped.
+# A test that ends without its plan, dies, or takes longer than TEST_SECONDS counts as failed.
+set -u
+
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export CMOCKA_MESSAGE_OUTPUT=TAP
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:abort_on_error=0:exitcode=99"
+
+for test in "$@"; do
+	start=$(date +%s)
+	timeout -k 5 "${TEST_SECONDS:-240}" "$test" >"$log" 2>&1 </dev/null
+	status=$?
+	took=$(($(date +%s) - start))
+	ok=$(grep -c '^ok ' "$log")
+	bad=$(grep -c '^not ok ' "$log")
+	skip=$(grep -ci '^ok .*# skip' "$log")
+	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+	if [ "$bad" = 0 ] && { [ "$status" != 0 ] || [ "$plan" != "$ok" ] || [ "$ok" = 0 ]; }; then
+		bad=1
+		echo "not ok - $test ended with status $status, $ok of $plan tests" >>"$log"
+	fi
+	passed=$((passed + ok - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	printf '%-60s %4d ok %3d failed %3d skipped %4d s\n' "${test#"${BPFSEAL_OUT:-}"/}" $((ok - skip)) "$bad" "$skip" "$took"
+	if [ "$bad" != 0 ]; then
+		sed 's/^/    /' "$log" | tail -60
+	elif [ "$skip" != 0 ]; then
+		grep -i '^ok .*# skip' "$log" | sed 's/^/    /'
+	fi
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]

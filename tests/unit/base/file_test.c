@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/audit.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/owned.h"
+
+struct place {
+	char path[64];
+	int fd;
+};
+
+static int set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	strcpy(place->path, "/tmp/bpfseal-file-XXXXXX");
+	if (!mkdtemp(place->path))
+		return -1;
+	place->fd = open(place->path, O_RDONLY | O_DIRECTORY);
+	*state = place;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *place = *state;
+	char **names = NULL;
+	size_t count = 0;
+	struct fault why = {0};
+
+	if (dir_list(place->fd, &names, &count, &why))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (unlinkat(place->fd, names[i], 0))
+			unlinkat(place->fd, names[i], AT_REMOVEDIR);
+	names_free(names, count);
+	close(place->fd);
+	rmdir(place->path);
+	free(place);
+	return 0;
+}
+
+static size_t entries(int fd)
+{
+	char **names = NULL;
+	size_t count = 0;
+	struct fault why = {0};
+
+	assert_int_equal(dir_list(fd, &names, &count, &why), 0);
+	names_free(names, count);
+	return count;
+}
+
+static void a_replaced_file_is_whole_and_leaves_no_temporary(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes read = {0};
+	struct fault why = {0};
+	struct stat st;
+
+	assert_int_equal(file_replace_at(place->fd, "a", "one", 3, 0640, &why), 0);
+	assert_int_equal(file_replace_at(place->fd, "a", "two!", 4, 0640, &why), 0);
+	assert_int_equal(file_read_at(place->fd, "a", 4, &read, &why), 0);
+	assert_string_equal(bytes_text(&read), "two!");
+	assert_int_equal(fstatat(place->fd, "a", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(entries(place->fd), 1);
+}
+
+static void reading_stops_at_the_cap(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes read = {0};
+	struct fault why = {0};
+
+	assert_int_equal(file_replace_at(place->fd, "a", "12345", 5, 0600, &why), 0);
+	assert_int_equal(file_read_at(place->fd, "a", 4, &read, &why), -1);
+	assert_int_equal(why.code, FAULT_TOO_LARGE);
+	assert_int_equal(read.len, 0);
+}
+
+static void symlinks_directories_and_pipes_are_not_read(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes read = {0};
+	struct fault why = {0};
+
+	assert_int_equal(file_replace_at(place->fd, "a", "1", 1, 0600, &why), 0);
+	assert_int_equal(symlinkat("a", place->fd, "link"), 0);
+	assert_int_equal(mkdirat(place->fd, "dir", 0700), 0);
+	assert_int_equal(mkfifoat(place->fd, "pipe", 0600), 0);
+	assert_int_equal(file_read_at(place->fd, "link", 9, &read, &why), -1);
+	assert_int_equal(file_read_at(place->fd, "dir", 9, &read, &why), -1);
+	assert_int_equal(file_read_at(place->fd, "pipe", 9, &read, &why), -1);
+	assert_int_equal(file_read_at(place->fd, "absent", 9, &read, &why), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
+}
+
+static void an_existing_file_is_never_overwritten_by_create(void **state)
+{
+	const struct place *place = *state;
+	struct fault why = {0};
+
+	assert_int_equal(file_create_at(place->fd, "key", "1", 1, 0600, &why), 0);
+	assert_int_equal(file_create_at(place->fd, "key", "2", 1, 0600, &why), -1);
+	assert_int_equal(why.code, FAULT_USAGE);
+	assert_int_equal(entries(place->fd), 1);
+}
+
+static void a_damaged_content_file_is_mended_and_a_sound_one_left_alone(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes read = {0};
+	struct fault why = {0};
+	struct stat before, after;
+
+	assert_int_equal(file_store_at(place->fd, "blob", "abc", 3, 0440, &why), 0);
+	assert_int_equal(fstatat(place->fd, "blob", &before, 0), 0);
+	assert_int_equal(file_store_at(place->fd, "blob", "abc", 3, 0440, &why), 0);
+	assert_int_equal(fstatat(place->fd, "blob", &after, 0), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(file_replace_at(place->fd, "blob", "abX", 3, 0440, &why), 0);
+	assert_int_equal(file_store_at(place->fd, "blob", "abc", 3, 0440, &why), 0);
+	assert_int_equal(file_read_at(place->fd, "blob", 3, &read, &why), 0);
+	assert_string_equal(bytes_text(&read), "abc");
+}
+
+static void a_second_process_waits_for_the_lock_and_gives_up(void **state)
+{
+	const struct place *place = *state;
+	OWNED(drop_fd) int lock = -1;
+	struct fault why = {0};
+	int status = 0;
+	pid_t child;
+
+	assert_int_equal(file_lock_at(place->fd, "lock", 0, &lock, &why), 0);
+	child = fork();
+	if (child == 0) {
+		int second = -1;
+
+		_exit(file_lock_at(place->fd, "lock", 30, &second, &why) == -1 &&
+				      why.code == FAULT_BUSY
+			      ? 0
+			      : 1);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+static void a_file_that_others_may_write_is_refused_with_the_chmod(void **state)
+{
+	const struct place *place = *state;
+	struct fault why = {0};
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/conf", place->path);
+	assert_int_equal(file_replace(path, "{}", 2, 0644, &why), 0);
+	assert_int_equal(path_check_owner(place->path, path, &why), 0);
+	assert_int_equal(chmod(path, 0664), 0);
+	assert_int_equal(path_check_owner(place->path, path, &why), -1);
+	assert_int_equal(why.code, FAULT_CONFIG);
+	assert_non_null(strstr(why.fix, "chmod go-w"));
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(fchmod(place->fd, 0777), 0);
+	assert_int_equal(path_check_owner(place->path, path, &why), -1);
+	assert_int_equal(fchmod(place->fd, 0700), 0);
+	assert_int_equal(symlinkat("conf", place->fd, "link"), 0);
+	snprintf(path, sizeof(path), "%s/link", place->path);
+	assert_int_equal(path_check_owner(place->path, path, &why), -1);
+}
+
+static void digests_are_those_of_the_standard(void **state)
+{
+	const struct place *place = *state;
+	OWNED(drop_fd) int fd = -1;
+	struct sha256 whole, pieces;
+	struct digest *digest = NULL;
+	struct fault why = {0};
+	uint64_t len = 0;
+	char hex[SHA256_HEX];
+
+	// FIPS 180-4, "abc".
+	assert_int_equal(sha256_of("abc", 3, &whole, &why), 0);
+	sha256_hex(&whole, hex);
+	assert_string_equal(hex,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_int_equal(digest_begin(&digest, &why), 0);
+	assert_int_equal(digest_add(digest, "a", 1, &why), 0);
+	assert_int_equal(digest_add(digest, "bc", 2, &why), 0);
+	assert_int_equal(digest_end(digest, &pieces, &why), 0);
+	assert_true(sha256_equal(&whole, &pieces));
+	assert_int_equal(file_replace_at(place->fd, "abc", "abc", 3, 0600, &why), 0);
+	assert_int_equal(file_open_at(place->fd, "abc", &fd, &why), 0);
+	assert_int_equal(sha256_of_fd(fd, 3, &pieces, &len, &why), 0);
+	assert_int_equal(len, 3);
+	assert_true(sha256_equal(&whole, &pieces));
+	assert_int_equal(sha256_of_fd(fd, 2, &pieces, &len, &why), -1);
+	assert_int_equal(why.code, FAULT_TOO_LARGE);
+}
+
+static void a_file_past_four_gigabytes_is_hashed_to_its_end(void **state)
+{
+	const struct place *place = *state;
+	OWNED(drop_fd) int fd = openat(place->fd, "big", O_RDWR | O_CREAT, 0600);
+	const off_t size = ((off_t)4 << 30) + 1;
+	struct sha256 a, b;
+	struct fault why = {0};
+	uint64_t len = 0;
+
+	assert_int_equal(ftruncate(fd, size), 0);
+	assert_int_equal(sha256_of_fd(fd, UINT64_MAX, &a, &len, &why), 0);
+	assert_true(len == (uint64_t)size);
+	// The last byte counts (A19: a signature that covers a prefix only).
+	assert_int_equal(pwrite(fd, "x", 1, size - 1), 1);
+	assert_int_equal(sha256_of_fd(fd, UINT64_MAX, &b, &len, &why), 0);
+	assert_false(sha256_equal(&a, &b));
+}
+
+static void an_edited_cut_or_swapped_audit_log_is_named(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes log = {0};
+	struct fault why = {0};
+	uint64_t records = 0;
+	char *at;
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(audit_append(place->fd, "audit", 1000 + i, "applied", NULL, &why),
+				 0);
+	assert_int_equal(audit_check(place->fd, "audit", &records, &why), 0);
+	assert_int_equal(records, 4);
+	assert_int_equal(file_read_at(place->fd, "audit", 1 << 20, &log, &why), 0);
+	// An edit of record 1 breaks the link that record 2 holds.
+	at = strstr(strchr((char *)log.data, '\n'), "applied");
+	at[0] = 'A';
+	assert_int_equal(file_replace_at(place->fd, "audit", log.data, log.len, 0600, &why), 0);
+	assert_int_equal(audit_check(place->fd, "audit", &records, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+	assert_non_null(strstr(why.text, "record 2"));
+	assert_int_equal(audit_append(place->fd, "audit", 2000, "applied", NULL, &why), -1);
+}
+
+static void a_torn_last_audit_line_is_cut_and_the_chain_goes_on(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes log = {0};
+	struct fault why = {0};
+	uint64_t records = 0;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(audit_append(place->fd, "audit", 1000 + i, "applied", NULL, &why),
+				 0);
+	assert_int_equal(file_read_at(place->fd, "audit", 1 << 20, &log, &why), 0);
+	assert_int_equal(file_replace_at(place->fd, "audit", log.data, log.len - 20, 0600, &why),
+			 0);
+	assert_int_equal(audit_append(place->fd, "audit", 2000, "applied", NULL, &why), 0);
+	assert_int_equal(audit_check(place->fd, "audit", &records, &why), 0);
+	assert_int_equal(records, 2);
+}
+
+static void times_are_read_in_one_form_only(void **state)
+{
+	static const char *const bad[] = {
+		"2026-11-23T10:00:00",	 "2026-11-23 10:00:00Z",
+		"2026-02-30T00:00:00Z",	 "2026-11-23T10:00:60Z",
+		"2026-1-23T10:00:00Z",	 "2026-11-23T10:00:00+00:00",
+		"2026-11-23T10:00:00Zx", "",
+		"+026-11-23T10:00:00Z",	 "2026-13-01T00:00:00Z",
+	};
+	char text[CLOCK_TEXT_LEN];
+	struct fault why = {0};
+	int64_t seconds = 0;
+
+	(void)state;
+	assert_int_equal(clock_parse("2038-01-19T03:14:08Z", &seconds, &why), 0);
+	assert_true(seconds == INT64_C(2147483648));
+	clock_write(seconds, text);
+	assert_string_equal(text, "2038-01-19T03:14:08Z");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(clock_parse(bad[i], &seconds, &why), -1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_replaced_file_is_whole_and_leaves_no_temporary),
+		TEST(reading_stops_at_the_cap),
+		TEST(symlinks_directories_and_pipes_are_not_read),
+		TEST(an_existing_file_is_never_overwritten_by_create),
+		TEST(a_damaged_content_file_is_mended_and_a_sound_one_left_alone),
+		TEST(a_second_process_waits_for_the_lock_and_gives_up),
+		TEST(a_file_that_others_may_write_is_refused_with_the_chmod),
+		TEST(digests_are_those_of_the_standard),
+		TEST(a_file_past_four_gigabytes_is_hashed_to_its_end),
+		TEST(an_edited_cut_or_swapped_audit_log_is_named),
+		TEST(a_torn_last_audit_line_is_cut_and_the_chain_goes_on),
+		TEST(times_are_read_in_one_form_only),
+	};
+
+	return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
+}
