@@ -169,23 +169,26 @@ define link_test
 	@echo "  LINK  $@"
 	@$(LINKER) $(filter %.o %.a,$^) -Wl,--as-needed -lcmocka $(KEYS_LIBS) $(CARGO_LIBS) -lmicrohttpd -lsqlite3 -lcurl -lpthread -o $@
 endef
-$(OUT)/tests/packets: $(OUT)/obj/tests/e2e/packets.o
+# What the end-to-end tests and the demo play the network, the mirror and the thief with.
+PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge)
+$(PLAYERS): $(OUT)/tests/%: $(OUT)/obj/tests/e2e/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
-	@$(LINKER) $^ -o $@
+	@echo "  LINK  $@"
+	@$(LINKER) $^ -Wl,--as-needed $(KEYS_LIBS) -o $@
 
 TEST_PROGRAMS = $(UNIT) $(ATTACK) $(KERNEL)
 $(patsubst $(OUT)/%,$(OUT)/obj/%.o,$(TEST_PROGRAMS)) $(SIM) $(KERNEL_HELP): | $(BUILD)/.packages-test
 $(TEST_PROGRAMS): | $(BPF_OBJECTS)
 
 # Last line: N passed, N failed, N skipped. BPFSEAL_REQUIRE=bpf,root turns a skip for that reason into a failure.
-check: programs $(TEST_PROGRAMS) $(OUT)/tests/packets $(BUILD)/.packages-demo $(BUILD)/.packages-test
+check: programs $(TEST_PROGRAMS) $(PLAYERS) $(BUILD)/.packages-demo $(BUILD)/.packages-test
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(HOUSE) $(UNIT) $(ATTACK) $(KERNEL) $(E2E)
 check-unit: programs $(UNIT) $(ATTACK)
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(UNIT) $(ATTACK)
 asan:
 	@$(MAKE) --no-print-directory check VARIANT=asan
 
-demo: programs $(OUT)/tests/packets $(BUILD)/.packages-demo
+demo: programs $(PLAYERS) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) KEEP=$(KEEP) tests/e2e/demo.sh
 
 # ---- the rest ----

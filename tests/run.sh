@@ -23,7 +23,10 @@ for test in "$@"; do
 		bad=1
 		echo "not ok - $test ended with status $status, $ok of $plan tests" >>"$log"
 	fi
-	passed=$((passed + ok - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	# Where everything must run (BPFSEAL_REQUIRE), a skip is a failure with a reason.
+	[ -z "${BPFSEAL_REQUIRE:-}" ] || bad=$((bad + skip))
+	passed=$((passed + ok - skip)) failed=$((failed + bad))
+	[ -n "${BPFSEAL_REQUIRE:-}" ] || skipped=$((skipped + skip))
 	printf '%-60s %4d ok %3d failed %3d skipped %4d s\n' "${test#"${BPFSEAL_OUT:-}"/}" $((ok - skip)) "$bad" "$skip" "$took"
 	if [ "$bad" != 0 ]; then
 		sed 's/^/    /' "$log" | tail -60

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+# A whole small world in a temporary directory: security team, server, node. Sourced by the demo and the end-to-end
+# tests. Everything lives below $R; what stands outside it (processes, a network namespace, a mount) is taken back by
+# world_end on every way out.
+: "${BPFSEAL_OUT:?run this through make}" "${BPFSEAL_BPF:?run this through make}"
+BIN=$BPFSEAL_OUT/bin
+PLAYERS=$BPFSEAL_OUT/tests
+SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
+# Programs that have jailed themselves cannot be searched for leaks by a tracer; the unit tests do that.
+export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-}"
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# Whether the kernel side can be shown here; WHY says what is missing.
+can_load() {
+	WHY=
+	is_root || { WHY='not run as root'; return 1; }
+	ip netns list >/dev/null 2>&1 || { WHY='no network namespaces'; return 1; }
+	ip netns add "$NS" 2>/dev/null || { WHY='network namespaces cannot be made here'; return 1; }
+	mkdir -p "$R/sys/fs/bpf"
+	mount -t bpf bpf "$R/sys/fs/bpf" 2>/dev/null || { WHY='a BPF file system cannot be mounted here'; return 1; }
+}
+
+world_begin() {
+	R=$(mktemp -d "${TMPDIR:-/tmp}/bpfseal-XXXXXX")
+	chmod 755 "$R"
+	NS=bpfseal-$(basename "$R" | tr -dc 'A-Za-z0-9' | tail -c 6)
+	PIDS=
+	trap 'world_end; exit 130' INT TERM HUP
+	trap 'world_end' EXIT
+	if is_root; then
+		"$SOURCE/packaging/setup.sh" --root "$R"
+	else
+		mkdir -p "$R/etc/bpfseal/trust" "$R/var/lib/bpfseal/store" "$R/var/lib/bpfseal-repod" \
+			"$R/var/lib/bpfseal-sign" "$R/var/lib/bpfseal-loader"
+		chmod 755 "$R/etc" "$R/etc/bpfseal" "$R/etc/bpfseal/trust"
+	fi
+	mkdir "$R/team" "$R/team/keys"
+}
+
+world_end() {
+	trap - EXIT INT TERM HUP
+	for pid in $PIDS; do kill "$pid" 2>/dev/null; done
+	for pid in $PIDS; do wait "$pid" 2>/dev/null; done
+	ip netns list 2>/dev/null | grep -q "^$NS\b" && ip netns del "$NS"
+	mountpoint -q "$R/sys/fs/bpf" && umount "$R/sys/fs/bpf"
+	rm -rf "$R"
+}
+
+# The program under test, below $R. `node` is the same inside the node's network namespace (bpffs stays visible).
+bpfseal() { "$BIN/bpfseal" "$@" --root "$R"; }
+node() {
+	if [ -e "/run/netns/$NS" ]; then
+		nsenter --net="/run/netns/$NS" "$BIN/bpfseal" "$@" --root "$R"
+	else
+		bpfseal "$@"
+	fi
+}
+
+# Passphrases come by descriptor: key NAME is locked with "NAME's own passphrase".
+phrase() { echo "$1's own passphrase"; }
+with_keys() { # NAME... -- COMMAND...: runs the command with those keys' passphrases on descriptor 3
+	lines=
+	while [ "$1" != -- ]; do
+		lines="$lines$(phrase "$1")
+"
+		shift
+	done
+	shift
+	"$@" --passphrase-fd 3 3<<PHRASES
+$lines
+PHRASES
+}
+KDF=${KDF:---kdf interactive}
+
+make_keys() { # NAME...
+	for name in "$@"; do
+		# shellcheck disable=SC2086
+		with_keys "$name" -- bpfseal key new "$R/team/keys/$name.key" $KDF
+	done
+}
+key() { echo "$R/team/keys/$1.key"; }
+pub() { echo "$R/team/keys/$1.key.pub"; }
+
+# Waits until a file has a line, for at most five seconds.
+wait_line() {
+	for _ in $(seq 100); do
+		[ -s "$1" ] && return 0
+		sleep 0.05
+	done
+	echo "error: nothing came on $1" >&2
+	return 1
+}
+
+start_repod() { # sets REPOD (pid) and URL
+	: >"$R/repod.address"
+	"$BIN/bpfseal" repod serve --listen "${LISTEN:-127.0.0.1:0}" --ready-fd 9 --root "$R" >>"$R/repod.log" 2>&1 9>"$R/repod.address" &
+	REPOD=$!
+	PIDS="$PIDS $REPOD"
+	wait_line "$R/repod.address" || { cat "$R/repod.log" >&2; return 1; }
+	URL=http://$(cat "$R/repod.address")
+	LISTEN=$(cat "$R/repod.address")
+}
+
+start_mirror() { # DIR [MODE]: sets MIRROR
+	: >"$R/mirror.address"
+	"$PLAYERS/mirror" "$@" >"$R/mirror.address" &
+	PIDS="$PIDS $!"
+	wait_line "$R/mirror.address"
+	MIRROR=http://$(cat "$R/mirror.address")
+}
+
+# The ceremony without a word: keys, root, delegation net/*/*, server, first publication. For tests; the demo does the
+# same step by step, aloud.
+world_team() {
+	make_keys root-1 root-2 root-3 targets-1 targets-2 release-1 release-2
+	bpfseal repod init
+	bpfseal root init --dir "$R/team" --root-key "$(pub root-1)" --root-key "$(pub root-2)" --root-key "$(pub root-3)" \
+		--root-threshold 2 --targets-key "$(pub targets-1)" --targets-key "$(pub targets-2)" --targets-threshold 2 \
+		--snapshot-key "$R/var/lib/bpfseal-repod/online.pub" --timestamp-key "$R/var/lib/bpfseal-repod/online.pub"
+	bpfseal root delegate net --dir "$R/team" --paths 'net/*/*' --key "$(pub release-1)" --key "$(pub release-2)" --threshold 2
+	with_keys root-1 root-2 -- bpfseal sign "$R/team/metadata/root.json" --key "$(key root-1)" --key "$(key root-2)"
+	with_keys targets-1 targets-2 -- bpfseal sign "$R/team/metadata/targets.json" --key "$(key targets-1)" --key "$(key targets-2)"
+	FINGERPRINT=$(bpfseal root show --dir "$R/team" --json | jq -r .fingerprint)
+	bpfseal repod pin "$R/team/metadata/root.json" --fingerprint "$FINGERPRINT"
+	start_repod
+}
+
+# Builds, stages and signs bundles by both release keys, then publishes.
+release() { # MANIFEST...
+	for manifest in "$@"; do
+		bundle=$R/team/$(basename "$manifest" .json).bundle
+		bpfseal bundle build --manifest "$manifest" --object-dir "$BPFSEAL_BPF" --output "$bundle"
+		bpfseal bundle add "$bundle" --dir "$R/team" --role net
+	done
+	with_keys release-1 release-2 -- bpfseal sign "$R/team/metadata/net.json" --key "$(key release-1)" --key "$(key release-2)"
+	publish
+}
+publish() { with_keys release-1 -- bpfseal publish --dir "$R/team" --url "$URL" --key "$(key release-1)"; }
+
+pin() { bpfseal trust add corp --url "$URL" --root-json "$R/team/metadata/root.json" --fingerprint "$FINGERPRINT"; }
+
+# node.json for the chain allow, ratelimit, count on eth0.
+write_node() { # URL COUNT_VERSION
+	cat >"$R/etc/bpfseal/node.json" <<NODE
+{
+  "repositories": { "corp": { "url": "$1" } },
+  "interfaces": {
+    "eth0": {
+      "xdp": [
+        { "use": "net/allow", "version": "1.0.0",
+          "maps": { "allow_v4": [ { "key": "10.0.0.1", "value": 1 }, { "key": "10.0.0.2", "value": 1 } ] } },
+        { "use": "net/ratelimit", "version": "1.0.0",
+          "maps": { "rl_config": [ { "key": 0, "value": 2000 } ] } },
+        { "use": "net/count", "version": "$2" }
+      ]
+    }
+  },
+  "policy": { "programs": ["xdp"], "helpers": ["base"] }
+}
+NODE
+	chmod 644 "$R/etc/bpfseal/node.json"
+}
+
+# A veth pair in the node's namespace: eth0 is the node's interface, wire0 the cable's other end.
+world_wire() {
+	ip -n "$NS" link set lo up
+	ip -n "$NS" link add eth0 type veth peer name wire0
+	ip -n "$NS" link set eth0 up
+	ip -n "$NS" link set wire0 up
+}
+packets() { nsenter --net="/run/netns/$NS" "$PLAYERS/packets" "$@"; }
+
+# One number out of a counter map: counter PROGRAM MAP KEY [FIELD].
+counter() {
+	node map get "$1" "$2" --interface eth0 --json |
+		jq --arg key "$3" "[.entries[] | select((.key|tostring) == \$key) | .value${4:+.$4}] | add // 0"
+}
