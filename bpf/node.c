@@ -1,0 +1,709 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/node.h"
+
+#include <ctype.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "bpf/schema.h"
+#include "keys/pin.h"
+
+#define NAME_LEN_MAX	 64 // publisher, bundle, repository: each is a directory's name somewhere
+#define IDENTIFIER_MAX	 63 // a C name, as in manifest.h
+#define REPOSITORIES_MAX 16
+#define KFUNCS_MAX	 16		   // struct policy holds so many
+#define MAPS_MAX	 MANIFEST_MAPS_MAX // a bundle has no more
+#define ENTRIES_MAX	 65536		   // of one map; the file's size stops it earlier
+#define MAP_BYTES_MAX	 (INT64_C(1) << 40)
+#define PATH_LEN_MAX	 1024
+
+// ---- what a text may be ----
+
+static int check_plain(const char *text, struct fault *why)
+{
+	if (!name_is_plain(text, NAME_LEN_MAX))
+		return fault_set(why, FAULT_CONFIG,
+				 "\"%.80s\" is not a name of 1 to 64 of a-z 0-9 . _ -", text);
+	return 0;
+}
+
+static int check_use(const char *text, struct fault *why)
+{
+	const char *slash = strchr(text, '/');
+	char publisher[NAME_LEN_MAX + 1] = "";
+
+	if (slash && slash - text <= NAME_LEN_MAX)
+		memcpy(publisher, text, (size_t)(slash - text));
+	if (!slash || !name_is_plain(publisher, NAME_LEN_MAX) ||
+	    !name_is_plain(slash + 1, NAME_LEN_MAX))
+		return fault_set(why, FAULT_CONFIG,
+				 "\"%.80s\" is not PUBLISHER/NAME, as in net/count", text);
+	return 0;
+}
+
+// The kernel's own rule (dev_valid_name), and no bytes that a terminal or a path would trip over.
+static int check_interface(const char *text, struct fault *why)
+{
+	size_t len = strlen(text);
+	bool is_fine =
+		len >= 1 && len < IFNAMSIZ && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+
+	for (size_t i = 0; i < len; i++)
+		is_fine = is_fine && isgraph((unsigned char)text[i]) && !strchr("/:", text[i]);
+	if (!is_fine)
+		return fault_set(why, FAULT_CONFIG,
+				 "\"%.80s\" cannot be a network interface: 1 to %d characters, "
+				 "no blank, '/' or ':'",
+				 text, IFNAMSIZ - 1);
+	return 0;
+}
+
+static int check_identifier(const char *text, struct fault *why)
+{
+	size_t len = strlen(text);
+	bool is_fine = len >= 1 && len <= IDENTIFIER_MAX && !isdigit((unsigned char)text[0]);
+
+	for (size_t i = 0; i < len; i++)
+		is_fine = is_fine && (isalnum((unsigned char)text[i]) || text[i] == '_');
+	if (!is_fine)
+		return fault_set(why, FAULT_CONFIG, "\"%.80s\" is not a C name of 1 to %d letters",
+				 text, IDENTIFIER_MAX);
+	return 0;
+}
+
+// A file that the admin names. A relative one lies below the directory of node.json and cannot climb out of it, so
+// the check of that directory's owner covers it.
+static int check_path(const char *text, struct fault *why)
+{
+	size_t len = strlen(text);
+	bool is_fine = len >= 1 && len <= PATH_LEN_MAX && text[len - 1] != '/';
+
+	for (size_t i = 0; i < len; i++)
+		is_fine = is_fine && !iscntrl((unsigned char)text[i]);
+	for (const char *part = text; part; part = strchr(part, '/')) {
+		part += *part == '/';
+		if (!strcmp(part, "..") || !strncmp(part, "../", 3))
+			is_fine = false;
+	}
+	if (!is_fine)
+		return fault_set(why, FAULT_CONFIG,
+				 "\"%.80s\" is not the path of a file without ..", text);
+	return 0;
+}
+
+// ---- the form of the file ----
+
+static const char *const mode_words[] = {"secure", NULL};
+static const char *const class_words[] = {"private", "public", NULL};
+static const char *const program_words[] = {"xdp", "tc", NULL};
+static const char *const helper_words[] = {"base", "redirect", "output", "time", "socket", NULL};
+static const char *const fall_words[] = {"pass", "drop", NULL};
+static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", NULL};
+
+static const struct schema name_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_plain,
+	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
+};
+static const struct schema url_form = {
+	.kind = SCHEMA_TEXT,
+	.check = pin_url_check,
+	.pattern = "^https?://[^ ]+$",
+};
+static const struct schema path_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_path,
+	.pattern = "[^/]$",
+};
+static const struct schema use_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_use,
+	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}/[a-z0-9][a-z0-9._-]{0,63}$",
+};
+static const struct schema version_form = {
+	.kind = SCHEMA_TEXT,
+	.check = version_pattern_check,
+	.pattern = "^([0-9]+\\.[0-9]+\\.[0-9]+|([0-9]+\\.){0,2}\\*)$",
+};
+static const struct schema identifier_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_identifier,
+	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+};
+static const struct schema any_form = {.kind = SCHEMA_ANY};
+static const struct schema mode_form = {.kind = SCHEMA_WORD, .words = mode_words};
+static const struct schema class_form = {.kind = SCHEMA_WORD, .words = class_words};
+static const struct schema xdp_mode_form = {.kind = SCHEMA_WORD, .words = xdp_mode_words};
+static const struct schema fall_form = {.kind = SCHEMA_WORD, .words = fall_words};
+static const struct schema program_form = {.kind = SCHEMA_WORD, .words = program_words};
+static const struct schema helper_form = {.kind = SCHEMA_WORD, .words = helper_words};
+
+static const struct schema_key entry_keys[] = {
+	{"key", &any_form, true, "the key, as the map's BTF type has it"},
+	{"value", &any_form, true, "the value, as the map's BTF type has it"},
+	{0},
+};
+static const struct schema entry_form = {.kind = SCHEMA_OBJECT, .keys = entry_keys};
+static const struct schema entries_form = {
+	.kind = SCHEMA_LIST,
+	.item = &entry_form,
+	.count_max = ENTRIES_MAX,
+};
+static const struct schema maps_form = {
+	.kind = SCHEMA_TABLE,
+	.item = &entries_form,
+	.count_max = MAPS_MAX,
+	.check = check_identifier,
+	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+};
+
+static const struct schema_key use_keys[] = {
+	{"use", &use_form, true, "the bundle, PUBLISHER/NAME"},
+	{"version", &version_form, true, "a version (1.4.2) or a pattern (1.4.*, 1.*, *)"},
+	{"from", &name_form, false, "the repository; not needed where there is only one"},
+	{"program", &identifier_form, false,
+	 "which program, where the bundle has several for this hook"},
+	{"maps", &maps_form, false, "values to write into the program's maps, by map name"},
+	{0},
+};
+static const struct schema chain_item_form = {.kind = SCHEMA_OBJECT, .keys = use_keys};
+static const struct schema chain_form = {
+	.kind = SCHEMA_LIST,
+	.item = &chain_item_form,
+	.count_max = NODE_CHAIN_MAX,
+};
+
+static const struct schema_key interface_keys[] = {
+	{"xdp", &chain_form, false, "the programs on XDP, in the order in which packets meet them"},
+	{"tc_ingress", &chain_form, false, "the programs on TC ingress, in order"},
+	{"tc_egress", &chain_form, false, "the programs on TC egress, in order"},
+	{"xdp_mode", &xdp_mode_form, false, "how XDP is attached (default: native)"},
+	{0},
+};
+static const struct schema interface_form = {.kind = SCHEMA_OBJECT, .keys = interface_keys};
+static const struct schema interfaces_form = {
+	.kind = SCHEMA_TABLE,
+	.item = &interface_form,
+	.count_max = NODE_INTERFACES_MAX,
+	.check = check_interface,
+	.pattern = "^[!-.0-9;-~]{1,15}$",
+};
+
+static const struct schema_key repository_keys[] = {
+	{"url", &url_form, true, "where the repository is served; https, or http on this machine"},
+	{"class", &class_form, false, "private (default) or public"},
+	{"ca", &path_form, false,
+	 "CA certificates for https, absolute or below the directory of this file"},
+	{0},
+};
+static const struct schema repository_form = {.kind = SCHEMA_OBJECT, .keys = repository_keys};
+static const struct schema repositories_form = {
+	.kind = SCHEMA_TABLE,
+	.item = &repository_form,
+	.count_max = REPOSITORIES_MAX,
+	.check = check_plain,
+	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
+};
+
+static const struct schema programs_form = {
+	.kind = SCHEMA_LIST,
+	.item = &program_form,
+	.count_max = 2,
+	.distinct = true,
+};
+static const struct schema helpers_form = {
+	.kind = SCHEMA_LIST,
+	.item = &helper_form,
+	.count_max = HELPER_GROUPS,
+	.distinct = true,
+};
+static const struct schema kfuncs_form = {
+	.kind = SCHEMA_LIST,
+	.item = &identifier_form,
+	.count_max = KFUNCS_MAX,
+	.distinct = true,
+};
+static const struct schema map_bytes_form = {.kind = SCHEMA_INT, .min = 1, .max = MAP_BYTES_MAX};
+static const struct schema insns_form = {.kind = SCHEMA_INT, .min = 1, .max = INSPECT_INSNS_MAX};
+
+static const struct schema_key policy_keys[] = {
+	{"programs", &programs_form, false, "the program types allowed here (default: both)"},
+	{"helpers", &helpers_form, false, "the groups of helpers allowed (default: base)"},
+	{"kfuncs", &kfuncs_form, false, "the kernel functions allowed by name (default: none)"},
+	{"map_bytes_max", &map_bytes_form, false,
+	 "memory for the maps of one program, in bytes (default: 67108864)"},
+	{"insns_max", &insns_form, false, "instructions of one program (default: 65536)"},
+	{"fall_through", &fall_form, false,
+	 "what a packet gets where a chain is broken (default: pass)"},
+	{0},
+};
+static const struct schema policy_form = {.kind = SCHEMA_OBJECT, .keys = policy_keys};
+
+static const struct schema_key node_keys[] = {
+	{"repositories", &repositories_form, false,
+	 "where bundles come from, by a name of your own"},
+	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
+	{"policy", &policy_form, false, "what a signed program may be and do here"},
+	{"mode", &mode_form, false, "secure, which is also what absence means"},
+	{0},
+};
+static const struct schema node_form = {.kind = SCHEMA_OBJECT, .keys = node_keys};
+
+// ---- reading what has that form ----
+
+// From here on every key is known and every value of its type; what is left is what one value says about another.
+struct reader {
+	struct schema_source source;
+	struct node *node;
+	struct fault *why;
+};
+
+static int rows_make(struct reader *reader, size_t count, size_t size, void *rows)
+{
+	void *memory = NULL;
+
+	if (count && !(memory = calloc(count, size)))
+		return fault_set(reader->why, FAULT_OTHER, "out of memory");
+	*(void **)rows = memory;
+	return 0;
+}
+
+// A copy of an optional text: NULL when it is not there.
+static int text_take(struct reader *reader, const struct json *object, const char *key, char **out)
+{
+	const char *text = json_text(json_member(object, key));
+
+	return text ? text_copy(text, out, reader->why) : 0;
+}
+
+static bool has_word(const struct json *list, const char *word)
+{
+	for (size_t i = 0; i < json_count(list); i++)
+		if (!strcmp(json_text(json_item(list, i)), word))
+			return true;
+	return false;
+}
+
+static bool word_is(const struct json *object, const char *key, const char *word)
+{
+	const char *text = json_text(json_member(object, key));
+
+	return text && !strcmp(text, word);
+}
+
+// The place of a member, behind a refusal that was just made.
+static int at_member(struct reader *reader, const struct json *object, const char *key)
+{
+	char where[FAULT_TEXT_MAX];
+
+	schema_where(&reader->source, object, key, 0, where);
+	return fault_where(reader->why, "%s", where);
+}
+
+static int repository_take(struct reader *reader, const char *name, const struct json *object,
+			   struct node_repository *repository)
+{
+	if (text_copy(name, &repository->name, reader->why) ||
+	    text_take(reader, object, "url", &repository->url) ||
+	    text_take(reader, object, "ca", &repository->ca))
+		return -1;
+	repository->is_public = word_is(object, "class", "public");
+	if (repository->is_public) {
+		fault_set(reader->why, FAULT_CONFIG,
+			  "repositories.%s.class: a node in secure mode reads private repositories "
+			  "only",
+			  name);
+		at_member(reader, object, "class");
+		return fault_fix(reader->why,
+				 "have the security team inspect what it publishes and "
+				 "sign it in a repository of its own");
+	}
+	if (repository->ca && strncmp(repository->url, "https://", 8) != 0) {
+		fault_set(reader->why, FAULT_CONFIG,
+			  "repositories.%s.ca: certificates go with an https url only", name);
+		return at_member(reader, object, "ca");
+	}
+	return 0;
+}
+
+static int repositories_take(struct reader *reader, const struct json *object)
+{
+	struct node *node = reader->node;
+	struct json_walk walk = {0};
+
+	if (rows_make(reader, json_count(object), sizeof(*node->repositories), &node->repositories))
+		return -1;
+	while (object && json_next(object, &walk)) {
+		if (!strcmp(walk.key, "//"))
+			continue;
+		if (repository_take(reader, walk.key, walk.value,
+				    &node->repositories[node->repository_count++]))
+			return -1;
+	}
+	return 0;
+}
+
+// "interfaces.eth0.xdp[1].from", for the sentences of this half.
+struct use_at {
+	const char *interface, *hook;
+	size_t index;
+};
+
+static int refuse_from(struct reader *reader, const struct json *object, const struct use_at *at,
+		       const char *from)
+{
+	const char *names[REPOSITORIES_MAX + 1] = {NULL}, *near;
+
+	for (size_t i = 0; i < reader->node->repository_count && i < REPOSITORIES_MAX; i++)
+		names[i] = reader->node->repositories[i].name;
+	near = json_nearest(from, names);
+	fault_set(reader->why, FAULT_CONFIG,
+		  "interfaces.%s.%s[%zu].from: there is no repository \"%s\"%s%s%s", at->interface,
+		  at->hook, at->index, from, near ? ": did you mean \"" : "", near ? near : "",
+		  near ? "\"?" : "");
+	return at_member(reader, object, "from");
+}
+
+static int from_take(struct reader *reader, const struct json *object, const struct use_at *at,
+		     struct node_use *use)
+{
+	const struct node *node = reader->node;
+	const char *from = json_text(json_member(object, "from"));
+
+	if (!from && node->repository_count != 1) {
+		fault_set(reader->why, FAULT_CONFIG,
+			  "interfaces.%s.%s[%zu]: \"from\" is missing, and there is %s repository",
+			  at->interface, at->hook, at->index,
+			  node->repository_count ? "more than one" : "no");
+		return fault_where(reader->why, "%s", use->where);
+	}
+	from = from ? from : node->repositories[0].name;
+	if (!node_repository(node, from))
+		return refuse_from(reader, object, at, from);
+	return text_copy(from, &use->from, reader->why);
+}
+
+static int entries_take(struct reader *reader, const struct json *maps, struct node_use *use)
+{
+	struct json_walk walk = {0};
+	size_t count = 0;
+
+	while (maps && json_next(maps, &walk))
+		count += json_is(walk.value, JSON_KIND_ARRAY) ? json_count(walk.value) : 0;
+	if (rows_make(reader, count, sizeof(*use->entries), &use->entries))
+		return -1;
+	walk = (struct json_walk){0};
+	while (maps && json_next(maps, &walk)) {
+		struct schema_items items;
+
+		if (!json_is(walk.value, JSON_KIND_ARRAY))
+			continue;
+		schema_items_begin(&items, &reader->source, walk.value);
+		for (size_t i = 0; i < json_count(walk.value); i++, schema_items_next(&items)) {
+			struct node_map_entry *entry = &use->entries[use->entry_count++];
+			const struct json *item = json_item(walk.value, i);
+
+			entry->map = walk.key;
+			entry->key = json_member(item, "key");
+			entry->value = json_member(item, "value");
+			schema_items_where(&items, entry->where);
+		}
+	}
+	return 0;
+}
+
+static int use_take(struct reader *reader, const struct json *object, const struct use_at *at,
+		    struct node_use *use)
+{
+	if (text_take(reader, object, "use", &use->use) ||
+	    text_take(reader, object, "version", &use->version) ||
+	    text_take(reader, object, "program", &use->program) ||
+	    from_take(reader, object, at, use))
+		return -1;
+	return entries_take(reader, json_member(object, "maps"), use);
+}
+
+static int chain_take(struct reader *reader, const struct json *object, enum hook hook,
+		      struct node_interface *interface)
+{
+	const struct json *list = json_member(object, hook_name(hook));
+	struct use_at at = {.interface = interface->name, .hook = hook_name(hook)};
+	struct schema_items items;
+	size_t count = json_count(list);
+
+	if (rows_make(reader, count, sizeof(**interface->chain), &interface->chain[hook]))
+		return -1;
+	if (count)
+		schema_items_begin(&items, &reader->source, list);
+	for (; at.index < count; at.index++, schema_items_next(&items)) {
+		struct node_use *use = &interface->chain[hook][at.index];
+
+		interface->chain_count[hook]++;
+		schema_items_where(&items, use->where);
+		if (use_take(reader, json_item(list, at.index), &at, use))
+			return -1;
+	}
+	return 0;
+}
+
+static int interface_take(struct reader *reader, const char *name, const struct json *object,
+			  struct node_interface *interface)
+{
+	interface->xdp_generic_ok = word_is(object, "xdp_mode", "generic") ||
+				    word_is(object, "xdp_mode", "native-or-generic");
+	interface->xdp_native_ok = !word_is(object, "xdp_mode", "generic");
+	if (text_copy(name, &interface->name, reader->why))
+		return -1;
+	for (int hook = 0; hook < HOOK_COUNT; hook++)
+		if (chain_take(reader, object, (enum hook)hook, interface))
+			return -1;
+	return 0;
+}
+
+static int interfaces_take(struct reader *reader, const struct json *object)
+{
+	struct node *node = reader->node;
+	struct json_walk walk = {0};
+
+	if (rows_make(reader, json_count(object), sizeof(*node->interfaces), &node->interfaces))
+		return -1;
+	while (object && json_next(object, &walk)) {
+		struct node_interface *interface = &node->interfaces[node->interface_count];
+
+		if (!strcmp(walk.key, "//"))
+			continue;
+		node->interface_count++;
+		schema_where(&reader->source, object, walk.key, 0, interface->where);
+		if (interface_take(reader, walk.key, walk.value, interface))
+			return -1;
+	}
+	return 0;
+}
+
+static int helpers_take(const struct json *list, struct policy *policy, struct fault *why)
+{
+	memset(policy->groups, 0, sizeof(policy->groups));
+	for (size_t i = 0; i < json_count(list); i++) {
+		enum helper_group group;
+
+		if (helper_group_parse(json_text(json_item(list, i)), &group, why))
+			return -1;
+		policy->groups[group] = true;
+	}
+	return 0;
+}
+
+// What the file does not say stays as policy_default has it.
+static int policy_take(const struct json *object, struct policy *policy, struct fault *why)
+{
+	const struct json *programs = json_member(object, "programs");
+	const struct json *helpers = json_member(object, "helpers");
+	const struct json *kfuncs = json_member(object, "kfuncs");
+
+	if (programs) {
+		policy->xdp = has_word(programs, "xdp");
+		policy->tc = has_word(programs, "tc");
+	}
+	if (helpers && helpers_take(helpers, policy, why))
+		return -1;
+	if (json_member(object, "map_bytes_max"))
+		policy->map_bytes_max = (uint64_t)json_int(json_member(object, "map_bytes_max"));
+	if (json_member(object, "insns_max"))
+		policy->insns_max = (uint32_t)json_int(json_member(object, "insns_max"));
+	policy->on_fall_through_drop = word_is(object, "fall_through", "drop");
+	for (size_t i = 0; i < json_count(kfuncs); i++)
+		snprintf(policy->kfuncs[policy->kfunc_count++], sizeof(policy->kfuncs[0]), "%s",
+			 json_text(json_item(kfuncs, i)));
+	return 0;
+}
+
+// The JSON reader stops at two things without saying where: a number that is no integer, and brackets too deep. Finds
+// the first of them, so that the admin need not.
+static void find_odd(const char *text, size_t len, unsigned *line, unsigned *column)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+	size_t start = 0;
+
+	*line = *column = 1;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == '[' || c == '{') && ++depth > JSON_DEPTH_MAX)
+			return;
+		else if (!in_string && (c == ']' || c == '}'))
+			depth--;
+		// Outside texts these letters stand in true and false as well, but only a number has a digit before them.
+		else if (!in_string && i && strchr(".eE", c) && isdigit((unsigned char)text[i - 1]))
+			return;
+		if (i < len && text[i] == '\n') {
+			++*line;
+			start = i + 1;
+		}
+		*column = (unsigned)(i + 1 - start) + 1;
+	}
+}
+
+static int document_parse(const void *data, size_t len, const char *file, struct json **out,
+			  struct fault *why)
+{
+	unsigned line, column;
+
+	if (!json_parse(data, len, file, out, why))
+		return 0;
+	if (why->code == FAULT_OTHER)
+		return -1;
+	why->code = FAULT_CONFIG;
+	if (!why->where[0]) {
+		find_odd(data, len, &line, &column);
+		fault_where(why, "%s:%u:%u", file, line, column);
+	}
+	return -1;
+}
+
+int node_parse(const void *data, size_t len, const char *file, struct node **out, struct fault *why)
+{
+	OWNED(node_drop) struct node *node = calloc(1, sizeof(*node));
+	struct reader reader = {.node = node, .why = why};
+	const struct json *root;
+
+	if (!node)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (document_parse(data, len, file, &node->document, why))
+		return -1;
+	root = node->document;
+	reader.source =
+		(struct schema_source){.file = file, .text = data, .len = len, .root = root};
+	node->policy = policy_default();
+	if (schema_check(&node_form, &reader.source, why) ||
+	    policy_take(json_member(root, "policy"), &node->policy, why) ||
+	    repositories_take(&reader, json_member(root, "repositories")) ||
+	    interfaces_take(&reader, json_member(root, "interfaces")))
+		return -1;
+	*out = HAND_OVER(node);
+	return 0;
+}
+
+// ---- the file ----
+
+// An absolute path of the file: of ours below --root, of the admin's as given from the current directory.
+static int file_path(const char *root, const char *path, char **out, struct fault *why)
+{
+	OWNED(drop_heap) char *here = NULL;
+
+	if (!path)
+		return path_under(root, NODE_FILE, out, why);
+	if (path[0] == '/')
+		return text_copy(path, out, why);
+	here = getcwd(NULL, 0);
+	if (!here)
+		return fault_errno(why, FAULT_OTHER, "cannot tell the current directory");
+	if (asprintf(out, "%s/%s", here, path) < 0)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	return 0;
+}
+
+static bool is_below(const char *root, const char *path)
+{
+	size_t len = root ? strlen(root) : 0;
+
+	while (len && root[len - 1] == '/')
+		len--;
+	return len && !strncmp(root, path, len) && path[len] == '/';
+}
+
+// Every refusal of the admin's own file is one of configuration, also that it is not there or too large.
+static int refuse_file(const char *path, struct fault *why)
+{
+	bool is_absent = why->code == FAULT_NOT_FOUND;
+
+	if (why->code != FAULT_NOT_FOUND && why->code != FAULT_TOO_LARGE)
+		return -1;
+	fault_within(why, is_absent ? "%s is not there" : "%s is too large", path);
+	why->code = FAULT_CONFIG;
+	return is_absent ? fault_fix(why, "write it; bpfseal-node.json(5) shows one") : -1;
+}
+
+int node_load(const char *root, const char *path, struct node **out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+	OWNED(drop_heap) char *file = NULL;
+
+	if (file_path(root, path, &file, why))
+		return -1;
+	// Before the first byte is read (A96): who may write this file, or any directory above it, decides what runs.
+	if (path_check_owner(is_below(root, file) ? root : NULL, file, why) ||
+	    file_read(file, NODE_FILE_MAX, &text, why))
+		return refuse_file(file, why);
+	return node_parse(text.data, text.len, file, out, why);
+}
+
+static void use_free(struct node_use *use)
+{
+	free(use->use);
+	free(use->version);
+	free(use->from);
+	free(use->program);
+	free(use->entries);
+}
+
+static void interface_free(struct node_interface *interface)
+{
+	for (int hook = 0; hook < HOOK_COUNT; hook++) {
+		for (size_t i = 0; i < interface->chain_count[hook]; i++)
+			use_free(&interface->chain[hook][i]);
+		free(interface->chain[hook]);
+	}
+	free(interface->name);
+}
+
+void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	for (size_t i = 0; i < node->repository_count; i++) {
+		free(node->repositories[i].name);
+		free(node->repositories[i].url);
+		free(node->repositories[i].ca);
+	}
+	for (size_t i = 0; i < node->interface_count; i++)
+		interface_free(&node->interfaces[i]);
+	free(node->repositories);
+	free(node->interfaces);
+	json_free(node->document);
+	free(node);
+}
+
+const struct node_repository *node_repository(const struct node *node, const char *name)
+{
+	for (size_t i = 0; i < node->repository_count; i++)
+		if (!strcmp(node->repositories[i].name, name))
+			return &node->repositories[i];
+	return NULL;
+}
+
+int node_schema(struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *schema = json_make_object();
+	OWNED(json_drop) struct json *form = NULL;
+	struct json_walk walk = {0};
+
+	if (json_put_text(schema, "$schema", "https://json-schema.org/draft/2020-12/schema", why) ||
+	    json_put_text(schema, "title", "bpfseal node.json", why) ||
+	    json_put_text(schema, "description",
+			  "What runs on this node. In every object \"//\" is a comment.", why) ||
+	    schema_write(&node_form, &form, why))
+		return -1;
+	while (json_next(form, &walk))
+		if (json_put(schema, walk.key, json_keep(walk.value), why))
+			return -1;
+	*out = HAND_OVER(schema);
+	return 0;
+}

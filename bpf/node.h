@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// node.json: the node admin's word on what runs. Strict; every refusal has file:line:column and the nearest known name.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "bpf/manifest.h"
+#include "bpf/policy.h"
+
+#define NODE_FILE	    "/etc/bpfseal/node.json"
+#define NODE_FILE_MAX	    (1u << 20)
+#define NODE_INTERFACES_MAX 256
+#define NODE_CHAIN_MAX \
+	33 // tail calls after a root program (MAX_TAIL_CALL_CNT, include/linux/bpf.h)
+
+struct node_repository {
+	char *name, *url;
+	bool is_public; // "class": "private" (default) | "public"; public is refused in secure mode
+	char *ca; // CA file for https, absolute or below the directory of node.json; NULL: the system's
+};
+
+// One initial map value: what stands in "maps": { MAP: [ { "key": K, "value": V } ] }. K and V are borrowed JSON.
+struct node_map_entry {
+	const char *map;
+	const struct json *key, *value;
+	char where[FAULT_TEXT_MAX]; // file:line:column
+};
+
+struct node_use {
+	char *use;     // "net/count"
+	char *version; // "1.0.0" or a pattern
+	char *from;    // repository name; the only one when the file does not say
+	char *program; // entry to take when the bundle has several for this hook, or NULL
+	struct node_map_entry *entries;
+	size_t entry_count;
+	char where[FAULT_TEXT_MAX];
+};
+
+struct node_interface {
+	char *name;
+	struct node_use *chain[HOOK_COUNT];
+	size_t chain_count[HOOK_COUNT];
+	bool xdp_generic_ok; // "xdp_mode": "native" (default) | "generic" | "native-or-generic"
+	bool xdp_native_ok;
+	char where[FAULT_TEXT_MAX];
+};
+
+struct node {
+	struct node_repository *repositories;
+	size_t repository_count;
+	struct node_interface *interfaces;
+	size_t interface_count;
+	struct policy policy;
+	struct json *document; // owns what entries borrow
+};
+
+// Parses and checks one file's bytes; `file` names it in refusals. FAULT_CONFIG, nothing else. `*out` is yours.
+int node_parse(const void *data, size_t len, const char *file, struct node **out, struct fault *why)
+	MUST_CHECK;
+// Reads <root>/etc/bpfseal/node.json (or `path`), after path_check_owner.
+int node_load(const char *root, const char *path, struct node **out, struct fault *why) MUST_CHECK;
+void node_free(struct node *node);
+static inline void node_drop(struct node **node)
+{
+	node_free(*node);
+	*node = NULL;
+}
+const struct node_repository *node_repository(const struct node *node, const char *name);
+// The JSON Schema (2020-12) of the file, for `bpfseal config schema`. Yours.
+int node_schema(struct json **out, struct fault *why) MUST_CHECK;
