@@ -282,18 +282,26 @@ static const int pure_calls[] = {
 	SCMP_SYS(sysinfo),	 SCMP_SYS(getrandom),
 	SCMP_SYS(sched_yield),	 SCMP_SYS(exit),
 	SCMP_SYS(exit_group),	 SCMP_SYS(restart_syscall),
+	SCMP_SYS(uname),
 };
 
 // A worker's libraries may try these (character sets, locales); they are told no and go on without.
 static const int pure_refused[] = {
-	SCMP_SYS(open),		  SCMP_SYS(openat),
-	SCMP_SYS(newfstatat),	  SCMP_SYS(stat),
-	SCMP_SYS(access),	  SCMP_SYS(faccessat),
-	SCMP_SYS(faccessat2),	  SCMP_SYS(readlink),
-	SCMP_SYS(ioctl),	  SCMP_SYS(prlimit64),
-	SCMP_SYS(uname),	  SCMP_SYS(getcwd),
-	SCMP_SYS(fcntl),	  SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_getparam), SCMP_SYS(getrusage),
+	SCMP_SYS(open),
+	SCMP_SYS(openat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(stat),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(readlink),
+	SCMP_SYS(ioctl),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(getcwd),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sched_getparam),
+	SCMP_SYS(getrusage),
 };
 
 // Files, threads, children, waiting.

@@ -59,6 +59,9 @@ static void run_child(int pipe_fd, worker_job *job, const void *input, size_t in
 	struct fault ignored = {0};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	// The parent's handlers are code that expects the parent's state.
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
 	head.result = shut(pipe_fd, limits, &head.why);
 	if (head.result == 0)
 		head.result = job(input, input_len, &output, &head.why);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/inspection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/owned.h"
+#include "bpf/frame.h"
+
+void inspection_free(struct inspection *inspection)
+{
+	if (!inspection)
+		return;
+	free(inspection->programs);
+	free(inspection->maps);
+	free(inspection);
+}
+
+const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name)
+{
+	for (size_t i = 0; i < inspection->map_count; i++) {
+		if (!inspection->maps[i].inner && strcmp(inspection->maps[i].name, name) == 0)
+			return &inspection->maps[i];
+	}
+	return NULL;
+}
+
+// ---- into the frame ----
+
+static int write_map(const struct inspect_map *map, struct bytes *answer, struct fault *why)
+{
+	if (frame_put_text(answer, map->name, why) || frame_put_text(answer, map->key, why) ||
+	    frame_put_text(answer, map->value, why) || frame_put_number(answer, map->type, why) ||
+	    frame_put_number(answer, map->key_size, why) ||
+	    frame_put_number(answer, map->value_size, why) ||
+	    frame_put_number(answer, map->max_entries, why) ||
+	    frame_put_number(answer, map->flags, why) ||
+	    frame_put_number(answer, map->pinned_by_name, why) ||
+	    frame_put_number(answer, map->internal, why))
+		return -1;
+	return frame_put_number(answer, map->inner, why);
+}
+
+static int write_lists(const struct inspection *inspection, struct bytes *answer, struct fault *why)
+{
+	if (frame_put_number(answer, inspection->program_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->program_count; i++) {
+		const struct inspect_program *program = &inspection->programs[i];
+
+		if (frame_put_text(answer, program->name, why) ||
+		    frame_put_text(answer, program->section, why) ||
+		    frame_put_number(answer, program->insns, why))
+			return -1;
+	}
+	if (frame_put_number(answer, inspection->map_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->map_count; i++) {
+		if (write_map(&inspection->maps[i], answer, why))
+			return -1;
+	}
+	if (frame_put_number(answer, inspection->kfunc_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->kfunc_count; i++) {
+		if (frame_put_text(answer, inspection->kfuncs[i], why))
+			return -1;
+	}
+	return 0;
+}
+
+int inspection_write(const struct inspection *inspection, struct bytes *answer, struct fault *why)
+{
+	unsigned char helpers[INSPECT_HELPERS_MAX];
+
+	for (size_t i = 0; i < INSPECT_HELPERS_MAX; i++)
+		helpers[i] = inspection->helpers[i];
+	if (write_lists(inspection, answer, why) ||
+	    frame_put_block(answer, helpers, sizeof helpers, why) ||
+	    frame_put_number(answer, inspection->insns, why) ||
+	    frame_put_number(answer, inspection->helper_unknown, why) ||
+	    frame_put_number(answer, inspection->has_btf, why) ||
+	    frame_put_number(answer, inspection->tail_calls, why))
+		return -1;
+	return frame_put_text(answer, inspection->license, why);
+}
+
+// ---- out of the frame ----
+
+static int read_u32(struct frame *frame, uint32_t *out, struct fault *why)
+{
+	uint64_t number;
+
+	if (frame_get_number(frame, UINT32_MAX, &number, why))
+		return -1;
+	*out = (uint32_t)number;
+	return 0;
+}
+
+static int read_flag(struct frame *frame, bool *out, struct fault *why)
+{
+	uint64_t number;
+
+	if (frame_get_number(frame, 1, &number, why))
+		return -1;
+	*out = number == 1;
+	return 0;
+}
+
+// A count, and room for as many rows.
+static int read_count(struct frame *frame, size_t max, size_t size, void *rows, size_t *count,
+		      struct fault *why)
+{
+	void *memory = NULL;
+	uint64_t number;
+
+	if (frame_get_number(frame, max, &number, why))
+		return -1;
+	if (number && !(memory = calloc(number, size)))
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	*(void **)rows = memory;
+	*count = (size_t)number;
+	return 0;
+}
+
+static int read_program(struct frame *frame, struct inspect_program *program, struct fault *why)
+{
+	if (frame_get_text(frame, program->name, sizeof program->name, why) ||
+	    frame_get_text(frame, program->section, sizeof program->section, why))
+		return -1;
+	return read_u32(frame, &program->insns, why);
+}
+
+static int read_map(struct frame *frame, struct inspect_map *map, struct fault *why)
+{
+	if (frame_get_text(frame, map->name, sizeof map->name, why) ||
+	    frame_get_text(frame, map->key, sizeof map->key, why) ||
+	    frame_get_text(frame, map->value, sizeof map->value, why) ||
+	    read_u32(frame, &map->type, why) || read_u32(frame, &map->key_size, why) ||
+	    read_u32(frame, &map->value_size, why) || read_u32(frame, &map->max_entries, why) ||
+	    read_u32(frame, &map->flags, why) || read_flag(frame, &map->pinned_by_name, why) ||
+	    read_flag(frame, &map->internal, why))
+		return -1;
+	return read_flag(frame, &map->inner, why);
+}
+
+static int read_lists(struct frame *frame, struct inspection *inspection, struct fault *why)
+{
+	uint64_t kfuncs;
+
+	if (read_count(frame, INSPECT_PROGRAMS_MAX, sizeof *inspection->programs,
+		       &inspection->programs, &inspection->program_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->program_count; i++) {
+		if (read_program(frame, &inspection->programs[i], why))
+			return -1;
+	}
+	if (read_count(frame, INSPECT_MAPS_MAX, sizeof *inspection->maps, &inspection->maps,
+		       &inspection->map_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->map_count; i++) {
+		if (read_map(frame, &inspection->maps[i], why))
+			return -1;
+	}
+	if (frame_get_number(frame, INSPECT_KFUNCS_MAX, &kfuncs, why))
+		return -1;
+	inspection->kfunc_count = (size_t)kfuncs;
+	for (size_t i = 0; i < inspection->kfunc_count; i++) {
+		if (frame_get_text(frame, inspection->kfuncs[i], sizeof inspection->kfuncs[i], why))
+			return -1;
+	}
+	return 0;
+}
+
+int inspection_read(const void *answer, size_t len, struct inspection **out, struct fault *why)
+{
+	OWNED(inspection_drop) struct inspection *inspection = calloc(1, sizeof *inspection);
+	struct frame frame = {answer, len};
+	const void *block;
+	const unsigned char *helpers;
+	size_t helpers_len;
+
+	if (!inspection)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (read_lists(&frame, inspection, why) ||
+	    frame_get_block(&frame, INSPECT_HELPERS_MAX, &block, &helpers_len, why))
+		return -1;
+	if (helpers_len != INSPECT_HELPERS_MAX)
+		return fault_set(why, FAULT_FORMAT, "the worker's answer is out of bounds");
+	helpers = block;
+	for (size_t i = 0; i < INSPECT_HELPERS_MAX; i++)
+		inspection->helpers[i] = helpers[i] != 0;
+	if (read_u32(&frame, &inspection->insns, why) ||
+	    read_flag(&frame, &inspection->helper_unknown, why) ||
+	    read_flag(&frame, &inspection->has_btf, why) ||
+	    read_flag(&frame, &inspection->tail_calls, why) ||
+	    frame_get_text(&frame, inspection->license, sizeof inspection->license, why) ||
+	    frame_end(&frame, why))
+		return -1;
+	*out = HAND_OVER(inspection);
+	return 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was found in an object file: its programs, what they call, its maps. Travels from a worker in a frame.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "bpf/manifest.h"
+
+#define INSPECT_INSNS_MAX    65536 // of all sections together
+#define INSPECT_HELPERS_MAX  256
+#define INSPECT_PROGRAMS_MAX 128
+#define INSPECT_MAPS_MAX     128
+#define INSPECT_KFUNCS_MAX   16
+
+struct inspect_program {
+	char name[64], section[64];
+	uint32_t insns;
+};
+
+struct inspect_map {
+	char name[64];
+	uint32_t type; // enum bpf_map_type
+	uint32_t key_size, value_size, max_entries, flags;
+	char key[64], value[64];       // type names from BTF, "" without
+	bool pinned_by_name, internal; // internal: .rodata, .data, .bss
+	bool inner; // the shape of the maps inside a map of maps, by that map's name
+};
+
+struct inspection {
+	struct inspect_program *programs;
+	size_t program_count;
+	struct inspect_map *maps;
+	size_t map_count;
+	uint32_t insns;
+	bool helpers[INSPECT_HELPERS_MAX]; // by id, in any executable section
+	bool helper_unknown; // a helper id past the end, or a computed call that is no helper
+	char kfuncs[INSPECT_KFUNCS_MAX]
+		   [64]; // and every other symbol of the kernel that it wants; "#12": by number
+	size_t kfunc_count;
+	bool has_btf, tail_calls;
+	char license[64];
+};
+
+void inspection_free(struct inspection *inspection);
+static inline void inspection_drop(struct inspection **inspection)
+{
+	inspection_free(*inspection);
+	*inspection = NULL;
+}
+
+// To and from the worker's answer. Reading trusts nothing in it.
+int inspection_write(const struct inspection *inspection, struct bytes *answer, struct fault *why)
+	MUST_CHECK;
+int inspection_read(const void *answer, size_t len, struct inspection **out, struct fault *why)
+	MUST_CHECK;
+// The map of that name, or NULL. Inner shapes are not found.
+const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// manifest.json: what a bundle claims to hold. `bundle build` fills it, everyone else checks it.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "bpf/hook.h"
+#include "bpf/version.h"
+
+#define MANIFEST_NAME	      "manifest.json"
+#define MANIFEST_MAX	      65536 // bytes; 64 maps with descriptions are about 20 KiB
+#define MANIFEST_PROGRAMS_MAX 16
+#define MANIFEST_MAPS_MAX     64
+
+// How a program goes on to the next one (DESIGN section 7).
+enum linkage {
+	LINK_WRAP,     // knows nothing of chains; the loader puts a wrapper before it
+	LINK_CHAIN,    // uses bpf/chain.h: jumps by itself through its map "bpfseal_next"
+	LINK_OWN_MAP,  // L3AF style: jumps by itself through the map that next_map names
+	LINK_TERMINAL, // may only stand last
+};
+
+struct manifest_program {
+	char *object; // member name, "count.bpf.o"
+	char *entry;  // function name
+	enum hook hook;
+	enum linkage linkage;
+	char *next_map; // only with LINK_OWN_MAP, else NULL
+	int32_t continue_on
+		[VERDICTS_CONTINUE_MAX]; // verdicts that go on to the next member; default XDP_PASS, or TC_ACT_OK TC_ACT_PIPE TC_ACT_UNSPEC
+	size_t continue_count;
+};
+
+struct manifest_map {
+	char *name;
+	char *object;
+	char *type; // "hash", "array", "percpu_array", ... as the kernel's BTF-defined maps name them, lower case
+	uint32_t key_size, value_size, max_entries;
+	char *key, *value;	  // type names from BTF ("u32", "struct rl_config"), or ""
+	char *purpose;		  // "config" | "counter" | "gauge" | "state"
+	char *unit, *description; // may be ""
+};
+
+struct manifest_file {
+	char *name; // member
+	uint64_t size;
+	struct sha256 sha256;
+};
+
+struct manifest {
+	char *publisher, *name, *version; // "net", "count", "1.0.0"
+	char *description, *license;
+	struct manifest_program *programs;
+	size_t program_count;
+	struct manifest_map *maps;
+	size_t map_count;
+	struct manifest_file *files; // every member but the manifest itself
+	size_t file_count;
+	char *compiler, *source_sha256; // provenance, may be ""
+};
+
+// Strict: unknown key, wrong type, duplicate, bad name refuse with FAULT_FORMAT and a place. `file` names it in refusals.
+int manifest_parse(const void *data, size_t len, const char *file, struct manifest **out,
+		   struct fault *why) MUST_CHECK;
+// The same for what a person writes for `bundle build`: no `files`, no `schema` needed, and of a map only its name is needed
+// (the rest stays "" and 0 until the object has been looked at).
+int manifest_parse_source(const void *data, size_t len, const char *file, struct manifest **out,
+			  struct fault *why) MUST_CHECK;
+int manifest_write(const struct manifest *manifest, struct bytes *out, struct fault *why)
+	MUST_CHECK;
+void manifest_free(struct manifest *manifest);
+static inline void manifest_drop(struct manifest **manifest)
+{
+	manifest_free(*manifest);
+	*manifest = NULL;
+}
+void manifest_map_drop(struct manifest_map *map);
+const struct manifest_file *manifest_file(const struct manifest *manifest, const char *name);

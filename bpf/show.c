@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/owned.h"
+
+static const char *linkage_word(enum linkage linkage)
+{
+	switch (linkage) {
+	case LINK_WRAP:
+		return "wrap";
+	case LINK_CHAIN:
+		return "chain";
+	case LINK_OWN_MAP:
+		return "own_map";
+	case LINK_TERMINAL:
+		return "terminal";
+	}
+	return "?";
+}
+
+// ---- for people ----
+
+static int show_programs(const struct cli *cli, const struct manifest *manifest, struct fault *why)
+{
+	static const char *const columns[] = {"PROGRAM", "HOOK", "LINKAGE", "OBJECT", NULL};
+	OWNED(table_drop) struct table *table = NULL;
+
+	if (table_new(columns, &table, why))
+		return -1;
+	for (size_t i = 0; i < manifest->program_count; i++) {
+		const struct manifest_program *program = &manifest->programs[i];
+		const char *const cells[] = {program->entry, hook_name(program->hook),
+					     linkage_word(program->linkage), program->object};
+
+		if (table_row(table, cells, why))
+			return -1;
+	}
+	table_print(table, cli);
+	return 0;
+}
+
+static int show_maps(const struct cli *cli, const struct manifest *manifest, struct fault *why)
+{
+	static const char *const columns[] = {"MAP",	  "TYPE",    "KEY",  "VALUE",
+					      ">ENTRIES", "PURPOSE", "UNIT", NULL};
+	OWNED(table_drop) struct table *table = NULL;
+
+	if (!manifest->map_count)
+		return 0;
+	if (table_new(columns, &table, why))
+		return -1;
+	for (size_t i = 0; i < manifest->map_count; i++) {
+		const struct manifest_map *map = &manifest->maps[i];
+		char entries[16], key[80], value[80];
+
+		snprintf(entries, sizeof entries, "%u", map->max_entries);
+		snprintf(key, sizeof key, "%u bytes", map->key_size);
+		snprintf(value, sizeof value, "%u bytes", map->value_size);
+
+		const char *const cells[] = {map->name,
+					     map->type,
+					     *map->key ? map->key : key,
+					     *map->value ? map->value : value,
+					     entries,
+					     map->purpose,
+					     map->unit};
+
+		if (table_row(table, cells, why))
+			return -1;
+	}
+	table_print(table, cli);
+	return 0;
+}
+
+static int helper_list(const struct inspection *inspection, struct bytes *out, struct fault *why)
+{
+	for (uint32_t id = 0; id < INSPECT_HELPERS_MAX; id++) {
+		const char *name = helper_name(id);
+		const char *space = out->len ? " " : "";
+
+		if (!inspection->helpers[id])
+			continue;
+		if (name ? bytes_format(out, why, "%s%s", space, name)
+			 : bytes_format(out, why, "%s#%u", space, id))
+			return -1;
+	}
+	if (inspection->helper_unknown)
+		return bytes_format(out, why, "%s(unknown)", out->len ? " " : "");
+	return 0;
+}
+
+static int show_object(const struct cli *cli, const struct survey_object *object, struct fault *why)
+{
+	const struct inspection *inspection = object->inspection;
+	OWNED(bytes_drop) struct bytes helpers = {0};
+
+	if (helper_list(inspection, &helpers, why))
+		return -1;
+	cli_say(cli, "%s", object->name);
+	cli_say(cli, "  instructions  %u%s", inspection->insns,
+		inspection->has_btf ? "" : ", without BTF");
+	cli_say(cli, "  license       %s", *inspection->license ? inspection->license : "-");
+	cli_say(cli, "  helpers       %s", helpers.len ? bytes_text(&helpers) : "-");
+	for (size_t i = 0; i < inspection->kfunc_count; i++)
+		cli_say(cli, "  kernel        %s", inspection->kfuncs[i]);
+	return 0;
+}
+
+int show_survey(const struct cli *cli, const struct survey *survey, size_t bundle_len,
+		const struct sha256 *sha256, struct fault *why)
+{
+	const struct manifest *manifest = survey->bundle->manifest;
+	OWNED(drop_heap) char *path = NULL;
+	char hex[SHA256_HEX];
+
+	sha256_hex(sha256, hex);
+	if (bundle_target_path(manifest, &path, why))
+		return -1;
+	cli_say(cli, "%s/%s %s   %zu members, %zu bytes", manifest->publisher, manifest->name,
+		manifest->version, survey->bundle->member_count, bundle_len);
+	if (*manifest->description)
+		cli_say(cli, "  %s", manifest->description);
+	cli_say(cli, "  target   %s", path);
+	cli_say(cli, "  sha256   %s", hex);
+	cli_say(cli, "  license  %s", manifest->license);
+	cli_say(cli, "%s", "");
+	if (show_programs(cli, manifest, why))
+		return -1;
+	cli_say(cli, "%s", "");
+	if (show_maps(cli, manifest, why))
+		return -1;
+	if (manifest->map_count)
+		cli_say(cli, "%s", "");
+	for (size_t i = 0; i < survey->object_count; i++) {
+		if (show_object(cli, &survey->objects[i], why))
+			return -1;
+	}
+	return 0;
+}
+
+// ---- for programs ----
+
+static int document_helpers(const struct inspection *inspection, struct json *object,
+			    struct fault *why)
+{
+	OWNED(json_drop) struct json *list = json_make_array();
+
+	for (uint32_t id = 0; id < INSPECT_HELPERS_MAX; id++) {
+		const char *name = helper_name(id);
+
+		if (inspection->helpers[id] &&
+		    json_add(list, name ? json_make_text(name) : json_make_int(id), why))
+			return -1;
+	}
+	return json_put(object, "helpers", HAND_OVER(list), why);
+}
+
+static int document_kernel(const struct inspection *inspection, struct json *object,
+			   struct fault *why)
+{
+	OWNED(json_drop) struct json *list = json_make_array();
+
+	for (size_t i = 0; i < inspection->kfunc_count; i++) {
+		if (json_add(list, json_make_text(inspection->kfuncs[i]), why))
+			return -1;
+	}
+	return json_put(object, "kernel", HAND_OVER(list), why);
+}
+
+static int document_object(const struct survey_object *survey_object, struct json *list,
+			   struct fault *why)
+{
+	const struct inspection *inspection = survey_object->inspection;
+	OWNED(json_drop) struct json *object = json_make_object();
+
+	if (json_put_text(object, "name", survey_object->name, why) ||
+	    json_put_int(object, "instructions", inspection->insns, why) ||
+	    json_put_text(object, "license", inspection->license, why) ||
+	    json_put_bool(object, "btf", inspection->has_btf, why) ||
+	    json_put_bool(object, "tail_calls", inspection->tail_calls, why) ||
+	    json_put_bool(object, "unknown_helper", inspection->helper_unknown, why) ||
+	    document_helpers(inspection, object, why) || document_kernel(inspection, object, why))
+		return -1;
+	return json_add(list, HAND_OVER(object), why);
+}
+
+int show_document(const struct survey *survey, size_t bundle_len, const struct sha256 *sha256,
+		  struct json **out, struct fault *why)
+{
+	const struct bundle *bundle = survey->bundle;
+	OWNED(json_drop) struct json *document = json_make_object();
+	OWNED(json_drop) struct json *manifest = NULL;
+	OWNED(json_drop) struct json *objects = json_make_array();
+	OWNED(drop_heap) char *path = NULL;
+	char hex[SHA256_HEX];
+
+	sha256_hex(sha256, hex);
+	for (size_t i = 0; i < survey->object_count; i++) {
+		if (document_object(&survey->objects[i], objects, why))
+			return -1;
+	}
+	if (bundle_target_path(bundle->manifest, &path, why) ||
+	    json_parse(bundle->members[0].data.data, bundle->members[0].data.len, MANIFEST_NAME,
+		       &manifest, why) ||
+	    json_put_text(document, "target", path, why) ||
+	    json_put_text(document, "sha256", hex, why) ||
+	    json_put_int(document, "length", (int64_t)bundle_len, why) ||
+	    json_put(document, "manifest", HAND_OVER(manifest), why) ||
+	    json_put(document, "objects", HAND_OVER(objects), why))
+		return -1;
+	*out = HAND_OVER(document);
+	return 0;
+}
+
+// ---- verdicts ----
+
+// What has been said so far, and the first refusal.
+struct saying {
+	const struct cli *cli;
+	struct json *list;
+	struct fault first;
+};
+
+static int say_verdict(struct saying *saying, const char *object, const char *rule, bool allowed,
+		       const struct fault *reason, struct fault *why)
+{
+	OWNED(json_drop) struct json *entry = json_make_object();
+
+	if (!allowed && saying->first.code == FAULT_NONE)
+		saying->first = *reason;
+	cli_say(saying->cli, "%-9s %-14s %s%s%s", allowed ? "allowed" : "REFUSED", rule, object,
+		allowed ? "" : ": ", allowed ? "" : reason->text);
+	if (json_put_text(entry, "object", object, why) ||
+	    json_put_text(entry, "rule", rule, why) ||
+	    json_put_bool(entry, "allowed", allowed, why) ||
+	    (!allowed && json_put_text(entry, "reason", reason->text, why)))
+		return -1;
+	return json_add(saying->list, HAND_OVER(entry), why);
+}
+
+static int say_object(struct saying *saying, const struct survey *survey,
+		      const struct survey_object *object, const struct policy *policy,
+		      struct fault *why)
+{
+	const struct manifest *manifest = survey->bundle->manifest;
+	struct fault reason = {0};
+	int failed = inspect_check_manifest(object->inspection, manifest, object->name, &reason);
+
+	if (say_verdict(saying, object->name, "manifest", !failed, &reason, why))
+		return -1;
+	for (size_t i = 0; i < policy_rule_count(); i++) {
+		fault_clear(&reason);
+		failed = policy_check_rule(i, policy, object->inspection, manifest, &reason);
+		if (say_verdict(saying, object->name, policy_rule_name(i), !failed, &reason, why))
+			return -1;
+	}
+	return 0;
+}
+
+int show_verdicts(const struct cli *cli, const struct survey *survey, const struct policy *policy,
+		  struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *list = json_make_array();
+	struct saying saying = {.cli = cli, .list = list};
+
+	for (size_t i = 0; i < survey->object_count; i++) {
+		if (say_object(&saying, survey, &survey->objects[i], policy, why))
+			return -1;
+	}
+	*out = HAND_OVER(list);
+	if (saying.first.code == FAULT_NONE)
+		return 0;
+	*why = saying.first;
+	return -1;
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Canonical JSON (OLPC): the exact bytes that get signed. Members sorted by their UTF-8 bytes, no white space, only
+// '"' and '\' escaped, integers only.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/json.h"
+
+// Appends the canonical form of a value.
+int canon_write(const struct json *json, struct bytes *out, struct fault *why) MUST_CHECK;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Secret keys on disk (Argon2id + XChaCha20-Poly1305 over the seed) and in locked, wiped memory.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cli.h"
+#include "base/fault.h"
+#include "keys/passphrase.h"
+
+struct secret_key; // lives in sodium_malloc memory
+
+// Opens a key file; the passphrase comes from the channels of DESIGN section 8 (--passphrase-fd N, --passphrase-file F, the
+// credential bpfseal.passphrase, the terminal), and is asked for only if the file is locked with one.
+int secret_key_open(const struct cli *cli, const char *path, struct secret_key **out,
+		    struct fault *why) MUST_CHECK;
+// The same without any prompt or command line: for a key file made with --no-passphrase (the server's online key).
+int secret_key_open_plain(int dirfd, const char *name, struct secret_key **out, struct fault *why)
+	MUST_CHECK;
+void secret_key_free(struct secret_key *key);
+static inline void secret_key_drop(struct secret_key **key)
+{
+	secret_key_free(*key);
+	*key = NULL;
+}
+
+const char *secret_key_id(const struct secret_key *key);	      // TUF key id, hex
+const unsigned char *secret_key_public(const struct secret_key *key); // 32 bytes
+
+// Ed25519 over `data`. The signature is checked once with the public key before it is handed out.
+int secret_key_sign(const struct secret_key *key, const void *data, size_t len,
+		    unsigned char signature[64], struct fault *why) MUST_CHECK;
+
+// A new random key. `pub_json` gets the TUF key object {"keytype","scheme","keyval":{"public"}}, yours.
+int secret_key_new(struct secret_key **out, struct fault *why) MUST_CHECK;
+int secret_key_public_json(const struct secret_key *key, struct json **pub_json, struct fault *why)
+	MUST_CHECK;
+// Writes <path> (0600, must not exist); with `passphrase` NULL it is stored unlocked.
+int secret_key_write(const struct secret_key *key, const char *path, const char *passphrase,
+		     size_t passphrase_len, struct fault *why) MUST_CHECK;
+
+// The file. Numbers are big endian; the first 128 bytes are the associated data of the seal, so no field of them can be
+// changed without the seal breaking. An unlocked file holds the bare seed and is 160 bytes long, a locked one 176.
+//
+//	  0   8  "bpfskey1"
+//	  8   1  algorithm: 1 = ed25519
+//	  9   1  key derivation: 0 = none (unlocked), 1 = argon2id 1.3
+//	 10   2  zero
+//	 12   4  argon2id passes
+//	 16   8  argon2id memory, bytes
+//	 24  16  salt
+//	 40  24  nonce
+//	 64  32  public key
+//	 96  32  key id (TUF 4.2)
+//	128      seed (32), or XChaCha20-Poly1305 of the seed (48)
+#define KEYFILE_HEAD	 128
+#define KEYFILE_UNLOCKED (KEYFILE_HEAD + 32)
+#define KEYFILE_LOCKED	 (KEYFILE_HEAD + 48)
+// What a file may ask of the key derivation. Without the upper bounds a forged key file takes all memory or days
+// before anything is refused; the lower ones are libsodium's "interactive".
+#define KEYFILE_PASSES_MIN 1
+#define KEYFILE_PASSES_MAX 8
+#define KEYFILE_MEMORY_MIN (UINT64_C(64) << 20)
+#define KEYFILE_MEMORY_MAX (UINT64_C(1) << 30)
+
+// How much work one guess of the passphrase costs: 64 MiB, 256 MiB (the default), 1 GiB.
+enum keyfile_cost { KEYFILE_INTERACTIVE, KEYFILE_MODERATE, KEYFILE_SENSITIVE };
+int keyfile_cost_read(const char *text, enum keyfile_cost *out, struct fault *why) MUST_CHECK;
+
+// As secret_key_write, with the cost chosen. `replace`: the file is there and becomes this one in one step.
+int secret_key_write_cost(const struct secret_key *key, const char *path,
+			  const struct passphrase *passphrase, enum keyfile_cost cost, bool replace,
+			  struct fault *why) MUST_CHECK;
+// As secret_key_open, for a command with several keys: the source is read once for all of them.
+int secret_key_open_from(struct passphrase_source *source, const char *path,
+			 struct secret_key **out, struct fault *why) MUST_CHECK;
+
+// What a key file says in the clear, for `key show`. Nothing of it is proven before the file is opened.
+struct keyfile_head {
+	bool locked;
+	uint32_t passes;
+	uint64_t memory;
+	unsigned char public_key[32];
+	char id[65];
+};
+int keyfile_peek(const char *path, struct keyfile_head *out, struct fault *why) MUST_CHECK;
+// True when the file begins like a key file (and not like the JSON of a public key). Only its first bytes are read: a
+// secret has no business in ordinary memory.
+bool keyfile_is_at(const char *path);
+// The TUF key object of an ed25519 key, and its id.
+int keyfile_public_json(const unsigned char public_key[32], struct json **out, struct fault *why)
+	MUST_CHECK;
+
+// The options that secret_key_open understands, to stand in a command's table.
+#define KEYFILE_OPTIONS                                                                         \
+	{"--passphrase-fd", "N", "read passphrases from descriptor N, one a line for each key", \
+	 false},                                                                                \
+	{                                                                                       \
+		"--passphrase-file", "FILE",                                                    \
+			"read passphrases from FILE, one a line for each key", false            \
+	}

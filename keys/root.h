@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the root role says: the keys and thresholds of the four top-level roles (TUF 4.3).
+#pragma once
+
+#include <stdbool.h>
+
+#include "keys/role.h"
+
+enum root_role {
+	ROOT_ROOT,
+	ROOT_TIMESTAMP,
+	ROOT_SNAPSHOT,
+	ROOT_TARGETS,
+	ROOT_ROLES,
+};
+
+struct root {
+	struct role *role;
+	bool consistent_snapshot;
+	const char *class; // "private" or "public"
+	struct keyring *keys;
+	struct authority roles[ROOT_ROLES];
+};
+
+// Reads what the envelope holds; says nothing about who signed it. Takes over `role` when it succeeds.
+int root_parse(struct role *role, struct root **out, struct fault *why) MUST_CHECK;
+void root_free(struct root *root);
+static inline void root_drop(struct root **root)
+{
+	root_free(*root);
+	*root = NULL;
+}

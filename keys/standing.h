@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a metadata file stands: whose signatures it needs, and which of them it has. What a ceremony looks at before
+// and after each signature; a node never uses it (that is trust's verdict).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "keys/role.h"
+#include "keys/root.h"
+
+// Somebody who must agree: "root version 2", "root version 1 (before it)", "targets version 4".
+struct judge {
+	char name[96];
+	const struct authority *authority;
+	size_t met; // distinct keys that signed
+};
+
+struct standing {
+	char *role; // "root", "targets", "net", ...
+	struct role *file;
+	struct root *self; // the file itself, when it is a root
+	struct root *by;   // the root that lists the signers: the one before, or the one beside
+	struct role *delegator;	  // for a delegated role: the targets file that delegates to it
+	struct keyring *ring;	  // its keys
+	struct authority granted; // who it delegates to
+	struct judge judges[2];
+	size_t judge_count;
+	// False when somebody who must agree is not there to be asked (no root beside the file, no root before it).
+	bool known;
+	char missing[96]; // the file that would tell
+};
+
+// Reads the file at `path` and who may sign it. `root_path` and `targets_path` NULL: root.json and targets.json in the
+// same directory. The role is the file's name ("net.json", "7.net.json"). For root version N the one before is
+// <N-1>.root.json in the same directory, or `root_path`.
+int standing_open(const char *path, const char *root_path, const char *targets_path,
+		  struct standing **out, struct fault *why) MUST_CHECK;
+void standing_free(struct standing *standing);
+static inline void standing_drop(struct standing **standing)
+{
+	standing_free(*standing);
+	*standing = NULL;
+}
+
+// True when one of those who must agree lists this key under this id.
+bool standing_lists(const struct standing *standing, const char *id, const unsigned char key[32]);
+// True when everybody who must agree is known and has enough signatures.
+bool standing_met(const struct standing *standing);
+
+// Reads a root file and holds it against its own threshold (that it is trusted at all is the caller's to know).
+int standing_root(const char *path, struct root **out, struct fault *why) MUST_CHECK;
+// FAULT_SIGNATURE unless the next root follows the trusted one: version N+1, signed by both (TUF 5.3.4, 5.3.5).
+int standing_follows(const struct root *next, const struct root *trusted, struct fault *why)
+	MUST_CHECK;
+// The neighbour of a file: its directory and another name. `*out` is yours.
+int standing_beside(const char *path, const char *name, char **out, struct fault *why) MUST_CHECK;
+// The version before (the nearest that is kept, at most 64 back), for comparing; `*out` NULL when there is none.
+int standing_before(const char *path, const char *role, int64_t version, struct role **out,
+		    struct fault *why) MUST_CHECK;

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/bpf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bpf/policy.h"
+
+static struct manifest_program program = {.object = (char *)"a.bpf.o", .entry = (char *)"a"};
+static struct manifest manifest = {.programs = &program, .program_count = 1};
+
+// The widest word that a node.json can say.
+static struct policy all_groups(void)
+{
+	struct policy policy = policy_default();
+
+	for (int i = 0; i < HELPER_GROUPS; i++)
+		policy.groups[i] = true;
+	return policy;
+}
+
+static void refused(const struct policy *policy, const struct inspection *inspection,
+		    const char *rule)
+{
+	struct fault why = {0};
+
+	assert_int_equal(policy_check(policy, inspection, &manifest, &why), -1);
+	assert_int_equal(why.code, FAULT_POLICY);
+	assert_int_equal(strncmp(why.text, rule, strlen(rule)), 0);
+}
+
+static void allowed(const struct policy *policy, const struct inspection *inspection)
+{
+	struct fault why = {0};
+
+	assert_int_equal(policy_check(policy, inspection, &manifest, &why), 0);
+}
+
+static void an_empty_policy_allows_map_lookups_and_refuses_redirects(void **state)
+{
+	struct policy policy = policy_default();
+	struct inspection inspection = {0};
+
+	(void)state;
+	inspection.helpers[BPF_FUNC_map_lookup_elem] = true;
+	inspection.helpers[BPF_FUNC_tail_call] = true;
+	allowed(&policy, &inspection);
+	inspection.helpers[BPF_FUNC_redirect] = true;
+	refused(&policy, &inspection, "helpers");
+	policy.groups[HELPERS_REDIRECT] = true;
+	allowed(&policy, &inspection);
+}
+
+static void the_tracing_helpers_are_never_granted(void **state)
+{
+	static const uint32_t never[] = {
+		BPF_FUNC_probe_write_user,
+		BPF_FUNC_override_return,
+		BPF_FUNC_send_signal,
+		BPF_FUNC_send_signal_thread,
+		BPF_FUNC_sys_bpf,
+		BPF_FUNC_sys_close,
+		BPF_FUNC_copy_from_user,
+		BPF_FUNC_copy_from_user_task,
+		BPF_FUNC_probe_read,
+		BPF_FUNC_probe_read_str,
+		BPF_FUNC_probe_read_user,
+		BPF_FUNC_probe_read_kernel,
+		BPF_FUNC_probe_read_user_str,
+		BPF_FUNC_probe_read_kernel_str,
+		BPF_FUNC_trace_printk,
+		BPF_FUNC_trace_vprintk,
+		BPF_FUNC_get_current_task,
+		BPF_FUNC_get_current_task_btf,
+		BPF_FUNC_d_path,
+		BPF_FUNC_kallsyms_lookup_name,
+		BPF_FUNC_perf_event_read,
+		BPF_FUNC_perf_event_read_value,
+		BPF_FUNC_perf_prog_read_value,
+	};
+	struct policy node = all_groups(), widest = policy_widest();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+		struct inspection inspection = {0};
+
+		inspection.helpers[never[i]] = true;
+		assert_int_equal(policy_helper_group(never[i]), -1);
+		refused(&node, &inspection, "helpers");
+		refused(&widest, &inspection, "helpers");
+	}
+}
+
+static void every_helper_number_is_in_a_group_or_refused(void **state)
+{
+	struct policy policy = all_groups();
+	struct fault why;
+	unsigned granted = 0;
+
+	(void)state;
+	for (uint32_t id = 0; id < 1000; id++) {
+		why = (struct fault){0};
+		if (!policy_check_helper(&policy, id, &why)) {
+			granted++;
+			// Nothing is granted that has no name.
+			assert_non_null(helper_name(id));
+			assert_in_range(policy_helper_group(id), 0, HELPER_GROUPS - 1);
+			continue;
+		}
+		assert_int_equal(why.code, FAULT_POLICY);
+		assert_int_equal(policy_helper_group(id), -1);
+	}
+	assert_in_range(granted, 100, 130);
+	assert_string_equal(helper_name(BPF_FUNC_tail_call), "tail_call");
+	assert_null(helper_name(0));
+	assert_null(helper_name(UINT32_MAX));
+}
+
+static void a_call_of_no_known_helper_is_refused(void **state)
+{
+	struct policy policy = policy_widest();
+	struct inspection inspection = {.helper_unknown = true};
+
+	(void)state;
+	refused(&policy, &inspection, "helpers");
+}
+
+static void a_kernel_function_needs_its_name_in_the_policy(void **state)
+{
+	struct policy policy = all_groups(), widest = policy_widest();
+	struct inspection inspection = {.kfuncs = {"bpf_xdp_ct_lookup"}, .kfunc_count = 1};
+
+	(void)state;
+	refused(&policy, &inspection, "kernel");
+	allowed(&widest, &inspection);
+	strcpy(policy.kfuncs[policy.kfunc_count++], "bpf_xdp_ct_lookup");
+	allowed(&policy, &inspection);
+	// By number it could be anything.
+	strcpy(inspection.kfuncs[0], "#77");
+	strcpy(policy.kfuncs[0], "#77");
+	refused(&policy, &inspection, "kernel");
+	refused(&widest, &inspection, "kernel");
+}
+
+static void a_hook_that_is_not_allowed_is_refused(void **state)
+{
+	struct policy policy = policy_default();
+	struct inspection inspection = {0};
+
+	(void)state;
+	policy.xdp = false;
+	refused(&policy, &inspection, "programs");
+	program.hook = HOOK_TC_EGRESS;
+	allowed(&policy, &inspection);
+	policy.tc = false;
+	refused(&policy, &inspection, "programs");
+	program.hook = HOOK_XDP;
+}
+
+static void more_instructions_than_allowed_are_refused(void **state)
+{
+	struct policy policy = policy_default();
+	struct inspection inspection = {.insns = 101};
+
+	(void)state;
+	policy.insns_max = 100;
+	refused(&policy, &inspection, "instructions");
+	policy.insns_max = 101;
+	allowed(&policy, &inspection);
+}
+
+static struct inspect_map map_of(uint32_t type, uint32_t value_size, uint32_t max_entries)
+{
+	return (struct inspect_map){.name = "m",
+				    .type = type,
+				    .key_size = 4,
+				    .value_size = value_size,
+				    .max_entries = max_entries};
+}
+
+static void only_maps_for_packets_are_allowed(void **state)
+{
+	static const uint32_t never[] = {0,
+					 BPF_MAP_TYPE_STACK_TRACE,
+					 BPF_MAP_TYPE_CGROUP_ARRAY,
+					 BPF_MAP_TYPE_SOCKMAP,
+					 BPF_MAP_TYPE_STRUCT_OPS,
+					 BPF_MAP_TYPE_TASK_STORAGE,
+					 BPF_MAP_TYPE_USER_RINGBUF,
+					 33,
+					 UINT32_MAX};
+	struct policy policy = policy_widest();
+	struct inspect_map map = map_of(BPF_MAP_TYPE_LPM_TRIE, 8, 1);
+	struct inspection inspection = {.maps = &map, .map_count = 1};
+
+	(void)state;
+	allowed(&policy, &inspection);
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+		map = map_of(never[i], 8, 1);
+		refused(&policy, &inspection, "map types");
+	}
+}
+
+static void a_map_that_pins_itself_is_refused(void **state)
+{
+	struct policy policy = policy_widest();
+	struct inspect_map map = map_of(BPF_MAP_TYPE_ARRAY, 8, 1);
+	struct inspection inspection = {.maps = &map, .map_count = 1};
+
+	(void)state;
+	map.pinned_by_name = true;
+	refused(&policy, &inspection, "map pins");
+}
+
+static void a_map_open_to_user_space_is_refused_unless_it_is_for_globals(void **state)
+{
+	struct policy policy = policy_widest();
+	struct inspect_map map = map_of(BPF_MAP_TYPE_ARRAY, 8, 1);
+	struct inspection inspection = {.maps = &map, .map_count = 1};
+
+	(void)state;
+	map.flags = BPF_F_MMAPABLE;
+	refused(&policy, &inspection, "map flags");
+	map.internal = true;
+	allowed(&policy, &inspection);
+	map.flags = 1u << 30;
+	refused(&policy, &inspection, "map flags");
+}
+
+static void map_memory_is_counted_for_every_cpu(void **state)
+{
+	struct policy policy = policy_default();
+	struct inspect_map map = map_of(BPF_MAP_TYPE_PERCPU_ARRAY, 12, 1000);
+	struct inspection inspection = {.maps = &map, .map_count = 1};
+
+	(void)state;
+	assert_int_equal(policy_map_bytes(&map, 4), (8 + 16) * 1000 * 4);
+	policy.cpus = 4;
+	policy.map_bytes_max = 96000;
+	allowed(&policy, &inspection);
+	policy.map_bytes_max = 95999;
+	refused(&policy, &inspection, "map memory");
+	map.type = BPF_MAP_TYPE_ARRAY;
+	allowed(&policy, &inspection);
+}
+
+static void map_memory_that_overflows_is_refused(void **state)
+{
+	struct policy policy = policy_widest();
+	struct inspect_map maps[2] = {
+		map_of(BPF_MAP_TYPE_PERCPU_HASH, UINT32_MAX, UINT32_MAX),
+		map_of(BPF_MAP_TYPE_HASH, UINT32_MAX, UINT32_MAX),
+	};
+	struct inspection inspection = {.maps = maps, .map_count = 1};
+
+	(void)state;
+	policy.cpus = 4096;
+	assert_int_equal(policy_map_bytes(&maps[0], 4096), UINT64_MAX);
+	refused(&policy, &inspection, "map memory");
+}
+
+static void a_ring_buffer_counts_its_bytes(void **state)
+{
+	struct inspect_map map = {.type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096};
+
+	(void)state;
+	assert_int_equal(policy_map_bytes(&map, 8), 4096);
+}
+
+static void a_group_name_that_is_wrong_gets_the_nearest(void **state)
+{
+	enum helper_group group = HELPERS_SOCKET;
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(helper_group_parse("redirect", &group, &why), 0);
+	assert_int_equal(group, HELPERS_REDIRECT);
+	assert_int_equal(helper_group_parse("redirct", &group, &why), -1);
+	assert_int_equal(why.code, FAULT_CONFIG);
+	assert_non_null(strstr(why.text, "did you mean redirect"));
+	assert_int_equal(helper_group_parse("tracing", &group, &why), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_policy_allows_map_lookups_and_refuses_redirects),
+		cmocka_unit_test(the_tracing_helpers_are_never_granted),
+		cmocka_unit_test(every_helper_number_is_in_a_group_or_refused),
+		cmocka_unit_test(a_call_of_no_known_helper_is_refused),
+		cmocka_unit_test(a_kernel_function_needs_its_name_in_the_policy),
+		cmocka_unit_test(a_hook_that_is_not_allowed_is_refused),
+		cmocka_unit_test(more_instructions_than_allowed_are_refused),
+		cmocka_unit_test(only_maps_for_packets_are_allowed),
+		cmocka_unit_test(a_map_that_pins_itself_is_refused),
+		cmocka_unit_test(a_map_open_to_user_space_is_refused_unless_it_is_for_globals),
+		cmocka_unit_test(map_memory_is_counted_for_every_cpu),
+		cmocka_unit_test(map_memory_that_overflows_is_refused),
+		cmocka_unit_test(a_ring_buffer_counts_its_bytes),
+		cmocka_unit_test(a_group_name_that_is_wrong_gets_the_nearest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
