@@ -457,6 +457,7 @@ static const int sanitizer_calls[] = {
 	SCMP_SYS(prlimit64),
 	SCMP_SYS(kill),
 	SCMP_SYS(gettid),
+	SCMP_SYS(getdents),
 };
 #endif
 

@@ -28,6 +28,7 @@ static const struct {
 	{"plan", "bpfseal-loader", "show what apply would change"},
 	{"apply", "bpfseal-loader", "make the kernel's chains as node.json says"},
 	{"status", "bpfseal-loader", "the chains as the kernel has them"},
+	{"map", "bpfseal-loader", "print a map of a running program"},
 	{"unload", "bpfseal-loader", "take chains out of the kernel"},
 };
 #define WORD_COUNT (sizeof(words) / sizeof(*words))

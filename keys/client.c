@@ -2,6 +2,7 @@
 #include "keys/client.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/owned.h"
@@ -342,7 +343,7 @@ static int push(struct search *search, const struct targets *delegator, const ch
 		search->pending_room = room;
 	}
 	search->pending[search->pending_count].delegator = delegator;
-	strcpy(search->pending[search->pending_count++].role, role);
+	snprintf(search->pending[search->pending_count++].role, ROLE_NAME_MAX + 1, "%s", role);
 	return 0;
 }
 

@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
-#include "keys/local.h"
 #include "keys/report.h"
 #include "keys/signing.h"
 

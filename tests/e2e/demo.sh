@@ -55,6 +55,7 @@ bold '2. repository server'
 show bpfseal repod pin "$R/team/metadata/root.json" --fingerprint "$FINGERPRINT"
 start_repod
 echo "bpfseal-repod serves on $URL"
+with_keys targets-1 -- show bpfseal publish --dir "$R/team" --url "$URL" --key "$(key targets-1)"
 
 bold '3. bundles: built from source, signed by both release keys, published'
 for name in allow ratelimit count; do
@@ -97,7 +98,7 @@ echo "ok: dropped by the rate limiter (limit 2000 a second): $limited"
 same 'seen by the counter, last in the chain' "$(counter net/count counts 17 packets)" $((5000 - limited))
 
 bold '7. attacks'
-running() { node status --check >/dev/null || fail 'the chain does not run any more'; echo 'ok: the chain keeps running'; }
+running() { chain_runs || fail 'the chain does not run any more'; echo 'ok: the chain keeps running'; }
 thief=$R/thief
 mkdir "$thief"
 bpfseal bundle build --manifest "$SOURCE/tests/e2e/count-1.1.json" --object-dir "$BPFSEAL_BPF" --output "$R/team/next.bundle" >/dev/null
@@ -119,7 +120,7 @@ echo '-- a bundle with one flipped byte, from a mirror'
 with_keys release-1 release-2 -- bpfseal sign "$R/team/metadata/net.json" --key "$(key release-1)" --key "$(key release-2)" >/dev/null
 publish >/dev/null
 cp -r "$R/var/lib/bpfseal-repod/." "$thief/mirror"
-blob=$thief/mirror/blobs/sha256/$(sha256sum "$R/team/next.bundle" | cut -d' ' -f1)
+blob=$thief/mirror/blobs/$(sha256sum "$R/team/next.bundle" | cut -d' ' -f1)
 printf 'X' | dd of="$blob" bs=1 seek=1000 conv=notrunc status=none
 start_mirror "$thief/mirror"
 write_node "$MIRROR" 1.1.0
@@ -136,11 +137,11 @@ echo '-- the server itself in the hands of a thief, who has its online key too'
 mkdir -p "$R/node2/etc/bpfseal/trust"
 cp -a "$R/etc/bpfseal/." "$R/node2/etc/bpfseal/"
 cp "$R/var/lib/bpfseal-repod/metadata/timestamp.json" "$thief/mirror/metadata/timestamp.json"
+install -m 0600 "$R/var/lib/bpfseal-sign/online.key" "$thief/online.key"
 for who in release-1 stranger; do
-	cp "$R/team/metadata/net.json" "$thief/alone/net.json"
 	jq '.signatures = [] | .signed.version += 1' "$R/team/metadata/net.json" >"$thief/alone/net.json"
-	with_keys $who -- bpfseal sign "$thief/alone/net.json" --key "$(key $who)" >/dev/null
-	"$PLAYERS/forge" "$thief/mirror/metadata" "$R/var/lib/bpfseal-sign/online.key" "net=$thief/alone/net.json"
+	with_keys $who -- bpfseal sign "$thief/alone/net.json" --key "$(key $who)" --quiet >/dev/null
+	"$PLAYERS/forge" "$thief/mirror/metadata" "$thief/online.key" "net=$thief/alone/net.json"
 	echo "\$ bpfseal sync     (another node; bundles signed by $who alone)"
 	status=0
 	"$BIN/bpfseal" sync --root "$R/node2" 2>&1 || status=$?

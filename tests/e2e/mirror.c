@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A mirror that an attacker runs: serves the files below a directory over HTTP on loopback, whatever they hold.
 //   mirror DIR [MODE]     prints "ADDR:PORT"; ends after two minutes or with its parent
-// /metadata/F is DIR/metadata/F; /targets/D/<sha256>.N is DIR/blobs/sha256/<sha256>. MODE "redirect" answers every
+// /metadata/F is DIR/metadata/F; /targets/D/<sha256>.N is DIR/blobs/<sha256>. MODE "redirect" answers every
 // request with a redirect to file:///etc/passwd, "endless" with a body that never ends, "drip" with one byte a second.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static void answer_file(int to, const char *dir, const char *path)
 	int fd;
 
 	if (!strncmp(path, "/targets/", 9))
-		snprintf(file, sizeof(file), "%s/blobs/sha256/%.64s", dir, base);
+		snprintf(file, sizeof(file), "%s/blobs/%.64s", dir, base);
 	else
 		snprintf(file, sizeof(file), "%s%s", dir, path);
 	fd = strstr(path, "..") ? -1 : open(file, O_RDONLY);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes to and from one repository under hard caps, and no opinion about them. The door to curl.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+
+// Header bytes of one answer (A45), and of an error page that nobody but a person reads.
+#define DOWNLOAD_HEADERS_MAX 65536
+#define DOWNLOAD_ERROR_MAX   16384
+
+// How long a repository may take (A07). A request may last base_ms and what its cap needs at rate_plan; all requests
+// of one door together may last budget_ms.
+struct download_limits {
+	unsigned connect_ms;
+	unsigned base_ms;
+	unsigned rate_plan; // bytes a second that the deadline allows for
+	unsigned rate_min;  // bytes a second, averaged over rate_window_s; less gives up
+	unsigned rate_window_s;
+	uint64_t budget_ms;
+	bool (*stopped)(void); // asked while waiting: true gives up. NULL: never
+};
+struct download_limits download_limits_default(void);
+
+struct download;
+
+// A door to everything below `base` ("https://repo.example", with or without a slash at the end). The URL must pass
+// pin_url_check. `ca_file` replaces the system's certificates; NULL keeps them. Connects to nothing yet.
+int download_new(const char *base, const char *ca_file, const struct download_limits *limits,
+		 struct download **out, struct fault *why) MUST_CHECK;
+void download_free(struct download *download);
+static inline void download_drop(struct download **download)
+{
+	download_free(*download);
+	*download = NULL;
+}
+
+// GET of `path` below the base, already quoted for a URL. At most `max` bytes come back (FAULT_TOO_LARGE). 404 is
+// FAULT_NOT_FOUND, and 403 too: object stores answer so for what is not there. All else is FAULT_NETWORK. Appends to
+// `out`, which is as it was after a refusal.
+int download_get(struct download *download, const char *path, size_t max, struct bytes *out,
+		 struct fault *why) MUST_CHECK;
+
+// One request of another kind, for those who publish. `headers` is NULL-terminated ("Name: value").
+struct download_request {
+	const char *method; // "HEAD", "PUT", "POST"
+	const char *path;   // quoted, below the base
+	const char *const *headers;
+	const void *body;
+	size_t body_len;
+	size_t max; // of the answer
+};
+struct download_answer {
+	long status;
+	struct bytes body;
+};
+static inline void download_answer_drop(struct download_answer *answer)
+{
+	bytes_drop(&answer->body);
+}
+// 0 whenever there is a whole answer, whatever its status. `*out` starts as {0} and is yours.
+int download_ask(struct download *download, const struct download_request *request,
+		 struct download_answer *out, struct fault *why) MUST_CHECK;
+
+// The path part of the base URL, without a slash at its end: "" or "/some/where". Borrowed.
+const char *download_base_path(const struct download *download);
+// The base URL, with a slash at its end. Borrowed.
+const char *download_base(const struct download *download);
+
+// Quotes a relative path for a URL, segment by segment: all but [A-Za-z0-9._~-] becomes %XX. A path that is absolute
+// or has an empty, "." or ".." segment is FAULT_FORMAT: servers and caches would each read it in their own way.
+int download_quote(const char *path, struct bytes *out, struct fault *why) MUST_CHECK;

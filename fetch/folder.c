@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/folder.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "fetch/download.h"
+#include "keys/local.h"
+
+#define PAPER_MAX	 (8u << 20)
+#define FOLDER_ROLES_MAX 4096 // of the ceremony; a fleet with 256 bins is far below
+
+void paper_drop(struct paper *paper)
+{
+	free(paper->role);
+	free(paper->quoted);
+	bytes_drop(&paper->data);
+	json_free(paper->document);
+	*paper = (struct paper){0};
+}
+
+const struct json *paper_signed(const struct paper *paper)
+{
+	return json_member(paper->document, "signed");
+}
+
+static int parse_paper(const char *role, const char *file, struct paper *paper, struct fault *why)
+{
+	const struct json *inner, *signatures;
+
+	if (text_copy(role, &paper->role, why) || role_quote(role, &paper->quoted, why) ||
+	    json_parse(paper->data.data, paper->data.len, file, &paper->document, why) ||
+	    json_need_object(paper->document, "signed", &inner, why) ||
+	    json_need_array(paper->document, "signatures", &signatures, why) ||
+	    json_need_int(inner, "version", 1, INT64_MAX, &paper->version, why))
+		return fault_within(why, "%s is not signed metadata", file);
+	paper->is_signed = json_count(signatures) > 0;
+	return 0;
+}
+
+// `file` below metadata/. *out is filled only when all went well.
+static int read_paper(const char *dir, const char *file, const char *role, struct paper *out,
+		      struct fault *why)
+{
+	OWNED(paper_drop) struct paper paper = {0};
+	OWNED(bytes_drop) struct bytes path = {0};
+
+	if (bytes_format(&path, why, "%s/metadata/%s", dir, file) ||
+	    file_read(bytes_text(&path), PAPER_MAX, &paper.data, why) ||
+	    parse_paper(role, bytes_text(&path), &paper, why))
+		return -1;
+	*out = paper;
+	paper = (struct paper){0};
+	return 0;
+}
+
+// ---- roles in the order of their delegation ----
+
+static bool is_known(const struct folder *folder, const char *role)
+{
+	for (size_t i = 0; i < folder->count; i++)
+		if (!strcmp(folder->roles[i].role, role))
+			return true;
+	return false;
+}
+
+static int add_role(struct folder *folder, const char *role, struct fault *why)
+{
+	OWNED(drop_heap) char *file = NULL;
+	struct paper paper = {0};
+	struct paper *grown;
+
+	if (is_known(folder, role))
+		return 0;
+	if (folder->count == FOLDER_ROLES_MAX)
+		return fault_set(why, FAULT_TOO_LARGE, "more than %d roles", FOLDER_ROLES_MAX);
+	if (role_file(role, 0, &file, why))
+		return -1;
+	if (read_paper(folder->dir, file, role, &paper, why)) {
+		// Delegated, and not kept here: another team's.
+		if (why->code != FAULT_NOT_FOUND || folder->count == 0)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	grown = realloc(folder->roles, (folder->count + 1) * sizeof(*grown));
+	if (!grown) {
+		paper_drop(&paper);
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	}
+	folder->roles = grown;
+	grown[folder->count++] = paper;
+	return 0;
+}
+
+static int add_delegated(struct folder *folder, size_t index, struct fault *why)
+{
+	// Kept: the array of roles moves while it grows, the documents do not.
+	const struct json *inner = paper_signed(&folder->roles[index]);
+	const struct json *roles = json_member(json_member(inner, "delegations"), "roles");
+
+	for (size_t i = 0; i < json_count(roles); i++) {
+		const char *name;
+
+		if (json_need_text(json_item(roles, i), "name", &name, why) ||
+		    add_role(folder, name, why))
+			return -1;
+	}
+	return 0;
+}
+
+int folder_read(const char *dir, struct folder *out, struct fault *why)
+{
+	if (text_copy(dir, &out->dir, why))
+		return -1;
+	if (read_paper(dir, "root.json", "root", &out->root, why) || add_role(out, "targets", why))
+		return fault_within(why, "%s is not a ceremony directory", dir);
+	// Grows while it is walked: a parent always stands before its children.
+	for (size_t i = 0; i < out->count; i++)
+		if (add_delegated(out, i, why))
+			return fault_within(why, "cannot read the ceremony directory %s", dir);
+	return 0;
+}
+
+void folder_drop(struct folder *folder)
+{
+	for (size_t i = 0; i < folder->count; i++)
+		paper_drop(&folder->roles[i]);
+	free(folder->roles);
+	paper_drop(&folder->root);
+	free(folder->dir);
+	*folder = (struct folder){0};
+}
+
+int folder_root(const struct folder *folder, int64_t version, struct paper *out, struct fault *why)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%" PRId64 ".root.json", version);
+	if (read_paper(folder->dir, name, "root", out, why))
+		return fault_within(why, "root version %" PRId64 " is missing", version);
+	if (out->version == version)
+		return 0;
+	paper_drop(out);
+	return fault_set(why, FAULT_FORMAT, "%s does not say version %" PRId64, name, version);
+}
+
+int folder_target(const struct folder *folder, const char *path, int64_t length,
+		  const struct sha256 *digest, size_t max, struct bytes *out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes file = {0};
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(bytes_drop) struct bytes quoted = {0};
+	struct sha256 found;
+
+	// Refuses what would leave the directory: "..", "/etc/shadow".
+	if (download_quote(path, &quoted, why))
+		return -1;
+	if (bytes_format(&file, why, "%s/targets/%s", folder->dir, path) ||
+	    file_read(bytes_text(&file), max, &data, why) ||
+	    sha256_of(data.data, data.len, &found, why))
+		return fault_within(why, "the target %s cannot be read", path);
+	if ((int64_t)data.len != length || !sha256_equal(&found, digest))
+		return fault_set(why, FAULT_DIGEST, "%s is not the file that was signed",
+				 bytes_text(&file));
+	bytes_move(out, &data);
+	return 0;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one sync found: each repository, each bundle that the node uses, and why anything was refused.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cli.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "keys/client.h"
+
+enum outcome_state {
+	OUTCOME_REFUSED, // until it is known to be better
+	OUTCOME_PRESENT, // nothing new
+	OUTCOME_NEW,
+};
+
+struct outcome_repository {
+	char *name, *url;
+	struct client_versions versions; // zero: not known
+	bool is_held; // verified, and not made current: something it names could not be had
+	enum outcome_state state;
+	struct fault fault;
+};
+
+struct outcome_use {
+	char *use, *wanted, *from;
+	char *version; // NULL: not resolved
+	char sha256[SHA256_HEX];
+	enum outcome_state state;
+	struct fault fault;
+};
+
+struct outcome {
+	struct outcome_repository *repositories;
+	size_t repository_count;
+	struct outcome_use *uses;
+	size_t use_count;
+	struct fault first; // the first refusal; FAULT_NONE when there was none
+};
+
+int outcome_new(struct outcome **out, struct fault *why) MUST_CHECK;
+void outcome_free(struct outcome *outcome);
+static inline void outcome_drop(struct outcome **outcome)
+{
+	outcome_free(*outcome);
+	*outcome = NULL;
+}
+
+// Adds one; pointers that were handed out before are no longer good. A use that is there already is not added twice.
+int outcome_add_repository(struct outcome *outcome, const char *name, const char *url,
+			   struct fault *why) MUST_CHECK;
+int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted, const char *from,
+		    struct fault *why) MUST_CHECK;
+
+// Keeps the first refusal.
+void outcome_fault(struct outcome *outcome, const struct fault *fault);
+
+// Did anything change, or was anything refused?
+bool outcome_is_news(const struct outcome *outcome);
+
+const char *outcome_state_name(enum outcome_state state);
+
+// bpfseal.sync/1. `*out` is yours.
+int outcome_document(const struct outcome *outcome, struct json **out, struct fault *why)
+	MUST_CHECK;
+int outcome_print(const struct outcome *outcome, const struct cli *cli, struct fault *why)
+	MUST_CHECK;

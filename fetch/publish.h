@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The team's side of the network: brings a repository from what it serves to what a ceremony directory holds.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/json.h"
+#include "fetch/upload.h"
+
+struct publish_options {
+	const char *dir;
+	struct upload upload;
+	void (*say)(void *ctx, const char *line); // one line of progress, or NULL
+	void *ctx;
+};
+
+// Uploads the files that newer roles name and the server lacks, then submits newer roots, targets, and delegated roles,
+// parents first. What the server says it has is a hint that saves work: it is not verified here, nodes do that.
+// `*document` (bpfseal.publish/1, yours) lists the steps: {"kind": "root" | "role" | "blob", "name", "version" or
+// "sha256", "state": "sent" | "present"}. After a refusal it lists what was done before it.
+int publish_run(const struct publish_options *options, struct json **document, struct fault *why)
+	MUST_CHECK;

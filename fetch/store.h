@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's store, as the fetcher writes it: verified blobs by digest, and one directory for each repository.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/fault.h"
+
+// The group may read: the loader is in it.
+#define STORE_BLOB_MODE ((mode_t)0440)
+#define STORE_META_MODE ((mode_t)0640)
+
+// What a kill left behind starts with this, and so does every temporary of base/file.
+#define STORE_TMP ".tmp-"
+
+struct store;
+
+// Opens (makes) the store and takes its lock, waiting up to wait_ms (FAULT_BUSY). Freeing gives the lock back.
+int store_open(const char *path, unsigned wait_ms, struct store **out, struct fault *why)
+	MUST_CHECK;
+void store_free(struct store *store);
+static inline void store_drop(struct store **store)
+{
+	store_free(*store);
+	*store = NULL;
+}
+
+// Is this blob there, and does it hash to its name? A damaged one counts as absent: it will be fetched again.
+int store_has(const struct store *store, const struct sha256 *digest, uint64_t len, bool *out,
+	      struct fault *why) MUST_CHECK;
+// Its bytes, hashed again. FAULT_NOT_FOUND when absent or damaged.
+int store_read(const struct store *store, const struct sha256 *digest, size_t max,
+	       struct bytes *out, struct fault *why) MUST_CHECK;
+// Keeps verified bytes under their digest, durable. `digest` is what was signed: other bytes are FAULT_DIGEST.
+int store_keep(const struct store *store, const struct sha256 *digest, const void *data, size_t len,
+	       struct fault *why) MUST_CHECK;
+
+// Opens (makes) the directory of a repository.
+int store_repository(const struct store *store, const char *name, int *out, struct fault *why)
+	MUST_CHECK;
+
+// Borrowed descriptors, for the sweep.
+int store_blobs_fd(const struct store *store);
+int store_repositories_fd(const struct store *store);
+
+// Makes (or opens) a directory that the group may enter, and that hands down the group it has from its parent: made under
+// a umask of its own, as a chmod by a fetcher outside the group would take the setgid bit away.
+int store_make_dir(int dirfd, const char *name, int *out, struct fault *why) MUST_CHECK;
+
+// Removes a directory of plain files, and its files; absent is fine.
+int store_remove_dir(int dirfd, const char *name, struct fault *why) MUST_CHECK;
+
+// The names in a directory, as one thing to own.
+struct names {
+	char **name;
+	size_t count;
+};
+int names_list(int dirfd, struct names *out, struct fault *why) MUST_CHECK;
+void names_drop(struct names *names);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests that write to a repository: each signed by the publisher's key, each refusal told in the server's words.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "fetch/download.h"
+#include "keys/keyfile.h"
+
+struct upload {
+	struct download *download;
+	const struct secret_key *key;
+	// The time now. Asked for each request: a long upload would outlive one signature's window (HTTPSIG_WINDOW_S).
+	int64_t (*clock)(void);
+};
+
+// Does the repository have this blob?
+int upload_has_blob(const struct upload *upload, const struct sha256 *digest, bool *out,
+		    struct fault *why) MUST_CHECK;
+int upload_blob(const struct upload *upload, const struct sha256 *digest, const struct bytes *data,
+		struct fault *why) MUST_CHECK;
+// Submits signed metadata. `answer` gets what the repository committed, or NULL where it says nothing. Yours.
+int upload_metadata(const struct upload *upload, const char *quoted_role, const struct bytes *data,
+		    struct json **answer, struct fault *why) MUST_CHECK;
