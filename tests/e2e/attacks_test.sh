@@ -17,19 +17,11 @@ quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf
 quiet pin
 write_node "$URL" '*'
 quiet bpfseal sync
-check 'a signed chain is applied' node apply
-cp -a "$store" "$R/store.old"
-quiet release "$SOURCE/bpf/count2.json"
-quiet bpfseal sync
-check 'its second version is applied' node apply
 runs() {
 	before=$(counter net/count counts 17 packets)
 	packets send wire0 --src 10.0.0.1 --count 10 >/dev/null
 	chain_runs && [ "$(counter net/count counts 17 packets)" = $((before + 10)) ]
 }
-check 'and counts packets' runs
-cp -a "$store" "$R/store.good"
-put_store() { rm -rf "$store"; cp -a "$1" "$store"; }
 # The kernel's objects under our names, to be compared before and after a refusal.
 objects() { find "$R/sys/fs/bpf/bpfseal" | sort; node status --json | jq -cS '[.. | .program_id? // empty]'; }
 untouched() { # SENTENCE STATUS COMMAND...: refused so, and the kernel holds what it held, and packets flow
@@ -40,30 +32,48 @@ untouched() { # SENTENCE STATUS COMMAND...: refused so, and the kernel holds wha
 	check '... and runs' runs
 }
 
+check 'a signed chain is applied' node apply
+check 'and counts packets' runs
+cp -a "$store" "$R/store.old"
+quiet release "$SOURCE/bpf/count2.json"
+quiet bpfseal sync
+# Before the second version is admitted: everything about it in the store is the attacker's to change.
+set=$(readlink -f "$store/repo/corp/current")
+cp -a "$store" "$R/store.new"
+put_store() { rm -rf "$store"; cp -a "$1" "$store"; }
+sed -i 's/1\.0\.0/1.0.1/' "$set"/*.net.json
+untouched 'an edited role file is refused' 3 node apply
+put_store "$R/store.new"
+rm "$set"/*.net.json
+got=0
+node apply >"$R/tap.out" 2>&1 || got=$?
+check 'a store with a role missing is not success' [ "$got" != 0 ]
+put_store "$R/store.new"
+object=$(sha256sum "$BPFSEAL_BPF/count2.bpf.o" | cut -d' ' -f1)
+flip() { printf 'X' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+chmod u+w "$store/blobs/$object"
+flip "$store/blobs/$object" 300
+untouched 'a new object changed in the store after it was verified is refused' 3 node apply
+put_store "$R/store.new"
+cp "$BPFSEAL_BPF/count.bpf.o" "$R/other.o"
+chmod u+w "$store/blobs/$object"
+cp "$R/other.o" "$store/blobs/$object"
+untouched 'another signed object under its name is refused too' 3 node apply
+put_store "$R/store.new"
+check 'its second version is applied' node apply
+check 'and counts packets' runs
+cp -a "$store" "$R/store.good"
+
 # ---- the fetcher is taken over: its store is the attacker's ----
 put_store "$R/store.old"
 untouched 'an older, correctly signed store is a rollback' 4 node apply
 put_store "$R/store.good"
 
-flip() { printf 'X' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
-object=$(sha256sum "$BPFSEAL_BPF/count2.bpf.o" | cut -d' ' -f1)
 chmod u+w "$store/blobs/$object"
 flip "$store/blobs/$object" 300
 sed -i 's/"value": 2000/"value": 2001/' "$R/etc/bpfseal/node.json"
 untouched 'an object changed in the store after it was verified is refused' 3 node apply
 sed -i 's/"value": 2001/"value": 2000/' "$R/etc/bpfseal/node.json"
-put_store "$R/store.good"
-
-set=$(readlink -f "$store/repo/corp/current")
-sed -i 's/1\.0\.0/1.0.1/' "$set"/*.net.json
-untouched 'an edited role file is refused' 3 node apply
-put_store "$R/store.good"
-
-set=$(readlink -f "$store/repo/corp/current")
-rm "$set"/*.net.json
-got=0
-node apply >"$R/tap.out" 2>&1 || got=$?
-check 'a store with a role missing is not success' [ "$got" != 0 ]
 put_store "$R/store.good"
 
 ln -sfn /etc "$store/repo/corp/current"
@@ -94,7 +104,7 @@ chmod g-w "$R/etc/bpfseal/node.json"
 cp "$R/etc/bpfseal/node.json" "$R/node.good"
 sed -i 's/"use": "net\/count"/"usw": "net\/count"/' "$R/etc/bpfseal/node.json"
 untouched 'a typo in node.json is refused' 5 node apply
-check '... with file, line, column and the nearest name' sh -c "$BIN/bpfseal config check --root $R 2>&1 | tr '\n' ' ' | grep -q 'use.*node.json:11:[0-9]'"
+check '... with file, line, column and the nearest name' sh -c "$BIN/bpfseal config check --root $R 2>&1 | tr '\n' ' ' | grep -q 'use.*node.json:10:[0-9]'"
 cp "$R/node.good" "$R/etc/bpfseal/node.json"
 sed -i 's/"version": "\*"/"version": "9.9.9"/' "$R/etc/bpfseal/node.json"
 untouched 'a version that nobody signed is refused' 3 node apply

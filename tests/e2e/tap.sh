@@ -6,12 +6,12 @@ not_ok() { TAP=$((TAP + 1)); echo "not ok $TAP - $1"; }
 check() { # SENTENCE COMMAND...: the command succeeds
 	sentence=$1
 	shift
-	if "$@" >"$R/tap.out" 2>&1; then
+	if "$@" >"$R/tap.err" 2>&1; then
 		ok "$sentence"
 	else
 		not_ok "$sentence"
-		echo "# $* ended with status $?"
-		sed 's/^/# /' "$R/tap.out"
+		echo "# it does not hold: $*" | head -3
+		sed 's/^/# /' "$R/tap.err"
 	fi
 }
 ends() { # SENTENCE STATUS COMMAND...: the command ends with this exit status; what it said is in $R/tap.out

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/admit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "bpf/custom.h"
+#include "bpf/index.h"
+#include "bpf/inspect.h"
+#include "bpf/policy.h"
+#include "keys/client.h"
+#include "loader/source.h"
+#include "loader/sys.h"
+
+struct repo {
+	const char *name; // of node.json
+	struct source *source;
+};
+
+struct admit {
+	struct admit_places places;
+	int blobs_dirfd;
+	struct repo *repos;
+	size_t repo_count;
+};
+
+int admit_new(const struct admit_places *places, struct admit **out, struct fault *why)
+{
+	OWNED(admit_drop) struct admit *admit = calloc(1, sizeof(*admit));
+
+	if (!admit)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	admit->places = *places;
+	admit->blobs_dirfd = -1;
+	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
+	if (!admit->repos)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (places->store_dirfd >= 0 &&
+	    dir_open_at(places->store_dirfd, "blobs", &admit->blobs_dirfd, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+	}
+	*out = HAND_OVER(admit);
+	return 0;
+}
+
+void admit_free(struct admit *admit)
+{
+	if (!admit)
+		return;
+	for (size_t i = 0; i < admit->repo_count; i++)
+		source_free(admit->repos[i].source);
+	free(admit->repos);
+	drop_fd(&admit->blobs_dirfd);
+	free(admit);
+}
+
+// The verified metadata of a repository: once for each command.
+static int admit_repo(struct admit *admit, const char *name, struct client **out, struct fault *why)
+{
+	const struct node_repository *repository = node_repository(admit->places.node, name);
+	struct repo *repo;
+
+	for (size_t i = 0; i < admit->repo_count; i++) {
+		if (!strcmp(admit->repos[i].name, name)) {
+			*out = source_client(admit->repos[i].source);
+			return 0;
+		}
+	}
+	if (!repository)
+		return fault_set(why, FAULT_CONFIG, "node.json names no repository %s", name);
+	repo = &admit->repos[admit->repo_count];
+	if (source_open(&(struct source_places){.root = admit->places.root,
+						.name = name,
+						.store_dirfd = admit->places.store_dirfd,
+						.trust_dirfd = admit->places.trust_dirfd,
+						.now = admit->places.now},
+			&repo->source, why))
+		return fault_within(why, "repository %s is not usable", name);
+	repo->name = repository->name;
+	admit->repo_count++;
+	*out = source_client(repo->source);
+	return 0;
+}
+
+// ---- blobs ----
+
+// One blob of the store: read once, from one descriptor, into memory that is then sealed; its digest is taken of the
+// sealed copy. Whoever rewrites the store's file meanwhile changes nothing (A71).
+static int admit_blob(const struct admit *admit, const struct sha256 *digest, uint64_t len,
+		      int *out, struct bytes *bytes, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes read = {0};
+	OWNED(drop_fd) int file = -1;
+	OWNED(drop_fd) int sealed = -1;
+	char name[SHA256_HEX];
+	struct sha256 got;
+	uint64_t got_len;
+
+	sha256_hex(digest, name);
+	if (admit->blobs_dirfd < 0)
+		return fault_set(why, FAULT_NOT_FOUND, "the store is empty");
+	if (file_open_at(admit->blobs_dirfd, name, &file, why))
+		return -1;
+	if (len > INSPECT_OBJECT_MAX)
+		return fault_set(why, FAULT_TOO_LARGE, "%" PRIu64 " bytes are more than the limit",
+				 len);
+	if (file_read_fd(file, (size_t)len, &read, why)) {
+		if (why->code == FAULT_TOO_LARGE)
+			why->code = FAULT_DIGEST; // longer than what was signed
+		return -1;
+	}
+	if (sys_sealed(read.data, read.len, name, &sealed, why) ||
+	    sha256_of_fd(sealed, len, &got, &got_len, why))
+		return -1;
+	if (got_len != len || !sha256_equal(&got, digest))
+		return fault_set(why, FAULT_DIGEST, "blob %s is not what was signed", name);
+	if (bytes && file_read_fd(sealed, (size_t)len, bytes, why))
+		return -1;
+	if (out)
+		*out = HAND_OVER_FD(sealed);
+	return 0;
+}
+
+static int admit_target(const struct admit *admit, const struct target *target, size_t max,
+			struct bytes *bytes, struct fault *why)
+{
+	if (!target->has_sha256)
+		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", target->path);
+	if (target->length < 0 || (uint64_t)target->length > max)
+		return fault_set(why, FAULT_TOO_LARGE, "%s is larger than the limit", target->path);
+	if (admit_blob(admit, &target->sha256, (uint64_t)target->length, NULL, bytes, why))
+		return fault_within(why, "cannot read %s from the store", target->path);
+	return target_check(target, bytes->data, bytes->len, why);
+}
+
+// ---- which version ----
+
+// Patterns are resolved from the signed index, and from nothing that a server or the fetcher says.
+static int admit_version(struct admit *admit, struct client *client, const struct node_use *use,
+			 char **version, struct fault *why)
+{
+	OWNED(index_drop) struct index *index = NULL;
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	OWNED(drop_heap) char *path = NULL;
+	const struct index_version *found;
+	const struct target *target;
+
+	if (version_check(use->version, why) == 0)
+		return text_copy(use->version, version, why);
+	fault_clear(why);
+	if (index_path(use->use, &path, why) || client_find(client, path, &target, why) ||
+	    admit_target(admit, target, INDEX_MAX, &bytes, why) ||
+	    index_parse(bytes.data, bytes.len, &index, why))
+		return -1;
+	if (strcmp(index->name, use->use))
+		return fault_set(why, FAULT_FORMAT, "%s is the index of %s", path, index->name);
+	if (index_resolve(index, use->version, &found, why))
+		return -1;
+	return text_copy(found->version, version, why);
+}
+
+// ---- members ----
+
+struct wanted {
+	const char *name;
+	struct sha256 sha256;
+	uint64_t len;
+	bool found;
+};
+
+static int wanted_each(void *ctx, const char *name, const struct sha256 *sha256, uint64_t length,
+		       struct fault *why)
+{
+	struct wanted *wanted = ctx;
+
+	(void)why;
+	if (!strcmp(name, wanted->name)) {
+		wanted->sha256 = *sha256;
+		wanted->len = length;
+		wanted->found = true;
+	}
+	return 0;
+}
+
+// One file of a bundle, by the digest that the bundle's own target metadata signs for it.
+static int admit_file(const struct admit *admit, const struct target *target, const char *name,
+		      struct wanted *wanted, int *out, struct bytes *bytes, struct fault *why)
+{
+	*wanted = (struct wanted){.name = name};
+	if (!target->custom)
+		return fault_set(why, FAULT_FORMAT, "%s is signed without its members",
+				 target->path);
+	if (custom_members(target->custom, wanted_each, wanted, why))
+		return -1;
+	if (!wanted->found)
+		return fault_set(why, FAULT_UNTRUSTED, "%s has no signed member %s", target->path,
+				 name);
+	if (admit_blob(admit, &wanted->sha256, wanted->len, out, bytes, why))
+		return fault_within(why, "cannot read %s of %s from the store", name, target->path);
+	return 0;
+}
+
+static int admit_keep(const struct admit *admit, const struct sha256 *digest,
+		      const struct bytes *bytes, struct fault *why)
+{
+	char name[SHA256_HEX];
+
+	sha256_hex(digest, name);
+	return file_store_at(admit->places.objects_dirfd, name, bytes->data, bytes->len, 0400, why);
+}
+
+static int admit_manifest(const struct admit *admit, const struct target *target,
+			  struct member *member, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	OWNED(drop_heap) char *path = NULL;
+	struct wanted wanted;
+
+	if (admit_file(admit, target, MANIFEST_NAME, &wanted, NULL, &bytes, why) ||
+	    manifest_parse(bytes.data, bytes.len, target->path, &member->manifest, why) ||
+	    bundle_target_path(member->manifest, &path, why))
+		return -1;
+	// Signed as one bundle, it may not call itself another.
+	if (strcmp(path, target->path))
+		return fault_set(why, FAULT_FORMAT, "%s calls itself %s", target->path, path);
+	member->manifest_sha256 = wanted.sha256;
+	return admit_keep(admit, &wanted.sha256, &bytes, why);
+}
+
+static int admit_program(const struct admit *admit, const struct target *target,
+			 struct member *member, struct fault *why)
+{
+	const char *name = member->program->object;
+	const struct manifest_file *file = manifest_file(member->manifest, name);
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct wanted wanted;
+
+	if (admit_file(admit, target, name, &wanted, &member->object_fd, &bytes, why))
+		return -1;
+	if (!file || !sha256_equal(&file->sha256, &wanted.sha256) || file->size != wanted.len)
+		return fault_set(why, FAULT_DIGEST,
+				 "the manifest of %s and its signed metadata differ about %s",
+				 target->path, name);
+	member->object = wanted.sha256;
+	if (admit_object(&admit->places.node->policy, member, why))
+		return -1;
+	return admit_keep(admit, &wanted.sha256, &bytes, why);
+}
+
+int admit_object(const struct policy *policy, struct member *member, struct fault *why)
+{
+	OWNED(inspection_drop) struct inspection *inspection = NULL;
+	OWNED(bytes_drop) struct bytes bytes = {0};
+
+	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why) ||
+	    inspect_object(bytes.data, bytes.len, &inspection, why) ||
+	    inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
+	    policy_check(policy, inspection, member->manifest, why))
+		return fault_within(why, "%s %s is not admitted", member->name, member->version);
+	member->tail_calls = inspection->tail_calls && member->program->linkage == LINK_WRAP;
+	return 0;
+}
+
+static int admit_values(const struct node_use *use, struct member *member, struct fault *why)
+{
+	member->maps = json_make_object();
+	if (!member->maps)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < use->entry_count; i++) {
+		const struct node_map_entry *entry = &use->entries[i];
+		OWNED(json_drop) struct json *pair = json_make_object();
+		struct json *list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
+
+		if (!list) {
+			if (json_put(member->maps, entry->map, json_make_array(), why))
+				return -1;
+			list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
+		}
+		if (!pair)
+			return fault_set(why, FAULT_OTHER, "out of memory");
+		if (json_put(pair, "key", json_keep(entry->key), why) ||
+		    json_put(pair, "value", json_keep(entry->value), why) ||
+		    json_add(list, HAND_OVER(pair), why))
+			return -1;
+	}
+	return 0;
+}
+
+static int admit_bundle(struct admit *admit, const struct node_use *use, enum hook hook,
+			struct member *member, struct fault *why)
+{
+	OWNED(drop_heap) char *path = NULL;
+	const struct target *target;
+	struct client *client = NULL;
+
+	if (admit_repo(admit, use->from, &client, why) ||
+	    admit_version(admit, client, use, &member->version, why))
+		return -1;
+	if (asprintf(&path, "%s/%s.bundle", use->use, member->version) < 0)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (client_find(client, path, &target, why))
+		return -1;
+	if (!target->has_sha256)
+		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", path);
+	member->bundle = target->sha256;
+	if (admit_manifest(admit, target, member, why) ||
+	    member_choose(member, hook, use->program, why))
+		return -1;
+	return admit_program(admit, target, member, why);
+}
+
+int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, struct member *out,
+	      struct fault *why)
+{
+	OWNED(member_drop) struct member member = {.object_fd = -1};
+
+	if (text_copy(use->use, &member.name, why) || text_copy(use->from, &member.from, why) ||
+	    admit_values(use, &member, why))
+		return -1;
+	if (admit_bundle(admit, use, hook, &member, why)) {
+		fault_within(why, "%s %s cannot be used", use->use, use->version);
+		return use->where[0] && !why->where[0] ? fault_where(why, "%s", use->where) : -1;
+	}
+	*out = member;
+	member = (struct member){.object_fd = -1};
+	return 0;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/anchor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include "base/owned.h"
+#include "loader/bpffs.h"
+#include "loader/embedded.h"
+#include "loader/object.h"
+#include "loader/sys.h"
+
+void anchor_drop(struct anchor *root)
+{
+	drop_fd(&root->program_fd);
+	drop_fd(&root->array_fd);
+	drop_fd(&root->fell_fd);
+}
+
+int32_t anchor_verdict(enum hook hook, _Bool drop)
+{
+	if (hook == HOOK_XDP)
+		return drop ? XDP_DROP : XDP_PASS;
+	return drop ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
+{
+	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+	OWNED(drop_fd) int verdict_fd = -1;
+	struct sys_program about;
+	uint32_t zero = 0;
+
+	if (bpffs_get(dir, "prog", &root.program_fd, why) ||
+	    bpffs_get(dir, "array", &root.array_fd, why) ||
+	    bpffs_get(dir, "fell", &root.fell_fd, why) ||
+	    bpffs_get(dir, "verdict", &verdict_fd, why) ||
+	    sys_program(root.program_fd, &about, why))
+		return -1;
+	if (bpf_map_lookup_elem(verdict_fd, &zero, &root.verdict))
+		return fault_errno(why, FAULT_KERNEL, "cannot read the verdict of %s", dir);
+	root.program_id = about.id;
+	*out = root;
+	root = (struct anchor)ANCHOR_NONE;
+	return 0;
+}
+
+static int anchor_set_verdict(struct object *object, int32_t verdict, struct fault *why)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object_bpf(object), ".rodata");
+	size_t size = 0;
+
+	// `verdict` is all that our roots have there; anchor_open() reads it back the same way.
+	if (!map || !bpf_map__initial_value(map, &size) || size != sizeof(verdict) ||
+	    bpf_map__set_initial_value(map, &verdict, sizeof(verdict)))
+		return fault_set(why, FAULT_OTHER, "the embedded root has an odd shape");
+	return 0;
+}
+
+static int anchor_pin_map(struct object *object, const char *map_name, const char *dir,
+			  const char *name, struct fault *why)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(object_bpf(object), map_name);
+
+	if (!map)
+		return fault_set(why, FAULT_OTHER, "the embedded root has no map %s", map_name);
+	return bpffs_put(object_map_fd(object, map), dir, name, why);
+}
+
+static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct fault *why)
+{
+	const unsigned char *start =
+		hook == HOOK_XDP ? embedded_root_xdp_start : embedded_root_tc_start;
+	const unsigned char *end = hook == HOOK_XDP ? embedded_root_xdp_end : embedded_root_tc_end;
+	const struct object_source source = {.data = start,
+					     .len = (size_t)(end - start),
+					     .entry = "bpfseal_root",
+					     .hook = hook,
+					     .label = "the root program",
+					     .logs_dirfd = -1};
+	OWNED(object_drop) struct object *object = NULL;
+
+	if (object_open(&source, &object, why) || anchor_set_verdict(object, verdict, why) ||
+	    object_load(object, NULL, why) || bpffs_make_dir(dir, why))
+		return -1;
+	if (anchor_pin_map(object, "root_array", dir, "array", why) ||
+	    anchor_pin_map(object, "fell", dir, "fell", why) ||
+	    anchor_pin_map(object, ".rodata", dir, "verdict", why))
+		return -1;
+	return bpffs_put(object_program_fd(object), dir, "prog", why);
+}
+
+int anchor_build(const char *place, enum hook hook, uint32_t number, int32_t verdict,
+		 struct anchor *out, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	if (bpffs_join_number(place, "root", number, dir, why) ||
+	    anchor_load(hook, verdict, dir, why) || anchor_open(dir, out, why))
+		return -1;
+	out->number = number;
+	return 0;
+}
+
+static int anchor_seek(const char *place, uint32_t program_id, struct anchor *out,
+		       struct fault *why)
+{
+	OWNED(drop_heap) uint32_t *numbers = NULL;
+	size_t count = 0;
+
+	if (bpffs_numbers(place, "root", &numbers, &count, why))
+		return -1;
+	while (count--) {
+		OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+		char dir[BPFFS_PATH_MAX];
+
+		if (bpffs_join_number(place, "root", numbers[count], dir, why))
+			return -1;
+		if (anchor_open(dir, &root, why)) {
+			fault_clear(why); // half built, or damaged: as good as none
+			continue;
+		}
+		if (program_id && root.program_id != program_id)
+			continue;
+		root.number = numbers[count];
+		*out = root;
+		root = (struct anchor)ANCHOR_NONE;
+		return 0;
+	}
+	return fault_set(why, FAULT_NOT_FOUND, "no root program is pinned in %s", place);
+}
+
+int anchor_find(const char *place, uint32_t program_id, struct anchor *out, struct fault *why)
+{
+	return program_id ? anchor_seek(place, program_id, out, why)
+			  : fault_set(why, FAULT_NOT_FOUND, "the link runs no program");
+}
+
+int anchor_newest(const char *place, struct anchor *out, struct fault *why)
+{
+	return anchor_seek(place, 0, out, why);
+}
+
+int anchor_fell(const struct anchor *root, uint64_t *count, struct fault *why)
+{
+	uint32_t zero = 0;
+
+	*count = 0;
+	if (bpf_map_lookup_elem(root->fell_fd, &zero, count))
+		return fault_errno(why, FAULT_KERNEL, "cannot read the fall-through counter");
+	return 0;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The root program of a hook: pinned with its one-slot array, and attached by a pinned link. It outlives generations;
+// it changes only when the policy's answer to a fall-through does, or when somebody damaged it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "bpf/manifest.h"
+
+struct anchor {
+	uint32_t number; // its directory is root-<number>
+	uint32_t program_id;
+	int program_fd, array_fd, fell_fd;
+	int32_t verdict; // for packets that no chain judged
+};
+#define ANCHOR_NONE                                             \
+	{                                                       \
+		.program_fd = -1, .array_fd = -1, .fell_fd = -1 \
+	}
+void anchor_drop(struct anchor *root);
+
+// Loads our embedded root and pins it as root-<number>, its slot still empty.
+int anchor_build(const char *place, enum hook hook, uint32_t number, int32_t verdict,
+		 struct anchor *out, struct fault *why) MUST_CHECK;
+// The pinned root with this program id; FAULT_NOT_FOUND when none is, or when it is damaged.
+int anchor_find(const char *place, uint32_t program_id, struct anchor *out, struct fault *why)
+	MUST_CHECK;
+// The pinned root with the highest number, for a place whose link is gone. FAULT_NOT_FOUND likewise.
+int anchor_newest(const char *place, struct anchor *out, struct fault *why) MUST_CHECK;
+int anchor_fell(const struct anchor *root, uint64_t *count, struct fault *why) MUST_CHECK;
+
+// The policy's answer on a hook, as a verdict: XDP_PASS or XDP_DROP; TC_ACT_UNSPEC or TC_ACT_SHOT.
+int32_t anchor_verdict(enum hook hook, _Bool drop);

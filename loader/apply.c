@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/apply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/audit.h"
+#include "base/owned.h"
+#include "loader/bpffs.h"
+#include "loader/record.h"
+
+#define AUDIT_FILE "audit.log"
+
+void apply_drop(struct apply *apply)
+{
+	for (size_t i = 0; i < apply->count; i++)
+		chain_free(apply->chains[i].chain);
+	free(apply->chains);
+	*apply = (struct apply){0};
+}
+
+static struct chain_spec spec_of(const struct apply_places *places, const struct plan_chain *plan)
+{
+	return (struct chain_spec){.iface = plan->iface,
+				   .hook = plan->hook,
+				   .native_ok = plan->interface->xdp_native_ok,
+				   .generic_ok = plan->interface->xdp_generic_ok,
+				   .members = plan->members,
+				   .count = plan->count,
+				   .policy = &places->node->policy,
+				   .tree = places->tree,
+				   .logs_dirfd = places->logs_dirfd,
+				   .logs_path = places->logs_path};
+}
+
+static bool builds(const struct plan_chain *plan)
+{
+	return plan->action != PLAN_KEEP && plan->action != PLAN_REMOVE;
+}
+
+static int apply_audit(const struct apply_places *places, const struct apply_chain *at,
+		       struct fault *why)
+{
+	OWNED(json_drop) struct json *details = json_make_object();
+	OWNED(json_drop) struct json *members = json_make_array();
+
+	if (!details || !members)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < at->plan->count; i++) {
+		char hex[SHA256_HEX];
+		struct json *member = json_make_object();
+
+		sha256_hex(&at->plan->members[i].object, hex);
+		if (json_add(members, member, why) ||
+		    json_put_text(member, "name", at->plan->members[i].name, why) ||
+		    json_put_text(member, "version", at->plan->members[i].version, why) ||
+		    json_put_text(member, "object", hex, why))
+			return -1;
+	}
+	if (json_put_text(details, "interface", at->plan->iface, why) ||
+	    json_put_text(details, "hook", hook_name(at->plan->hook), why) ||
+	    json_put_text(details, "action", plan_action_name(at->plan->action), why) ||
+	    json_put_int(details, "fell_through", (int64_t)at->plan->truth.fell, why) ||
+	    json_put(details, "members", HAND_OVER(members), why))
+		return -1;
+	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "apply",
+			    HAND_OVER(details), why);
+}
+
+// Builds every chain beside what runs, and writes down what shall be before anything is.
+static int apply_build(const struct apply_places *places, struct plan *plan, struct apply *out,
+		       struct json *next, struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		struct chain_spec spec;
+		struct json *record = NULL;
+
+		if (!builds(chain))
+			continue;
+		spec = spec_of(places, chain);
+		if (chain_build(&spec, &out->chains[i].chain, why) ||
+		    record_of(&spec, out->chains[i].chain, &record, why) ||
+		    record_set(next, chain->iface, hook_name(chain->hook), record, why))
+			return -1;
+	}
+	return record_stage(places->loader_dirfd, next, why);
+}
+
+static int apply_remove(const struct apply_places *places, const struct plan_chain *chain,
+			struct fault *why)
+{
+	char place[BPFFS_PATH_MAX];
+
+	if (bpffs_place(places->tree, chain->iface, chain->hook, place, why))
+		return -1;
+	return chain_remove(place, why);
+}
+
+static int apply_enter(const struct apply_places *places, struct apply_chain *at, struct fault *why)
+{
+	int64_t start = places->ticks_us();
+
+	if (at->chain ? chain_commit(at->chain, why) : apply_remove(places, at->plan, why))
+		return -1;
+	at->switch_us = places->ticks_us() - start;
+	at->done = true;
+	return 0;
+}
+
+// The record says what was really entered, in `plan->record`.
+static int apply_record(const struct apply_places *places, struct plan *plan,
+			const struct apply *out, const struct json *next, struct fault *why)
+{
+	OWNED(json_drop) struct json *active = NULL;
+
+	if (json_clone(plan->record, &active, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		const char *hook = hook_name(chain->hook);
+		const struct json *entered = record_chain(next, chain->iface, hook);
+
+		if (!out->chains[i].done)
+			continue;
+		if (record_set(active, chain->iface, hook,
+			       out->chains[i].chain ? json_keep(entered) : NULL, why))
+			return -1;
+	}
+	return record_commit(places->loader_dirfd, active, why);
+}
+
+static int apply_settle(const struct apply_places *places, const struct apply *out,
+			struct fault *why)
+{
+	for (size_t i = 0; i < out->count; i++) {
+		const struct apply_chain *at = &out->chains[i];
+
+		if (!at->done)
+			continue;
+		if ((at->chain && chain_settle(at->chain, why)) || apply_audit(places, at, why))
+			return -1;
+	}
+	return 0;
+}
+
+// Chains that stay: leftovers of a crash go, and the record of one that was entered is completed.
+static int apply_tidy(const struct apply_places *places, const struct plan *plan, struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		char place[BPFFS_PATH_MAX];
+
+		if (chain->action != PLAN_KEEP || !chain->truth.entered)
+			continue;
+		if (bpffs_place(places->tree, chain->iface, chain->hook, place, why) ||
+		    chain_tidy(place, chain->truth.generation, chain->truth.root_number, why))
+			return -1;
+	}
+	return record_adopt(places->loader_dirfd, plan->record, why);
+}
+
+int apply_plan(const struct apply_places *places, struct plan *plan, struct apply *out,
+	       struct fault *why)
+{
+	OWNED(json_drop) struct json *next = NULL;
+	struct fault first = {0};
+
+	out->chains = calloc(plan->count + 1, sizeof(*out->chains));
+	if (!out->chains)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	out->count = plan->count;
+	for (size_t i = 0; i < plan->count; i++)
+		out->chains[i].plan = &plan->chains[i];
+	if (apply_tidy(places, plan, why) || !plan_is_pending(plan))
+		return why->code == FAULT_NONE ? 0 : -1;
+	if (json_clone(plan->record, &next, why) || apply_build(places, plan, out, next, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->chains[i].action == PLAN_KEEP)
+			continue;
+		if (apply_enter(places, &out->chains[i], why)) {
+			first = *why; // what has been entered is still recorded and settled
+			break;
+		}
+	}
+	fault_clear(why);
+	if (apply_record(places, plan, out, next, why) || apply_settle(places, out, why))
+		return -1;
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
+}

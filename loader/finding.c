@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/finding.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/version.h"
+
+struct place {
+	const char *iface;
+	enum hook hook;
+};
+
+void findings_drop(struct findings *findings)
+{
+	free(findings->list);
+	*findings = (struct findings){0};
+}
+
+static int add(struct findings *findings, struct place place, struct fault *why, const char *code,
+	       const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static int add(struct findings *findings, struct place place, struct fault *why, const char *code,
+	       const char *format, ...)
+{
+	struct finding *grown =
+		reallocarray(findings->list, findings->count + 1, sizeof(*findings->list));
+	va_list args;
+
+	if (!grown)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	findings->list = grown;
+	grown += findings->count++;
+	*grown = (struct finding){.code = code, .iface = place.iface, .hook = place.hook};
+	va_start(args, format);
+	vsnprintf(grown->text, sizeof(grown->text), format, args);
+	va_end(args);
+	return 0;
+}
+
+static int damage_link(struct findings *findings, struct place place, const struct truth *truth,
+		       struct fault *why)
+{
+	if (!truth->iface_index)
+		return add(findings, place, why, "interface_missing",
+			   "the interface is gone; its chain waits for it");
+	if (!truth->linked)
+		return add(findings, place, why, "link_detached",
+			   "our link is gone: no packet enters the chain");
+	if (truth->link.ifindex != truth->iface_index)
+		return add(
+			findings, place, why, "link_detached",
+			"our link is not attached to this interface: no packet enters the chain");
+	if (truth->link.program_id != truth->root_id)
+		return add(findings, place, why, "link_replaced",
+			   "our link runs program %u instead of our root", truth->link.program_id);
+	if (truth->before)
+		return add(findings, place, why, "foreign_before",
+			   "program %u runs before the chain", truth->before);
+	return 0;
+}
+
+static int damage_member(struct findings *findings, struct place place, const struct truth *truth,
+			 size_t index, struct fault *why)
+{
+	const struct truth_member *member = &truth->members[index];
+
+	if (!member->program.id)
+		return add(findings, place, why, "pin_missing",
+			   "the pin of place %zu is gone: the chain ends there when its last user "
+			   "does",
+			   index + 1);
+	if (index && member->slot != member->program.id)
+		return add(findings, place, why, "slot_changed",
+			   member->slot ? "the jump to place %zu reaches program %u instead of %u"
+					: "the jump to place %zu is gone (%u instead of %u)",
+			   index + 1, member->slot, member->program.id);
+	if (member->fell)
+		return add(findings, place, why, "fell_through",
+			   "%" PRIu64 " packets left place %zu and found nothing", member->fell,
+			   index + 1);
+	return 0;
+}
+
+int findings_damage(struct findings *findings, const char *iface, enum hook hook,
+		    const struct truth *truth, const struct json *record, struct fault *why)
+{
+	const struct place place = {iface, hook};
+	size_t recorded = json_count(json_member(record, "members"));
+
+	if (damage_link(findings, place, truth, why))
+		return -1;
+	if (!truth->root_id || !truth->generation || (recorded && truth->count != recorded))
+		return add(findings, place, why, "pin_missing",
+			   "pins of the chain are gone: it is not whole");
+	if (!truth->entered && add(findings, place, why, "root_slot_changed",
+				   truth->slot ? "the root jumps to program %u instead of our chain"
+					       : "the root's slot is empty (%u)",
+				   truth->slot))
+		return -1;
+	if (truth->fell && add(findings, place, why, "fell_through",
+			       "%" PRIu64 " packets found nothing behind the root", truth->fell))
+		return -1;
+	for (size_t i = 0; i < truth->count; i++)
+		if (damage_member(findings, place, truth, i, why))
+			return -1;
+	if (truth->has_end && truth->end_slot != truth->end_id)
+		return add(findings, place, why, "slot_changed",
+			   "the jump behind the last place reaches program %u", truth->end_slot);
+	return 0;
+}
+
+// The values of node.json for one use, held against what was written.
+static bool same_values(const struct json *maps, const struct node_use *use)
+{
+	size_t total = 0, seen = 0;
+	struct json_walk walk = {0};
+
+	while (json_next(maps, &walk))
+		total += json_count(walk.value);
+	if (total != use->entry_count)
+		return false;
+	for (size_t i = 0; i < use->entry_count; i++) {
+		const struct node_map_entry *entry = &use->entries[i];
+		const struct json *list = json_member(maps, entry->map);
+
+		for (size_t k = 0; k < json_count(list); k++)
+			if (json_same(json_member(json_item(list, k), "key"), entry->key) &&
+			    json_same(json_member(json_item(list, k), "value"), entry->value)) {
+				seen++;
+				break;
+			}
+	}
+	return seen == total;
+}
+
+bool record_fits_use(const struct json *recorded, const struct node_use *use)
+{
+	const char *name = json_text(json_member(recorded, "name"));
+	const char *version = json_text(json_member(recorded, "version"));
+	const char *entry = json_text(json_member(recorded, "entry"));
+
+	return name && version && entry && !strcmp(name, use->use) &&
+	       version_matches(version, use->version) &&
+	       (!use->program || !strcmp(use->program, entry)) &&
+	       same_values(json_member(recorded, "maps"), use);
+}
+
+int findings_drift(struct findings *findings, const char *iface, enum hook hook,
+		   const struct node_interface *interface, const struct truth *truth,
+		   const struct json *record, struct fault *why)
+{
+	const struct place place = {iface, hook};
+	const struct json *members = json_member(record, "members");
+	size_t wanted = interface ? interface->chain_count[hook] : 0;
+
+	if (!wanted && truth->root_id)
+		return add(findings, place, why, "drift_from_config",
+			   "node.json asks for no chain here, and one runs");
+	if (wanted && !truth->root_id)
+		return add(findings, place, why, "drift_from_config",
+			   "node.json asks for a chain of %zu, and none runs", wanted);
+	if (!wanted)
+		return 0;
+	if (wanted != json_count(members))
+		return add(findings, place, why, "drift_from_config",
+			   "node.json asks for a chain of %zu, and one of %zu runs", wanted,
+			   json_count(members));
+	for (size_t i = 0; i < wanted; i++)
+		if (!record_fits_use(json_item(members, i), &interface->chain[hook][i]))
+			return add(findings, place, why, "drift_from_config",
+				   "place %zu is not what node.json asks for", i + 1);
+	return 0;
+}

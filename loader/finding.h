@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong with a chain: the kernel's truth held against how we left it and what node.json asks for.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fault.h"
+#include "base/json.h"
+#include "bpf/node.h"
+#include "loader/truth.h"
+
+// The codes: "link_detached", "link_replaced", "root_slot_changed", "pin_missing", "slot_changed", "fell_through",
+// "foreign_before", "interface_missing", "drift_from_config".
+struct finding {
+	const char *code;
+	const char *iface; // borrowed
+	enum hook hook;
+	char text[256];
+};
+
+struct findings {
+	struct finding *list;
+	size_t count;
+};
+void findings_drop(struct findings *findings);
+
+// Damage: everything that the kernel alone shows. `record` (NULL: none) names what was there.
+int findings_damage(struct findings *findings, const char *iface, enum hook hook,
+		    const struct truth *truth, const struct json *record, struct fault *why)
+	MUST_CHECK;
+// Drift: the running chain is not the one that node.json describes, as far as names, version patterns and values tell.
+// `interface` is NULL when node.json does not name it.
+int findings_drift(struct findings *findings, const char *iface, enum hook hook,
+		   const struct node_interface *interface, const struct truth *truth,
+		   const struct json *record, struct fault *why) MUST_CHECK;
+
+// Whether a recorded member still is what one line of node.json asks for.
+bool record_fits_use(const struct json *recorded, const struct node_use *use);

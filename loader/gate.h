@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The final gate: the finished instructions of one program, every subprogram included, just before the kernel gets
+// them. The inspector looked at the file; this looks at what becomes of it (facts: a file's .text and kfunc calls
+// only show here).
+#pragma once
+
+#include <stddef.h>
+
+#include <linux/bpf.h>
+
+#include "base/fault.h"
+#include "bpf/policy.h"
+
+// FAULT_POLICY naming the rule and the instruction that broke it.
+int gate_check(const struct policy *policy, const struct bpf_insn *insns, size_t count,
+	       struct fault *why) MUST_CHECK;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/member.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void member_drop(struct member *member)
+{
+	free(member->name);
+	free(member->version);
+	free(member->from);
+	json_free(member->maps);
+	manifest_free(member->manifest);
+	if (member->object_fd >= 0)
+		close(member->object_fd);
+	memset(member, 0, sizeof(*member));
+	member->object_fd = -1;
+}
+
+int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
+{
+	const struct manifest *manifest = member->manifest;
+	const struct manifest_program *found = NULL;
+
+	for (size_t i = 0; i < manifest->program_count; i++) {
+		const struct manifest_program *program = &manifest->programs[i];
+
+		if (program->hook != hook || (entry && strcmp(program->entry, entry)))
+			continue;
+		if (found) {
+			fault_set(why, FAULT_CONFIG, "%s %s has several programs for %s",
+				  member->name, member->version, hook_name(hook));
+			return fault_fix(why, "say which with \"program\", for example \"%s\"",
+					 found->entry);
+		}
+		found = program;
+	}
+	if (!found && entry)
+		return fault_set(why, FAULT_CONFIG, "%s %s has no program %s for %s", member->name,
+				 member->version, entry, hook_name(hook));
+	if (!found)
+		return fault_set(why, FAULT_CONFIG, "%s %s has no program for %s", member->name,
+				 member->version, hook_name(hook));
+	member->program = found;
+	return 0;
+}
+
+void member_label(const struct member *member, char label[static MEMBER_LABEL_MAX])
+{
+	snprintf(label, MEMBER_LABEL_MAX, "%.120s.%.60s", member->name, member->version);
+	for (char *at = label; *at; at++)
+		if (*at == '/')
+			*at = '.';
+}
+
+void member_key(const struct member *members, size_t index, char key[static MEMBER_LABEL_MAX])
+{
+	unsigned ordinal = 1;
+
+	for (size_t i = 0; i < index; i++)
+		if (!strcmp(members[i].name, members[index].name))
+			ordinal++;
+	snprintf(key, MEMBER_LABEL_MAX, "%.200s", members[index].name);
+	for (char *at = key; *at; at++)
+		if (*at == '/')
+			*at = ':';
+	if (ordinal > 1)
+		snprintf(key + strlen(key), MEMBER_LABEL_MAX - strlen(key), ":%u", ordinal);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// One place in a chain: a program that has been admitted, with the admin's values for its maps.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "bpf/manifest.h"
+
+#define MEMBER_LABEL_MAX 256
+
+struct member {
+	char *name;	   // "net/count"
+	char *version;	   // "1.0.0", never a pattern
+	char *from;	   // the repository that vouched for it
+	struct json *maps; // { MAP: [ { "key", "value" } ] } of node.json; never NULL
+	struct sha256 bundle, object, manifest_sha256; // as signed
+	struct manifest *manifest;
+	const struct manifest_program *program; // of that manifest
+	int object_fd;				// sealed, digest verified
+	bool tail_calls;			// spends tail calls of its own
+};
+
+void member_drop(struct member *member);
+static inline void members_free(struct member *members, size_t count)
+{
+	for (size_t i = 0; members && i < count; i++)
+		member_drop(&members[i]);
+	free(members);
+}
+
+// The manifest's entry for a hook: the one named, or the only one. FAULT_CONFIG when that is nobody's.
+int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
+	MUST_CHECK;
+
+// "net.count.1.0.0": fit for a file name.
+void member_label(const struct member *member, char label[static MEMBER_LABEL_MAX]);
+// "net:count", or "net:count:2" for the second of that name: the directory of its maps. `index` is its place.
+void member_key(const struct member *members, size_t index, char key[static MEMBER_LABEL_MAX]);

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/object.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "loader/gate.h"
+#include "loader/sys.h"
+
+// The verifier keeps the end of its log when the room is short, and the end is what explains a refusal (A80).
+#define VERIFIER_LOG_MAX (256u << 10)
+// What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
+#define STAND_IN_ENTRIES 4096
+
+// Every section prefix that libbpf 1.1 would load as XDP or TC. A program elsewhere takes libbpf's own path, past our
+// gate, which is noticed and refused.
+static const char *const prefixes[] = {"xdp+",	      "xdp.frags+", "tc+",     "classifier+",
+				       "tcx/ingress", "tcx/egress", "action+", NULL};
+
+// The verifier's log, and the way back to its object: libbpf's handlers are process-wide and carry no word of ours
+// for one load, but the log buffer is ours and known to both sides.
+struct log {
+	struct object *object;
+	char text[VERIFIER_LOG_MAX];
+};
+
+struct use {
+	struct bpf_map *map;
+	int fd;
+};
+
+struct object {
+	struct bpf_object *bpf;
+	struct bpf_program *program;
+	struct object_source source;
+	const struct wrap *wrap;
+	struct use *uses;
+	size_t use_count;
+	struct wrapped wrapped; // lives from the hook to the end of the load
+	struct log *log;
+	bool gated;
+	struct fault refusal; // what the hook says; libbpf only carries a number
+};
+
+struct bpf_object *object_bpf(const struct object *object)
+{
+	return object->bpf;
+}
+
+int object_program_fd(const struct object *object)
+{
+	return bpf_program__fd(object->program);
+}
+
+int object_map_fd(const struct object *object, const struct bpf_map *map)
+{
+	for (size_t i = 0; i < object->use_count; i++)
+		if (object->uses[i].map == map)
+			return object->uses[i].fd;
+	return bpf_map__fd(map);
+}
+
+void object_free(struct object *object)
+{
+	if (!object)
+		return;
+	bpf_object__close(object->bpf);
+	for (size_t i = 0; i < object->use_count; i++)
+		close(object->uses[i].fd);
+	free(object->uses);
+	free(object->log);
+	wrapped_drop(&object->wrapped);
+	free(object);
+}
+
+// Rewrites the descriptors of maps that the caller replaced.
+static void object_redirect_maps(const struct object *object, struct bpf_insn *insns, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct bpf_insn *insn = &insns[i];
+
+		if (insn->code != (BPF_LD | BPF_DW | BPF_IMM))
+			continue;
+		if (insn->src_reg == BPF_PSEUDO_MAP_FD || insn->src_reg == BPF_PSEUDO_MAP_VALUE)
+			for (size_t k = 0; k < object->use_count; k++)
+				if (insn->imm == bpf_map__fd(object->uses[k].map)) {
+					insn->imm = object->uses[k].fd;
+					break;
+				}
+		i++;
+	}
+}
+
+static int object_prepare(struct object *object, struct bpf_program *program,
+			  struct bpf_prog_load_opts *opts, struct fault *why)
+{
+	size_t count = bpf_program__insn_cnt(program);
+	OWNED(drop_heap) struct bpf_insn *insns = calloc(count ? count : 1, sizeof(*insns));
+	struct wrapped *wrapped = &object->wrapped;
+
+	if (!insns)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
+	if (object->source.policy && gate_check(object->source.policy, insns, count, why))
+		return -1;
+	object->gated = true;
+	object_redirect_maps(object, insns, count);
+	if (!object->wrap) {
+		if (bpf_program__set_insns(program, insns, count))
+			return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
+		return 0;
+	}
+	if (wrap_program(object->wrap, insns, count, opts, wrapped, why))
+		return -1;
+	if (bpf_program__set_insns(program, wrapped->insns, wrapped->insn_count))
+		return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
+	opts->func_info = wrapped->func_info;
+	opts->func_info_cnt = wrapped->func_info_count;
+	opts->line_info = wrapped->line_info;
+	opts->line_info_cnt = wrapped->line_info_count;
+	return 0;
+}
+
+// libbpf's prog_prepare_load_fn: the instructions are complete here, and a negative number vetoes the load.
+static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *opts, long cookie)
+{
+	size_t size;
+	const char *text = bpf_program__log_buf(program, &size);
+	struct object *object;
+
+	(void)cookie;
+	if (!text || size != VERIFIER_LOG_MAX)
+		return -EPERM;
+	object = ((const struct log *)(const void *)(text - offsetof(struct log, text)))->object;
+	return object_prepare(object, program, opts, &object->refusal) ? -EPERM : 0;
+}
+
+// Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback,
+// for sections that nobody knows ("xdp-root"), comes first: the library takes only one, and so says whether we have
+// been here.
+static int object_register(struct fault *why)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = object_hook);
+	size_t i = sizeof(prefixes) / sizeof(*prefixes);
+
+	while (i-- > 0) {
+		int id = libbpf_register_prog_handler(prefixes[i], BPF_PROG_TYPE_XDP, 0, &opts);
+
+		if (id == -EBUSY && !prefixes[i])
+			return 0;
+		if (id < 0)
+			return fault_set(why, FAULT_OTHER, "libbpf takes no handler: %s",
+					 strerror(-id));
+	}
+	return 0;
+}
+
+// Exactly the signed manifest's entry is loaded, as the manifest's type.
+static int object_choose(struct object *object, struct fault *why)
+{
+	const struct object_source *source = &object->source;
+	struct bpf_program *program;
+	const char *section;
+
+	bpf_object__for_each_program(program, object->bpf)
+	{
+		bool chosen = !strcmp(bpf_program__name(program), source->entry);
+
+		bpf_program__set_autoload(program, chosen);
+		if (chosen)
+			object->program = program;
+	}
+	if (!object->program)
+		return fault_set(why, FAULT_FORMAT, "%s has no program %s", source->label,
+				 source->entry);
+	section = bpf_program__section_name(object->program);
+	// Members of one PROG_ARRAY must agree on frags, and the roots are without (kernel commit 4540aed51b12).
+	if (!strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
+		fault_set(why, FAULT_KERNEL,
+			  "%s is in section \"%s\": a chain takes no frags programs", source->label,
+			  section);
+		return fault_fix(why, "build it with SEC(\"xdp\")");
+	}
+	bpf_program__set_type(object->program, sys_program_type(source->hook));
+	// One attach type for all XDP programs, or the arrays refuse to mix them.
+	bpf_program__set_expected_attach_type(
+		object->program, source->hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+	return 0;
+}
+
+int object_open(const struct object_source *source, struct object **out, struct fault *why)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "bpfseal");
+	OWNED(object_drop) struct object *object = calloc(1, sizeof(*object));
+	struct bpf_map *map;
+
+	if (!object)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	object->source = *source;
+	// libbpf would talk to stderr; what matters is in the refusal and in the log file.
+	libbpf_set_print(NULL);
+	if (object_register(why))
+		return -1;
+	object->bpf = bpf_object__open_mem(source->data, source->len, &opts);
+	if (!object->bpf)
+		return fault_errno(why, FAULT_FORMAT, "%s cannot be opened", source->label);
+	bpf_object__for_each_map(map, object->bpf)
+	{
+		// LIBBPF_PIN_BY_NAME would reach into places that other bundles use (A83).
+		if (bpf_map__set_pin_path(map, NULL))
+			return fault_set(why, FAULT_OTHER, "libbpf does not unpin a map");
+	}
+	if (object_choose(object, why))
+		return -1;
+	*out = HAND_OVER(object);
+	return 0;
+}
+
+int object_use_map(struct object *object, struct bpf_map *map, int fd, struct fault *why)
+{
+	OWNED(drop_fd) int owned = fd;
+	struct use *grown =
+		reallocarray(object->uses, object->use_count + 1, sizeof(*object->uses));
+
+	if (!grown)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	object->uses = grown;
+	if (bpf_map__max_entries(map) > STAND_IN_ENTRIES &&
+	    bpf_map__set_max_entries(map, STAND_IN_ENTRIES))
+		return fault_set(why, FAULT_OTHER, "libbpf does not resize a map");
+	object->uses[object->use_count++] = (struct use){map, HAND_OVER_FD(owned)};
+	return 0;
+}
+
+// A wrapped program is a static function to the verifier, which then follows the context into it; a global one would
+// be checked by itself, with an unknown argument, and refused.
+static void object_make_static(struct object *object)
+{
+	struct btf *btf = bpf_object__btf(object->bpf);
+	struct btf_type *type;
+	int id;
+
+	if (!btf)
+		return;
+	id = btf__find_by_name_kind(btf, object->source.entry, BTF_KIND_FUNC);
+	if (id <= 0)
+		return;
+	type = (struct btf_type *)(uintptr_t)btf__type_by_id(btf, (__u32)id);
+	type->info = (BTF_KIND_FUNC << 24) | BTF_FUNC_STATIC;
+}
+
+// The last line that says something: the statistics that the verifier ends with do not.
+static void log_reason(const char *log, char *out, size_t room)
+{
+	const char *end = log + strlen(log), *start;
+
+	snprintf(out, room, "the kernel gives no reason");
+	while (end > log) {
+		while (end > log && end[-1] == '\n')
+			end--;
+		for (start = end; start > log && start[-1] != '\n';)
+			start--;
+		if (end > start && strncmp(start, "processed ", 10) && *start != ';' &&
+		    strncmp(start, "verification time", 17) && strncmp(start, "stack depth", 11)) {
+			snprintf(out, room, "%.*s", (int)(end - start), start);
+			return;
+		}
+		end = start;
+	}
+}
+
+static int object_explain(struct object *object, int error, struct fault *why)
+{
+	const struct object_source *source = &object->source;
+	char reason[256], name[FILE_NAME_LEN];
+	struct fault ignored = {0};
+
+	if (!object->log->text[0])
+		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
+				 strerror(error));
+	log_reason(object->log->text, reason, sizeof(reason));
+	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
+	if (source->logs_dirfd < 0)
+		return -1;
+	snprintf(name, sizeof(name), "%.200s.log", source->label);
+	if (!file_replace_at(source->logs_dirfd, name, object->log->text, strlen(object->log->text),
+			     0600, &ignored))
+		fault_where(why, "the whole log is %s/%s", source->logs_path, name);
+	return -1;
+}
+
+int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
+{
+	int error;
+
+	object->wrap = wrap;
+	if (wrap)
+		object_make_static(object);
+	object->log = calloc(1, sizeof(*object->log));
+	if (!object->log)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	object->log->object = object;
+	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
+	error = -bpf_object__load(object->bpf);
+	wrapped_drop(&object->wrapped);
+	if (object->refusal.code != FAULT_NONE) {
+		*why = object->refusal;
+		return fault_within(why, "%s is not allowed", object->source.label);
+	}
+	if (error)
+		return object_explain(object, error, why);
+	if (!object->gated)
+		return fault_set(why, FAULT_KERNEL,
+				 "%s is in section \"%s\", which bypasses the gate",
+				 object->source.label, bpf_program__section_name(object->program));
+	return 0;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "bpf/inspect.h"
+#include "loader/anchor.h"
+#include "loader/bpffs.h"
+#include "loader/chain.h"
+#include "loader/object.h"
+#include "loader/record.h"
+#include "loader/restore.h"
+
+const char *plan_action_name(enum plan_action action)
+{
+	static const char *const names[] = {
+		[PLAN_KEEP] = "keep",	  [PLAN_LOAD] = "load",	    [PLAN_CHANGE] = "change",
+		[PLAN_REPAIR] = "repair", [PLAN_REMOVE] = "remove",
+	};
+
+	return names[action];
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		for (size_t k = 0; chain->maps && k < chain->count; k++)
+			maps_report_drop(&chain->maps[k]);
+		free(chain->maps);
+		members_free(chain->members, chain->count);
+		findings_drop(&chain->damage);
+	}
+	free(plan->chains);
+	json_free(plan->record);
+	free(plan);
+}
+
+bool plan_is_pending(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->chains[i].action != PLAN_KEEP)
+			return true;
+	return false;
+}
+
+// ---- what is there ----
+
+static int plan_add(struct plan *plan, const char *iface, enum hook hook,
+		    const struct node_interface *interface, struct fault *why)
+{
+	struct plan_chain *grown =
+		reallocarray(plan->chains, plan->count + 1, sizeof(*plan->chains));
+
+	if (!grown)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	plan->chains = grown;
+	grown += plan->count++;
+	memset(grown, 0, sizeof(*grown));
+	snprintf(grown->iface, sizeof(grown->iface), "%s", iface);
+	grown->hook = hook;
+	grown->interface = interface;
+	return 0;
+}
+
+static const struct node_interface *node_find(const struct node *node, const char *iface)
+{
+	for (size_t i = 0; i < node->interface_count; i++)
+		if (!strcmp(node->interfaces[i].name, iface))
+			return &node->interfaces[i];
+	return NULL;
+}
+
+// Hooks of one interface that node.json fills, or that have pins of ours.
+static int plan_add_interface(struct plan *plan, const struct plan_places *places,
+			      const char *iface, const struct node_interface *interface,
+			      struct fault *why)
+{
+	for (int hook = 0; hook < HOOK_COUNT; hook++) {
+		char place[BPFFS_PATH_MAX];
+
+		if (bpffs_place(places->tree, iface, (enum hook)hook, place, why))
+			return -1;
+		if ((interface && interface->chain_count[hook]) || access(place, F_OK) == 0)
+			if (plan_add(plan, iface, (enum hook)hook, interface, why))
+				return -1;
+	}
+	return 0;
+}
+
+static int plan_add_pinned(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+	char **names = NULL;
+	size_t count = 0;
+	int bad = 0;
+
+	if (dir_open(places->tree, &fd, why) || dir_list(fd, &names, &count, why))
+		return -1;
+	for (size_t i = 0; i < count && !bad; i++) {
+		char iface[64];
+
+		bpffs_name_read(names[i], iface, sizeof(iface));
+		if (!node_find(places->node, iface))
+			bad = plan_add_interface(plan, places, iface, NULL, why);
+	}
+	names_free(names, count);
+	return bad;
+}
+
+int plan_look(const struct plan_places *places, struct plan **out, struct fault *why)
+{
+	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
+	const struct node *node = places->node;
+
+	if (!plan)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (record_load(places->loader_dirfd, places->tree, &plan->record, why))
+		return -1;
+	for (size_t i = 0; i < node->interface_count; i++)
+		if (plan_add_interface(plan, places, node->interfaces[i].name, &node->interfaces[i],
+				       why))
+			return -1;
+	if (plan_add_pinned(plan, places, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
+		if (truth_read(places->tree, chain->iface, chain->hook, &chain->truth, why))
+			return -1;
+		if ((chain->truth.root_id || chain->truth.linked || chain->record) &&
+		    findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth,
+				    chain->record, why))
+			return -1;
+	}
+	*out = HAND_OVER(plan);
+	return 0;
+}
+
+// ---- what shall be ----
+
+static int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
+{
+	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+
+	if (!wanted)
+		return 0;
+	chain->members = calloc(wanted, sizeof(*chain->members));
+	if (!chain->members)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < wanted; i++) {
+		if (admit_use(admit, &chain->interface->chain[chain->hook][i], chain->hook,
+			      &chain->members[i], why))
+			return -1;
+		chain->count = i + 1;
+	}
+	return chain_check_length(chain->members, chain->count, why);
+}
+
+static bool chain_is_the_same(const struct plan_chain *chain, const struct policy *policy)
+{
+	const struct json *members = json_member(chain->record, "members");
+
+	if (json_count(members) != chain->count ||
+	    json_int(json_member(chain->record, "generation")) != chain->truth.generation ||
+	    chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop))
+		return false;
+	for (size_t i = 0; i < chain->count; i++)
+		if (!record_is_member(json_item(members, i), &chain->members[i]))
+			return false;
+	return true;
+}
+
+static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
+{
+	if (!chain->count)
+		return PLAN_REMOVE;
+	if (!chain->truth.root_id && !chain->truth.linked)
+		return PLAN_LOAD;
+	if (!chain_is_the_same(chain, policy))
+		return PLAN_CHANGE;
+	return chain->damage.count ? PLAN_REPAIR : PLAN_KEEP;
+}
+
+// What becomes of the maps of one member, without touching the kernel.
+static int plan_foretell(const struct plan_chain *chain, size_t index, const char *tree,
+			 struct maps_report *report, struct fault *why)
+{
+	const struct member *member = &chain->members[index];
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	OWNED(object_drop) struct object *object = NULL;
+	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], old[BPFFS_PATH_MAX];
+	char key[MEMBER_LABEL_MAX];
+	struct object_source source = {.entry = member->program->entry,
+				       .hook = chain->hook,
+				       .label = member->name,
+				       .logs_dirfd = -1};
+
+	member_key(chain->members, index, key);
+	if (bpffs_place(tree, chain->iface, chain->hook, place, why) ||
+	    bpffs_join_number(place, "gen", chain->truth.generation, gen, why) ||
+	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, key, old, why) ||
+	    file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
+		return -1;
+	source.data = bytes.data;
+	source.len = bytes.len;
+	if (object_open(&source, &object, why))
+		return -1;
+	return maps_settle(object, member, chain->truth.generation ? old : NULL, true, report, why);
+}
+
+static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct fault *why)
+{
+	if (chain->action == PLAN_REMOVE || chain->action == PLAN_KEEP)
+		return 0;
+	chain->maps = calloc(chain->count, sizeof(*chain->maps));
+	if (!chain->maps)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < chain->count; i++)
+		if (plan_foretell(chain, i, tree, &chain->maps[i], why))
+			return -1;
+	return chain_check_foreign(tree, chain->iface, chain->hook, why);
+}
+
+int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (plan_admit(chain, admit, why))
+			return -1;
+		chain->action = plan_choose(chain, &places->node->policy);
+		if (plan_foretell_all(chain, places->tree, why))
+			return -1;
+	}
+	return 0;
+}
+
+int plan_restore(struct plan *plan, const struct plan_places *places, int objects_dirfd,
+		 struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+		bool broken = chain->damage.count || !chain->truth.root_id;
+
+		for (size_t k = 0; chain->maps && k < chain->count; k++)
+			maps_report_drop(&chain->maps[k]);
+		free(HAND_OVER(chain->maps));
+		members_free(HAND_OVER(chain->members), chain->count);
+		chain->count = 0;
+		chain->action = PLAN_KEEP;
+		if (!broken || !chain->record || !chain->interface)
+			continue;
+		if (restore_members(objects_dirfd, chain->record, places->node, chain->interface,
+				    chain->hook, &chain->members, &chain->count, why))
+			return -1;
+		chain->action = PLAN_REPAIR;
+	}
+	return 0;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The difference between the kernel and node.json, chain by chain.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fault.h"
+#include "base/json.h"
+#include "bpf/node.h"
+#include "loader/admit.h"
+#include "loader/finding.h"
+#include "loader/maps.h"
+#include "loader/member.h"
+#include "loader/truth.h"
+
+enum plan_action {
+	PLAN_KEEP,   // runs as node.json says
+	PLAN_LOAD,   // nothing of ours is there yet
+	PLAN_CHANGE, // another chain
+	PLAN_REPAIR, // the right chain, damaged
+	PLAN_REMOVE, // node.json asks for none
+};
+const char *
+plan_action_name(enum plan_action action); // "keep", "load", "change", "repair", "remove"
+
+struct plan_chain {
+	char iface[64];
+	enum hook hook;
+	const struct node_interface *interface; // NULL: not in node.json
+	struct member *members;			// what shall run
+	size_t count;
+	struct maps_report *maps; // of each member, foretold
+	struct truth truth;
+	const struct json *record; // what was applied here; NULL: nothing
+	struct findings damage;
+	enum plan_action action;
+};
+
+struct plan {
+	struct plan_chain *chains;
+	size_t count;
+	struct json *record;
+};
+
+// Borrowed while the plan lives.
+struct plan_places {
+	const struct node *node;
+	const char *tree;
+	int loader_dirfd;
+};
+
+// A plan of the kernel's side: every hook that node.json names or that has pins of ours, what runs and what is damaged.
+// Nothing is admitted yet: what `status` shows.
+int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
+// Admits what node.json asks for and decides each chain's action. On a refusal nothing has changed.
+int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		struct fault *why) MUST_CHECK;
+// Without metadata: where a recorded chain is damaged or gone, plans to restore exactly it; all else is kept as it is.
+int plan_restore(struct plan *plan, const struct plan_places *places, int objects_dirfd,
+		 struct fault *why) MUST_CHECK;
+void plan_free(struct plan *plan);
+static inline void plan_drop(struct plan **plan)
+{
+	plan_free(*plan);
+	*plan = NULL;
+}
+bool plan_is_pending(const struct plan *plan);

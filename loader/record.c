@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "loader/truth.h"
+
+#define ACTIVE	 "active.json"
+#define PREVIOUS "previous.json"
+#define NEXT	 "next.json"
+#define SCHEMA	 "bpfseal.record/1"
+
+static int record_new(struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *record = json_make_object();
+
+	if (!record)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (json_put_text(record, "schema", SCHEMA, why) ||
+	    json_put(record, "chains", json_make_array(), why))
+		return -1;
+	*out = HAND_OVER(record);
+	return 0;
+}
+
+static int record_read(int dirfd, const char *name, struct json **out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	OWNED(json_drop) struct json *record = NULL;
+	const struct json *chains;
+
+	*out = NULL;
+	if (file_read_at(dirfd, name, RECORD_FILE_MAX, &bytes, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (json_parse(bytes.data, bytes.len, name, &record, why) ||
+	    json_need_array(record, "chains", &chains, why)) {
+		fault_within(why, "the record of what was applied (%s) is damaged", name);
+		return fault_fix(why, "remove the file; 'bpfseal apply' writes it anew");
+	}
+	*out = HAND_OVER(record);
+	return 0;
+}
+
+static bool chain_is(const struct json *chain, const char *iface, const char *hook)
+{
+	const char *of_iface = json_text(json_member(chain, "interface"));
+	const char *of_hook = json_text(json_member(chain, "hook"));
+
+	return of_iface && of_hook && !strcmp(of_iface, iface) && !strcmp(of_hook, hook);
+}
+
+const struct json *record_chain(const struct json *record, const char *iface, const char *hook)
+{
+	const struct json *chains = json_member(record, "chains");
+
+	for (size_t i = 0; i < json_count(chains); i++)
+		if (chain_is(json_item(chains, i), iface, hook))
+			return json_item(chains, i);
+	return NULL;
+}
+
+int record_set(struct json *record, const char *iface, const char *hook, struct json *chain,
+	       struct fault *why)
+{
+	OWNED(json_drop) struct json *mine = chain;
+	OWNED(json_drop) struct json *kept = json_make_array();
+	const struct json *chains = json_member(record, "chains");
+
+	if (!kept)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < json_count(chains); i++)
+		if (!chain_is(json_item(chains, i), iface, hook) &&
+		    json_add(kept, json_keep(json_item(chains, i)), why))
+			return -1;
+	if (mine && json_add(kept, HAND_OVER(mine), why))
+		return -1;
+	return json_put(record, "chains", HAND_OVER(kept), why);
+}
+
+// ---- after a crash ----
+
+// Takes over from next.json the chains whose generation the kernel has entered.
+static int record_mend(struct json *active, const struct json *next, const char *tree,
+		       struct fault *why)
+{
+	const struct json *chains = json_member(next, "chains");
+
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *chain = json_item(chains, i);
+		const char *iface = json_text(json_member(chain, "interface"));
+		const char *hook_text = json_text(json_member(chain, "hook"));
+		int64_t generation = json_int(json_member(chain, "generation"));
+		struct truth truth;
+		enum hook hook;
+
+		if (!iface || !hook_text || hook_parse(hook_text, &hook, why))
+			return fault_set(why, FAULT_FORMAT, "%s is damaged", NEXT);
+		if (truth_read(tree, iface, hook, &truth, why))
+			return -1;
+		if (truth.entered && truth.generation == generation &&
+		    record_set(active, iface, hook_text, json_keep(chain), why))
+			return -1;
+	}
+	return 0;
+}
+
+int record_load(int dirfd, const char *tree, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *active = NULL;
+	OWNED(json_drop) struct json *next = NULL;
+
+	if (record_read(dirfd, ACTIVE, &active, why) || record_read(dirfd, NEXT, &next, why))
+		return -1;
+	if (!active && record_new(&active, why))
+		return -1;
+	if (next && record_mend(active, next, tree, why))
+		return -1;
+	*out = HAND_OVER(active);
+	return 0;
+}
+
+// ---- writing ----
+
+static int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+
+	if (json_write(record, true, &bytes, why))
+		return -1;
+	return file_replace_at(dirfd, name, bytes.data, bytes.len, 0600, why);
+}
+
+int record_adopt(int dirfd, const struct json *record, struct fault *why)
+{
+	if (faccessat(dirfd, NEXT, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+		return 0;
+	if (record_write(dirfd, ACTIVE, record, why))
+		return -1;
+	return file_remove_at(dirfd, NEXT, why);
+}
+
+int record_stage(int dirfd, const struct json *record, struct fault *why)
+{
+	return record_write(dirfd, NEXT, record, why);
+}
+
+int record_commit(int dirfd, const struct json *record, struct fault *why)
+{
+	if (renameat(dirfd, ACTIVE, dirfd, PREVIOUS) && errno != ENOENT)
+		return fault_errno(why, FAULT_OTHER, "cannot keep the previous record");
+	if (record_write(dirfd, ACTIVE, record, why))
+		return -1;
+	return file_remove_at(dirfd, NEXT, why);
+}
+
+static int put_digest(struct json *object, const char *key, const struct sha256 *digest,
+		      struct fault *why)
+{
+	char hex[SHA256_HEX];
+
+	sha256_hex(digest, hex);
+	return json_put_text(object, key, hex, why);
+}
+
+static int member_record(const struct member *member, const struct chain_program *program,
+			 struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *made = json_make_object();
+
+	if (!made)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (json_put_text(made, "name", member->name, why) ||
+	    json_put_text(made, "version", member->version, why) ||
+	    json_put_text(made, "from", member->from, why) ||
+	    json_put_text(made, "entry", member->program->entry, why) ||
+	    put_digest(made, "bundle", &member->bundle, why) ||
+	    put_digest(made, "object", &member->object, why) ||
+	    put_digest(made, "manifest", &member->manifest_sha256, why) ||
+	    json_put(made, "maps", json_keep(member->maps), why) ||
+	    json_put_int(made, "program_id", program->program.id, why) ||
+	    json_put_text(made, "tag", program->program.tag, why))
+		return -1;
+	*out = HAND_OVER(made);
+	return 0;
+}
+
+int record_of(const struct chain_spec *spec, const struct chain *chain, struct json **out,
+	      struct fault *why)
+{
+	OWNED(json_drop) struct json *made = json_make_object();
+	OWNED(json_drop) struct json *members = json_make_array();
+
+	if (!made || !members)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < spec->count; i++) {
+		struct json *member = NULL;
+
+		if (member_record(&spec->members[i], chain_program(chain, i), &member, why) ||
+		    json_add(members, member, why))
+			return -1;
+	}
+	if (json_put_text(made, "interface", spec->iface, why) ||
+	    json_put_text(made, "hook", hook_name(spec->hook), why) ||
+	    json_put_int(made, "generation", chain_generation(chain), why) ||
+	    json_put(made, "members", HAND_OVER(members), why))
+		return -1;
+	*out = HAND_OVER(made);
+	return 0;
+}
+
+static bool same_text(const struct json *object, const char *key, const char *text)
+{
+	const char *has = json_text(json_member(object, key));
+
+	return has && !strcmp(has, text);
+}
+
+static bool same_digest(const struct json *object, const char *key, const struct sha256 *digest)
+{
+	char hex[SHA256_HEX];
+
+	sha256_hex(digest, hex);
+	return same_text(object, key, hex);
+}
+
+bool record_is_member(const struct json *recorded, const struct member *member)
+{
+	const struct json *maps = json_member(recorded, "maps");
+
+	return same_text(recorded, "name", member->name) &&
+	       same_text(recorded, "version", member->version) &&
+	       same_text(recorded, "entry", member->program->entry) &&
+	       same_digest(recorded, "bundle", &member->bundle) &&
+	       same_digest(recorded, "object", &member->object) &&
+	       json_is(maps, JSON_KIND_OBJECT) && json_same(maps, member->maps);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was applied, as JSON in our own directory: active.json, previous.json, and next.json while a switch is under way.
+// Names for people and digests for a restore; the kernel, not this file, says what runs.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/json.h"
+#include "loader/chain.h"
+#include "loader/member.h"
+
+#define RECORD_FILE_MAX (4u << 20)
+
+// The record of all chains; an empty one when there is none. A crash between the switch and its record is mended here:
+// each chain of next.json that the kernel has entered replaces its predecessor. FAULT_FORMAT on a damaged file.
+int record_load(int dirfd, const char *tree, struct json **out, struct fault *why) MUST_CHECK;
+
+// The chain of one hook: {"interface","hook","generation","members":[...]}. NULL when there is none. Borrowed.
+const struct json *record_chain(const struct json *record, const char *iface, const char *hook);
+
+// A chain's record from what was built.
+int record_of(const struct chain_spec *spec, const struct chain *chain, struct json **out,
+	      struct fault *why) MUST_CHECK;
+// Puts a chain in the place of that hook's earlier one (NULL: takes it out). Takes over `chain`.
+int record_set(struct json *record, const char *iface, const char *hook, struct json *chain,
+	       struct fault *why) MUST_CHECK;
+
+// Makes what record_load mended after a crash the record on disk; nothing to do without a crash.
+int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
+
+// Before the first switch: next.json. After it: active becomes previous, next becomes active.
+int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
+int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
+
+// Whether a recorded member is this one: same bundle, object, entry and values.
+bool record_is_member(const struct json *recorded, const struct member *member);

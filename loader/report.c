@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/owned.h"
+
+static const char *text_of(const struct json *object, const char *key)
+{
+	const char *text = json_text(json_member(object, key));
+
+	return text ? text : "";
+}
+
+static int put_place(struct json *out, const struct plan_chain *chain, struct fault *why)
+{
+	return json_put_text(out, "interface", chain->iface, why) ||
+			       json_put_text(out, "hook", hook_name(chain->hook), why)
+		       ? -1
+		       : 0;
+}
+
+// ---- maps ----
+
+static int maps_text(const struct maps_report *maps, struct bytes *out, struct fault *why)
+{
+	for (size_t i = 0; maps && i < maps->count; i++) {
+		const struct map_report *map = &maps->maps[i];
+
+		if (bytes_format(out, why, "%s%s: %s", i ? ", " : "", map->name,
+				 map_fate_name(map->fate)))
+			return -1;
+	}
+	return 0;
+}
+
+static int maps_json(const struct maps_report *maps, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *list = json_make_array();
+
+	if (!list)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; maps && i < maps->count; i++) {
+		struct json *map = json_make_object();
+
+		if (json_add(list, map, why) ||
+		    json_put_text(map, "name", maps->maps[i].name, why) ||
+		    json_put_text(map, "contents", map_fate_name(maps->maps[i].fate), why) ||
+		    json_put_int(map, "values", (int64_t)maps->maps[i].entries, why))
+			return -1;
+	}
+	*out = HAND_OVER(list);
+	return 0;
+}
+
+// ---- plan ----
+
+static void name_version(char *out, size_t room, const char *name, const char *version)
+{
+	snprintf(out, room, "%s%s%s", name, *name ? " " : "", version);
+}
+
+static int plan_rows(struct table *table, const struct plan_chain *chain, struct fault *why)
+{
+	const struct json *now =
+		chain->truth.root_id ? json_member(chain->record, "members") : NULL;
+	bool removed = chain->action == PLAN_REMOVE;
+	size_t next = removed ? 0 : chain->count, rows = json_count(now);
+
+	rows = rows > next ? rows : next;
+	for (size_t i = 0; i < rows || i == 0; i++) {
+		const struct json *member = json_item(now, i);
+		OWNED(bytes_drop) struct bytes maps = {0};
+		char place[24], from[256], to[256] = "";
+
+		snprintf(place, sizeof(place), "%zu", i + 1);
+		name_version(from, sizeof(from), text_of(member, "name"),
+			     text_of(member, "version"));
+		if (i < next)
+			name_version(to, sizeof(to), chain->members[i].name,
+				     chain->members[i].version);
+		if (i < next && chain->maps && maps_text(&chain->maps[i], &maps, why))
+			return -1;
+		if (table_row(table,
+			      (const char *[]){i ? "" : chain->iface,
+					       i ? "" : hook_name(chain->hook),
+					       i ? "" : plan_action_name(chain->action), place,
+					       from, to, bytes_text(&maps)},
+			      why))
+			return -1;
+	}
+	return 0;
+}
+
+static int members_json(const struct plan_chain *chain, const struct json *now, struct json *out,
+			struct fault *why)
+{
+	struct json *now_list = json_make_array(), *next_list = json_make_array();
+
+	if (json_put(out, "now", now_list, why) || json_put(out, "next", next_list, why))
+		return -1;
+	for (size_t i = 0; i < json_count(now); i++) {
+		struct json *member = json_make_object();
+
+		if (json_add(now_list, member, why) ||
+		    json_put_text(member, "name", text_of(json_item(now, i), "name"), why) ||
+		    json_put_text(member, "version", text_of(json_item(now, i), "version"), why))
+			return -1;
+	}
+	for (size_t i = 0; i < chain->count; i++) {
+		struct json *member = json_make_object(), *maps = NULL;
+
+		if (json_add(next_list, member, why) ||
+		    json_put_text(member, "name", chain->members[i].name, why) ||
+		    json_put_text(member, "version", chain->members[i].version, why) ||
+		    maps_json(chain->maps ? &chain->maps[i] : NULL, &maps, why) ||
+		    json_put(member, "maps", maps, why))
+			return -1;
+	}
+	return 0;
+}
+
+static int findings_json(const struct findings *findings, struct json *list, struct fault *why)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		struct json *made = json_make_object();
+
+		if (json_add(list, made, why) || json_put_text(made, "code", finding->code, why) ||
+		    json_put_text(made, "interface", finding->iface, why) ||
+		    json_put_text(made, "hook", hook_name(finding->hook), why) ||
+		    json_put_text(made, "text", finding->text, why))
+			return -1;
+	}
+	return 0;
+}
+
+static int plan_json(const struct plan *plan, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = json_make_object();
+	struct json *chains = json_make_array();
+
+	if (!document)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (json_put(document, "chains", chains, why) ||
+	    json_put_bool(document, "pending", plan_is_pending(plan), why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		struct json *made = json_make_object(), *findings = json_make_array();
+
+		if (json_add(chains, made, why) || json_put(made, "findings", findings, why) ||
+		    put_place(made, chain, why) ||
+		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
+		    members_json(chain, json_member(chain->record, "members"), made, why) ||
+		    findings_json(&chain->damage, findings, why))
+			return -1;
+	}
+	*out = HAND_OVER(document);
+	return 0;
+}
+
+static void say_findings(const struct cli *cli, const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		cli_say(cli, "%s on %s: %s: %s", hook_name(findings->list[i].hook),
+			findings->list[i].iface, findings->list[i].code, findings->list[i].text);
+}
+
+int report_plan(const struct cli *cli, const struct plan *plan, struct fault *why)
+{
+	static const char *const columns[] = {"INTERFACE", "HOOK", "ACTION", ">PLACE",
+					      "NOW",	   "NEXT", "MAPS",   NULL};
+	OWNED(table_drop) struct table *table = NULL;
+	OWNED(json_drop) struct json *document = NULL;
+
+	if (cli_json(cli)) {
+		if (plan_json(plan, &document, why))
+			return -1;
+		return cli_document(cli, "bpfseal.plan/1", HAND_OVER(document), why);
+	}
+	if (table_new(columns, &table, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan_rows(table, &plan->chains[i], why))
+			return -1;
+	if (plan->count)
+		table_print(table, cli);
+	for (size_t i = 0; i < plan->count; i++)
+		say_findings(cli, &plan->chains[i].damage);
+	if (!plan_is_pending(plan))
+		cli_say(cli, "nothing to do: the kernel is as node.json says");
+	return 0;
+}
+
+// ---- apply ----
+
+static int applied_json(const struct apply *apply, bool restored, struct json **out,
+			struct fault *why)
+{
+	OWNED(json_drop) struct json *document = json_make_object();
+	struct json *chains = json_make_array();
+
+	if (!document)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (json_put(document, "chains", chains, why) ||
+	    json_put_bool(document, "restored", restored, why))
+		return -1;
+	for (size_t i = 0; i < apply->count; i++) {
+		const struct apply_chain *at = &apply->chains[i];
+		struct json *made = json_make_object();
+
+		if (json_add(chains, made, why) || put_place(made, at->plan, why) ||
+		    json_put_text(made, "action", plan_action_name(at->plan->action), why) ||
+		    json_put_bool(made, "done", at->done, why) ||
+		    json_put_int(made, "switch_us", at->switch_us, why) ||
+		    (at->chain &&
+		     (json_put_int(made, "generation", chain_generation(at->chain), why) ||
+		      json_put_text(made, "how", chain_how(at->chain), why))) ||
+		    members_json(at->plan, NULL, made, why))
+			return -1;
+		json_remove(made, "now");
+	}
+	*out = HAND_OVER(document);
+	return 0;
+}
+
+static int say_applied(const struct cli *cli, const struct apply_chain *at, struct fault *why)
+{
+	const char *hook = hook_name(at->plan->hook);
+
+	if (!at->done) {
+		cli_say(cli, "%s on %s: %s", hook, at->plan->iface,
+			at->plan->action == PLAN_KEEP ? "kept as it is" : "not done");
+		return 0;
+	}
+	if (!at->chain) {
+		cli_say(cli, "%s on %s: removed", hook, at->plan->iface);
+		return 0;
+	}
+	cli_say(cli, "%s on %s: generation %u %s in %" PRId64 " us", hook, at->plan->iface,
+		chain_generation(at->chain), chain_how(at->chain), at->switch_us);
+	for (size_t i = 0; i < at->plan->count; i++) {
+		const struct chain_program *program = chain_program(at->chain, i);
+		OWNED(bytes_drop) struct bytes maps = {0};
+
+		if (maps_text(&program->maps, &maps, why))
+			return -1;
+		cli_say(cli, "  %zu. %s %s, program %u, tag %s%s%s%s", i + 1,
+			at->plan->members[i].name, at->plan->members[i].version,
+			program->program.id, program->program.tag, maps.len ? " (" : "",
+			bytes_text(&maps), maps.len ? ")" : "");
+	}
+	return 0;
+}
+
+int report_apply(const struct cli *cli, const struct apply *apply, bool restored, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = NULL;
+
+	if (cli_json(cli)) {
+		if (applied_json(apply, restored, &document, why))
+			return -1;
+		return cli_document(cli, "bpfseal.apply/1", HAND_OVER(document), why);
+	}
+	for (size_t i = 0; i < apply->count; i++)
+		if (say_applied(cli, &apply->chains[i], why))
+			return -1;
+	return 0;
+}
+
+// ---- status ----
+
+// A place is reached only through all the places before it: the first break hides the rest.
+static const char *member_state(const struct truth *truth, size_t index)
+{
+	if (!truth->linked || !truth->iface_index || truth->link.ifindex != truth->iface_index)
+		return "MISSING";
+	if (truth->link.program_id != truth->root_id)
+		return "FOREIGN";
+	for (size_t i = 0; i <= index; i++) {
+		const struct truth_member *member = &truth->members[i];
+
+		if (!member->slot || (i < index && member->slot != member->program.id))
+			return "MISSING";
+		if (member->slot != member->program.id)
+			return member->program.id ? "FOREIGN" : "MISSING";
+	}
+	return "running";
+}
+
+static int status_rows(struct table *table, const struct plan_chain *chain, struct fault *why)
+{
+	const struct json *members = json_member(chain->record, "members");
+	const struct truth *truth = &chain->truth;
+	size_t rows = truth->count > json_count(members) ? truth->count : json_count(members);
+
+	for (size_t i = 0; i < rows && i < NODE_CHAIN_MAX; i++) {
+		const struct json *member = json_item(members, i);
+		char place[24], id[16], fell[24];
+
+		snprintf(place, sizeof(place), "%zu", i + 1);
+		snprintf(id, sizeof(id), "%u", truth->members[i].program.id);
+		snprintf(fell, sizeof(fell), "%" PRIu64, truth->members[i].fell);
+		if (table_row(table,
+			      (const char *[]){
+				      i ? "" : chain->iface, i ? "" : hook_name(chain->hook), place,
+				      text_of(member, "name"), text_of(member, "version"), id,
+				      truth->members[i].program.tag, member_state(truth, i), fell},
+			      why))
+			return -1;
+	}
+	return 0;
+}
+
+static int members_truth(const struct plan_chain *chain, struct json *list, struct fault *why)
+{
+	const struct json *records = json_member(chain->record, "members");
+	const struct truth *truth = &chain->truth;
+	size_t rows = truth->count > json_count(records) ? truth->count : json_count(records);
+
+	for (size_t i = 0; i < rows && i < NODE_CHAIN_MAX; i++) {
+		const struct truth_member *member = &truth->members[i];
+		struct json *made = json_make_object();
+
+		if (json_add(list, made, why) ||
+		    json_put_int(made, "position", (int64_t)i + 1, why) ||
+		    json_put_text(made, "name", text_of(json_item(records, i), "name"), why) ||
+		    json_put_text(made, "version", text_of(json_item(records, i), "version"),
+				  why) ||
+		    json_put_int(made, "program_id", member->program.id, why) ||
+		    json_put_text(made, "tag", member->program.tag, why) ||
+		    json_put_text(made, "state", member_state(truth, i), why) ||
+		    json_put_int(made, "slot", member->slot, why) ||
+		    json_put_int(made, "fell_through", (int64_t)member->fell, why))
+			return -1;
+	}
+	return 0;
+}
+
+static int chain_truth(const struct plan_chain *chain, struct json *out, struct fault *why)
+{
+	const struct truth *truth = &chain->truth;
+	struct json *members = json_make_array(), *link = json_make_object(),
+		    *root = json_make_object();
+
+	if (json_put(out, "members", members, why) || json_put(out, "link", link, why) ||
+	    json_put(out, "root", root, why) || put_place(out, chain, why) ||
+	    json_put_int(out, "generation", truth->generation, why) ||
+	    json_put_bool(link, "attached",
+			  truth->linked && truth->iface_index &&
+				  truth->link.ifindex == truth->iface_index,
+			  why) ||
+	    json_put_int(link, "id", truth->link.id, why) ||
+	    json_put_int(link, "program_id", truth->link.program_id, why) ||
+	    json_put_int(root, "program_id", truth->root_id, why) ||
+	    json_put_int(root, "slot", truth->slot, why) ||
+	    json_put_int(root, "fell_through", (int64_t)truth->fell, why))
+		return -1;
+	return members_truth(chain, members, why);
+}
+
+static int status_json(const struct plan *plan, const struct findings *drift, struct json **out,
+		       struct fault *why)
+{
+	OWNED(json_drop) struct json *document = json_make_object();
+	struct json *chains = json_make_array(), *findings = json_make_array();
+
+	if (!document)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (json_put(document, "chains", chains, why) ||
+	    json_put(document, "findings", findings, why) || findings_json(drift, findings, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct json *made = json_make_object();
+
+		if (json_add(chains, made, why) || chain_truth(&plan->chains[i], made, why) ||
+		    findings_json(&plan->chains[i].damage, findings, why))
+			return -1;
+	}
+	if (json_put_bool(document, "ok", json_count(findings) == 0, why))
+		return -1;
+	*out = HAND_OVER(document);
+	return 0;
+}
+
+int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
+		  struct fault *why)
+{
+	static const char *const columns[] = {"INTERFACE", "HOOK", ">PLACE", "PROGRAM", "VERSION",
+					      ">ID",	   "TAG",  "STATE",  ">FELL",	NULL};
+	OWNED(table_drop) struct table *table = NULL;
+	OWNED(json_drop) struct json *document = NULL;
+
+	if (cli_json(cli)) {
+		if (status_json(plan, drift, &document, why))
+			return -1;
+		return cli_document(cli, "bpfseal.status/1", HAND_OVER(document), why);
+	}
+	if (table_new(columns, &table, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++)
+		if (status_rows(table, &plan->chains[i], why))
+			return -1;
+	if (plan->count)
+		table_print(table, cli);
+	else
+		cli_say(cli, "no chains");
+	for (size_t i = 0; i < plan->count; i++)
+		say_findings(cli, &plan->chains[i].damage);
+	say_findings(cli, drift);
+	return 0;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans, results and the kernel's truth, as tables for people and documents for programs.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/cli.h"
+#include "base/fault.h"
+#include "loader/apply.h"
+#include "loader/finding.h"
+#include "loader/plan.h"
+
+int report_plan(const struct cli *cli, const struct plan *plan, struct fault *why) MUST_CHECK;
+// `restored`: from our own copies, as the metadata is stale.
+int report_apply(const struct cli *cli, const struct apply *apply, bool restored, struct fault *why)
+	MUST_CHECK;
+// `drift` are the findings that node.json adds to each chain's own.
+int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
+		  struct fault *why) MUST_CHECK;

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "keys/local.h"
+#include "keys/pin.h"
+
+// The name of the file that says from which pin the kept metadata descends.
+#define PIN_FILE   "pin"
+#define SET_DIGITS 12
+
+struct source {
+	int set_dirfd, trust_dirfd;
+	struct local local;
+	struct client_io io;
+	struct client *client;
+};
+
+struct client *source_client(const struct source *source)
+{
+	return source->client;
+}
+
+void source_free(struct source *source)
+{
+	if (!source)
+		return;
+	client_free(source->client);
+	drop_fd(&source->set_dirfd);
+	drop_fd(&source->trust_dirfd);
+	free(source);
+}
+
+static void source_drop(struct source **source)
+{
+	source_free(*source);
+	*source = NULL;
+}
+
+// ---- the two doors ----
+
+static int set_fetch(void *ctx, const char *file, size_t max, struct bytes *out, struct fault *why)
+{
+	const struct source *source = ctx;
+
+	return file_read_at(source->set_dirfd, file, max, out, why);
+}
+
+static int kept_load(void *ctx, const char *role, struct bytes *out, struct fault *why)
+{
+	struct source *source = ctx;
+
+	return local_load(&source->local, role, out, why);
+}
+
+static int kept_keep(void *ctx, const char *role, int64_t version, const void *data, size_t len,
+		     struct fault *why)
+{
+	struct source *source = ctx;
+
+	return local_keep(&source->local, role, version, data, len, why);
+}
+
+// ---- what the fetcher left ----
+
+static int no_set(const char *name, struct fault *why)
+{
+	fault_set(why, FAULT_NOT_FOUND, "nothing has been fetched from %s yet", name);
+	return fault_fix(why, "run 'bpfseal sync' first");
+}
+
+// The link's text is read and checked, never followed: it may only name a set beside it.
+static int set_open(const struct source_places *places, int *out, struct fault *why)
+{
+	OWNED(drop_fd) int repos = -1;
+	OWNED(drop_fd) int repo = -1;
+	OWNED(drop_fd) int sets = -1;
+	char text[64];
+	ssize_t len;
+
+	if (places->store_dirfd < 0 || dir_open_at(places->store_dirfd, "repo", &repos, why) ||
+	    dir_open_at(repos, places->name, &repo, why) || dir_open_at(repo, "sets", &sets, why))
+		return no_set(places->name, why);
+	len = readlinkat(repo, "current", text, sizeof(text) - 1);
+	if (len < 0)
+		return no_set(places->name, why);
+	text[len] = '\0';
+	if (strncmp(text, "sets/", 5) || strlen(text + 5) != SET_DIGITS ||
+	    strspn(text + 5, "0123456789") != SET_DIGITS)
+		return fault_set(why, FAULT_FORMAT, "the store's link of %s has an odd form",
+				 places->name);
+	return dir_open_at(sets, text + 5, out, why);
+}
+
+// ---- what we keep ----
+
+// Kept metadata descends from the pin it was begun with. After the admin has pinned another root, it is begun anew:
+// the record goes first, so that a crash in between begins anew as well. The clock floor stays.
+static int kept_begin(int dirfd, const struct bytes *root_json, const char *fingerprint,
+		      struct fault *why)
+{
+	struct local local = {.dirfd = dirfd, .roots_dirfd = -1, .mode = 0600};
+	char **names = NULL;
+	size_t count = 0;
+	int bad = 0;
+
+	if (file_remove_at(dirfd, PIN_FILE, why) || dir_list(dirfd, &names, &count, why))
+		return -1;
+	for (size_t i = 0; i < count && !bad; i++) {
+		size_t len = strlen(names[i]);
+
+		if (len > 5 && !strcmp(names[i] + len - 5, ".json"))
+			bad = file_remove_at(dirfd, names[i], why);
+	}
+	names_free(names, count);
+	if (bad || local_keep(&local, "root", 0, root_json->data, root_json->len, why))
+		return -1;
+	return file_replace_at(dirfd, PIN_FILE, fingerprint, strlen(fingerprint), 0600, why);
+}
+
+static int kept_open(const struct source_places *places, int *out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes root_json = {0};
+	OWNED(bytes_drop) struct bytes kept = {0};
+	OWNED(drop_fd) int dirfd = -1;
+	char fingerprint[PIN_FINGERPRINT_LEN];
+	struct sha256 digest;
+
+	if (pin_load(places->root, places->name, &root_json, why) ||
+	    pin_fingerprint(root_json.data, root_json.len, &digest, why) ||
+	    dir_make_at(places->trust_dirfd, places->name, 0700, &dirfd, why))
+		return -1;
+	pin_fingerprint_write(&digest, fingerprint);
+	if (file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+	}
+	if (strcmp(bytes_text(&kept), fingerprint) &&
+	    kept_begin(dirfd, &root_json, fingerprint, why))
+		return -1;
+	*out = HAND_OVER_FD(dirfd);
+	return 0;
+}
+
+// Secure mode takes private repositories only; it is enough that one side calls it public.
+static int check_class(const struct source_places *places, const struct client *client,
+		       struct fault *why)
+{
+	OWNED(drop_heap) char *url = NULL;
+	OWNED(drop_heap) char *class = NULL;
+
+	if (pin_url(places->root, places->name, &url, &class, why))
+		return -1;
+	if (!strcmp(client_class(client), "public") || !strcmp(class, "public"))
+		return fault_set(why, FAULT_POLICY, "%s is a public repository", places->name);
+	return 0;
+}
+
+int source_open(const struct source_places *places, struct source **out, struct fault *why)
+{
+	OWNED(source_drop) struct source *source = calloc(1, sizeof(*source));
+	struct client_limits limits = client_limits_default();
+
+	if (!source)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	source->set_dirfd = source->trust_dirfd = -1;
+	source->io = (struct client_io){
+		.ctx = source, .fetch = set_fetch, .load = kept_load, .keep = kept_keep};
+	if (kept_open(places, &source->trust_dirfd, why) ||
+	    local_clock_check(source->trust_dirfd, places->now, why) ||
+	    set_open(places, &source->set_dirfd, why))
+		return -1;
+	source->local =
+		(struct local){.dirfd = source->trust_dirfd, .roots_dirfd = -1, .mode = 0600};
+	if (client_new(&source->io, &limits, places->now, &source->client, why) ||
+	    client_refresh(source->client, why) || check_class(places, source->client, why) ||
+	    local_clock_raise(source->trust_dirfd, places->now, why))
+		return -1;
+	*out = HAND_OVER(source);
+	return 0;
+}

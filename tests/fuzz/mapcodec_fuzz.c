@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf/mapcodec: JSON into the bytes of a type and back, for types of any publisher. First byte: 0 the types are raw BTF
+// (two bytes of length in front), made to lie; 1 they are made here and sound, and then what was decoded encodes to
+// bytes that decode as the same. Then: type id, size, the bytes of a value, and a JSON text.
+#include "bpf/mapcodec.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "base/owned.h"
+#include "tests/fuzz/fuzz.h"
+
+#define TYPES_MAX 24
+#define SIZE_LIMIT 256 // of a key or value; a real one may be larger, but has no other code to go through
+
+static void drop_btf(struct btf **btf)
+{
+	btf__free(*btf);
+}
+
+static int be_silent(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+	return 0;
+}
+
+// ---- types ----
+
+// The header that libbpf checks, around sections of any content: half of the bytes are types, half are names.
+static struct btf *raw_btf(struct fuzz_input *input)
+{
+	size_t len = fuzz_number(input, 2), types_len;
+	struct btf_header head = {.magic = BTF_MAGIC, .version = BTF_VERSION};
+	uint8_t data[sizeof(head) + 1024] = {0};
+	struct btf *btf;
+
+	if (len > input->left)
+		len = input->left;
+	if (len > 1022)
+		len = 1022;
+	types_len = len / 2 / 4 * 4;
+	head.hdr_len = sizeof(head);
+	head.type_len = (uint32_t)types_len;
+	head.str_off = (uint32_t)types_len;
+	head.str_len = (uint32_t)(len - types_len + 2); // a NUL on each side
+	memcpy(data, &head, sizeof(head));
+	memcpy(data + sizeof(head), input->at, types_len);
+	memcpy(data + sizeof(head) + types_len + 1, input->at + types_len, len - types_len);
+	input->at += len;
+	input->left -= len;
+	btf = btf__new(data, (uint32_t)(sizeof(head) + len + 2));
+	return libbpf_get_error(btf) ? NULL : btf;
+}
+
+static const char *name_of(unsigned number, char name[static 16])
+{
+	static const char *const known[] = {"__be16", "__be32", "__be64", "char", "bpf_timer",
+					    "u8",     "",	"int"};
+
+	if (number % 4 == 0 && number / 4 % 16 < 8)
+		return known[number / 4 % 16];
+	snprintf(name, 16, "n%u", number);
+	return name;
+}
+
+// Members in their places one behind the other, so that the type is sound; names are all different.
+static void add_members(struct btf *btf, struct fuzz_input *input, int known, bool is_union)
+{
+	unsigned count = fuzz_byte(input) % 5;
+	uint32_t bit = 0;
+	char name[16];
+
+	for (unsigned i = 0; i < count; i++) {
+		int type = fuzz_byte(input) % known + 1;
+		unsigned bits = fuzz_byte(input);
+		int64_t size = btf__resolve_size(btf, (uint32_t)type);
+
+		bits = bits & 1 ? bits / 2 % 65 : 0;
+		if (size < 0 || size > 64)
+			continue;
+		if (!bits)
+			bit = (bit + 7) / 8 * 8;
+		snprintf(name, sizeof(name), "m%u_%u", (unsigned)known, i);
+		(void)btf__add_field(btf, bits % 2 ? NULL : name, type, is_union ? 0 : bit, bits);
+		bit += bits ? bits : (uint32_t)size * 8;
+	}
+}
+
+static struct btf *sound_btf(struct fuzz_input *input)
+{
+	struct btf *btf = btf__new_empty();
+	unsigned count = fuzz_byte(input) % TYPES_MAX + 1;
+
+	HOLDS(!libbpf_get_error(btf));
+	(void)btf__add_int(btf, "u32", 4, 0);
+	for (unsigned i = 0; i < count; i++) {
+		int known = (int)btf__type_cnt(btf) - 1, other = fuzz_byte(input) % known + 1;
+		unsigned kind = fuzz_byte(input), value = fuzz_byte(input);
+		char own[16];
+		const char *name = name_of(value, own);
+
+		switch (kind % 9) {
+		case 0:
+			(void)btf__add_int(btf, *name ? name : "int", 1u << value % 5,
+					   (int)(value >> 5) % 5);
+			break;
+		case 1:
+			(void)btf__add_array(btf, 1, other, value % 20);
+			break;
+		case 2:
+			(void)btf__add_typedef(btf, *name ? name : "t", other);
+			break;
+		case 3:
+			(void)btf__add_const(btf, other);
+			break;
+		case 4:
+			(void)btf__add_enum(btf, name, 1u << value % 4);
+			for (unsigned j = 0; j < value % 4; j++)
+				(void)btf__add_enum_value(btf, j ? "LOW" : "HIGH",
+							  (int8_t)fuzz_byte(input) * 100);
+			break;
+		case 5:
+			(void)btf__add_struct(btf, name, value);
+			add_members(btf, input, known, false);
+			break;
+		case 6:
+			(void)btf__add_union(btf, name, value);
+			add_members(btf, input, known, true);
+			break;
+		case 7:
+			(void)btf__add_ptr(btf, other);
+			break;
+		default:
+			(void)btf__add_float(btf, "f", 8);
+		}
+	}
+	return btf;
+}
+
+// ---- values ----
+
+static void encode_any(const struct btf *btf, uint32_t id, size_t size, const struct fuzz_input *text)
+{
+	OWNED(json_drop) struct json *value = NULL;
+	OWNED(drop_heap) void *out = malloc(size + 1);
+	struct fault why = {0};
+
+	HOLDS(out);
+	if (json_parse(text->at, text->left, "value", &value, &why))
+		return;
+	if (mapcodec_encode(btf, id, value, out, size, &why)) {
+		fuzz_refused(&why);
+		HOLDS(why.code == FAULT_CONFIG);
+	}
+}
+
+static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, size_t size, bool sound)
+{
+	OWNED(json_drop) struct json *value = NULL;
+	OWNED(json_drop) struct json *again = NULL;
+	OWNED(drop_heap) uint8_t *out = malloc(size + 1);
+	struct fault why = {0};
+
+	HOLDS(out);
+	if (mapcodec_decode(btf, id, in, size, &value, &why)) {
+		fuzz_refused(&why);
+		return;
+	}
+	if (mapcodec_encode(btf, id, value, out, size, &why)) {
+		fuzz_refused(&why);
+		HOLDS(!sound);
+		return;
+	}
+	if (!sound)
+		return;
+	MUST(mapcodec_decode(btf, id, out, size, &again, &why));
+	HOLDS(json_same(value, again));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct fuzz_input input = {data, len};
+	bool sound = fuzz_byte(&input) & 1;
+	OWNED(drop_btf) struct btf *btf = NULL;
+	OWNED(drop_heap) uint8_t *value = NULL;
+	uint32_t id;
+	int64_t whole;
+	size_t size;
+
+	libbpf_set_print(be_silent);
+	btf = sound ? sound_btf(&input) : raw_btf(&input);
+	id = fuzz_byte(&input);
+	size = fuzz_byte(&input);
+	// Mostly the size that the type has, or nothing else would be looked at.
+	whole = btf ? btf__resolve_size(btf, id) : -1;
+	if (whole >= 0 && whole <= SIZE_LIMIT && size % 8)
+		size = (size_t)whole;
+	value = calloc(1, size + 1);
+	HOLDS(value);
+	for (size_t i = 0; i < size; i++)
+		value[i] = fuzz_byte(&input);
+	decode_any(btf, id, value, size, sound || !btf || !id);
+	encode_any(btf, id, size, &input);
+	return 0;
+}

@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# An independent client on a repository of ours: what our server publishes, it refreshes, walks and downloads.
+set -u
+. "$(dirname "$0")/../e2e/lib.sh"
+. "$(dirname "$0")/../e2e/tap.sh"
+. "$(dirname "$0")/peer.sh"
+has_peer || skip_all "$WHY"
+world_begin
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+
+# A client of its own, with the first root as its trusted one.
+new_client() { # NAME
+	mkdir -p "$R/$1/metadata" "$R/$1/got"
+	cp "$R/root-1.json" "$R/$1/metadata/root.json"
+}
+client() { # NAME [TARGET...]
+	name=$1
+	shift
+	peer_node "$INTEROP/client.js" "$R/$name/metadata" "$URL/metadata" "$R/$name/got" "$URL/targets" "$@"
+}
+version() { jq .signed.version "$R/$1/metadata/$2.json"; }
+# What it wrote down for a target is what the team signed.
+has_got() { # NAME TARGET
+	cmp "$R/team/targets/$2" "$R/$1/got/$(echo "$2" | sed 's#/#%2F#g')"
+}
+is_at() { # NAME ROLE VERSION
+	[ "$(version "$1" "$2")" = "$3" ] || { echo "$2 is at version $(version "$1" "$2"), not $3"; return 1; }
+}
+gets() { # NAME TARGET...
+	name=$1
+	shift
+	client "$name" "$@" || return 1
+	for target in "$@"; do has_got "$name" "$target" || return 1; done
+}
+cannot() { ! "$@"; }
+
+# ---- the first publication ----
+quiet world_team
+cp "$R/team/metadata/root.json" "$R/root-1.json"
+quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/count.json"
+new_client old
+check 'after the first publication it refreshes' client old
+check 'and is at the root it began with' is_at old root 1
+check 'through the delegation net/*/* it finds and downloads a bundle' gets old net/count/1.0.0.bundle
+check 'and the index' gets old net/count/index.json
+check 'and another bundle' gets old net/allow/1.0.0.bundle
+check 'what nobody signed it does not find' cannot client old net/count/9.9.9.bundle
+check 'nor what the delegation does not reach' cannot client old evil/count/1.0.0.bundle
+check 'with nothing new it refreshes again' client old
+snapshot=$(version old snapshot)
+
+# ---- the second ----
+quiet release "$SOURCE/bpf/count2.json"
+check 'after the second publication it downloads the new bundle' gets old net/count/2.0.0.bundle
+check 'and the index that names it' gets old net/count/index.json
+check 'from a higher snapshot' [ "$(version old snapshot)" -gt "$snapshot" ]
+check 'and the second version of the delegated role' is_at old net 2
+new_client young
+check 'a client that comes only now gets old and new' gets young net/count/1.0.0.bundle net/count/2.0.0.bundle
+
+# ---- the root: a key comes, a key goes ----
+change() { bpfseal root "$@" --dir "$R/team"; }
+sign() { # ROLE KEY...
+	role=$1
+	shift
+	options=
+	for name in "$@"; do options="$options --key $(key "$name")"; done
+	# shellcheck disable=SC2086
+	with_keys "$@" -- bpfseal sign "$R/team/metadata/$role.json" $options
+}
+quiet make_keys root-4 targets-3
+quiet change add-key --role root --key "$(pub root-4)"
+quiet change rm-key --role root --key "$(pub root-1)"
+quiet change add-key --role targets --key "$(pub targets-3)"
+quiet sign root root-2 root-3
+quiet publish
+check 'after a rotation of the root keys it refreshes' client old
+check 'and trusts the second root' is_at old root 2
+check 'and still downloads' gets old net/allow/1.0.0.bundle
+
+# Now with the new key, and the targets keys change hands.
+quiet change delegate net --paths 'net/*/*' --key "$(pub release-1)" --key "$(pub release-2)" --threshold 2
+quiet sign targets targets-2 targets-3
+quiet publish
+quiet change rm-key --role targets --key "$(pub targets-1)"
+quiet sign root root-2 root-4
+quiet publish
+check 'after a rotation of the targets keys it refreshes' client old
+check 'and trusts the third root' is_at old root 3
+check 'and the targets that the new keys signed' is_at old targets 2
+new_client late
+check 'a client that knows only the first root walks to the third' gets late net/count/2.0.0.bundle
+check 'and trusts it' is_at late root 3
+
+# ---- thresholds ----
+quiet change threshold 3 --role root
+quiet sign root root-2 root-3 root-4
+quiet publish
+check 'after the threshold went up it refreshes' client old
+check 'and trusts the fourth root' is_at old root 4
+check 'a client from the first root too' client late
+done_testing

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a signed store to a chain in the kernel: what the loader admits, what it refuses, and what stays.
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/audit.h"
+#include "base/owned.h"
+#include "loader/bpffs.h"
+#include "loader/finding.h"
+#include "loader/record.h"
+#include "tests/kernel/stock.h"
+
+#define PASS 2
+
+static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
+
+struct world {
+	struct ground ground;
+	struct stock stock;
+};
+
+static bool ready;
+
+static int up(void **state)
+{
+	static struct world world;
+
+	if (!ready)
+		return 0;
+	ground_up(&world.ground);
+	stock_up(&world.stock, &world.ground);
+	stock_add(&world.stock, "count.json");
+	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
+	stock_configure(&world.stock, counted);
+	*state = &world;
+	return 0;
+}
+
+static int down(void **state)
+{
+	struct world *world = *state;
+
+	if (world) {
+		stock_down(&world->stock);
+		ground_down(&world->ground);
+	}
+	return 0;
+}
+
+static struct stock *the_stock(void **state)
+{
+	if (!ready)
+		skip();
+	return &((struct world *)*state)->stock;
+}
+
+static void applied(struct stock *stock)
+{
+	struct fault why = {0};
+
+	if (stock_apply(stock, STOCK_NOW, &why)) {
+		fault_print(&why, stderr);
+		fail_msg("apply was refused");
+	}
+}
+
+static void refused(struct stock *stock, int64_t now, enum fault_code code)
+{
+	struct fault why = {0};
+
+	assert_int_equal(stock_apply(stock, now, &why), -1);
+	if (why.code != code) {
+		fault_print(&why, stderr);
+		fail_msg("refused as %s, not %s", fault_name(why.code), fault_name(code));
+	}
+}
+
+static struct truth the_truth(const struct stock *stock)
+{
+	struct truth truth;
+	struct fault why = {0};
+
+	if (truth_read(stock->ground->tree, GROUND_IFACE, HOOK_XDP, &truth, &why))
+		fail_msg("%s", why.text);
+	return truth;
+}
+
+static bool runs(const struct stock *stock)
+{
+	struct truth truth = the_truth(stock);
+
+	return truth.linked && truth.entered && truth.link.program_id == truth.root_id;
+}
+
+static enum plan_action planned(struct stock *stock)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	if (stock_plan(stock, STOCK_NOW, &plan, &why)) {
+		fault_print(&why, stderr);
+		fail_msg("plan was refused");
+	}
+	assert_int_equal(plan->count, 1);
+	return plan->chains[0].action;
+}
+
+// ---- the straight way ----
+
+static void a_signed_chain_is_applied_once_and_then_there_is_nothing_to_do(void **state)
+{
+	struct stock *stock = the_stock(state);
+	uint64_t records = 0;
+	struct fault why = {0};
+	char way[GROUND_WAY];
+
+	assert_int_equal(planned(stock), PLAN_LOAD);
+	applied(stock);
+	assert_true(runs(stock));
+	assert_int_equal(ground_run(stock->ground, way), PASS);
+	assert_int_equal(planned(stock), PLAN_KEEP);
+	applied(stock);
+	assert_int_equal(the_truth(stock).generation, 1);
+	assert_int_equal(audit_check(stock->loader_dirfd, "audit.log", &records, &why), 0);
+	assert_int_equal(records, 1);
+}
+
+static void a_pattern_takes_the_highest_version_of_the_signed_index(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	stock_add(stock, "count2.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	applied(stock);
+	stock_configure(stock, "[{\"use\":\"net/count\",\"version\":\"*\"}]");
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	assert_int_equal(plan->chains[0].action, PLAN_CHANGE);
+	assert_string_not_equal(plan->chains[0].members[0].version, "1.0.0");
+	assert_string_equal(plan->chains[0].maps[0].maps[0].name, "counts");
+	assert_int_equal(plan->chains[0].maps[0].maps[0].fate, MAP_KEPT);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	assert_int_equal(the_truth(stock).generation, 2);
+}
+
+static void another_value_in_node_json_is_a_change(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	stock_add(stock, "allow.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	stock_configure(stock,
+			"[{\"use\":\"net/allow\",\"version\":\"1.0.0\",\"maps\":{\"allow_v4\":"
+			"[{\"key\":\"192.0.2.1\",\"value\":1}]}}]");
+	applied(stock);
+	assert_int_equal(planned(stock), PLAN_KEEP);
+	stock_configure(stock,
+			"[{\"use\":\"net/allow\",\"version\":\"1.0.0\",\"maps\":{\"allow_v4\":"
+			"[{\"key\":\"192.0.2.2\",\"value\":1}]}}]");
+	assert_int_equal(planned(stock), PLAN_CHANGE);
+}
+
+static void a_chain_that_node_json_no_longer_names_is_removed(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	stock_configure(stock, "[]");
+	assert_int_equal(planned(stock), PLAN_REMOVE);
+	applied(stock);
+	assert_int_equal(the_truth(stock).iface_program, 0);
+	assert_false(the_truth(stock).linked);
+}
+
+// ---- what is not admitted ----
+
+static void a_changed_object_in_the_store_is_refused_and_the_chain_stays(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	stock_damage(stock, &plan->chains[0].members[0].object);
+	refused(stock, STOCK_NOW, FAULT_DIGEST);
+	assert_true(runs(stock));
+}
+
+static void a_changed_manifest_in_the_store_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	stock_damage(stock, &plan->chains[0].members[0].manifest_sha256);
+	refused(stock, STOCK_NOW, FAULT_DIGEST);
+	assert_false(the_truth(stock).linked);
+}
+
+static void an_old_but_signed_set_is_a_rollback(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	applied(stock);
+	stock_point(stock, "sets/000000000001");
+	refused(stock, STOCK_NOW, FAULT_ROLLBACK);
+	assert_true(runs(stock));
+}
+
+static void a_link_out_of_the_store_is_not_followed(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	stock_point(stock, "../../../../../etc");
+	refused(stock, STOCK_NOW, FAULT_FORMAT);
+	stock_point(stock, "sets/../sets/01");
+	refused(stock, STOCK_NOW, FAULT_FORMAT);
+}
+
+static void without_a_pin_nothing_is_admitted(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	ground_sh("rm -r %s/etc/bpfseal/trust/" STOCK_REPO, stock->ground->root);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+}
+
+static void metadata_signed_under_another_root_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct secret_key *other = NULL, *mine = stock->key;
+	struct fault why = {0};
+
+	assert_int_equal(secret_key_new(&other, &why), 0);
+	stock->key = other;
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	stock->key = mine;
+	secret_key_free(other);
+	refused(stock, STOCK_NOW, FAULT_SIGNATURE);
+}
+
+static void a_name_that_no_role_vouches_for_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+}
+
+static void a_clock_before_the_last_trusted_time_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	refused(stock, STOCK_NOW - 3600, FAULT_CLOCK);
+	assert_true(runs(stock));
+}
+
+struct attacker {
+	char path[256];
+	atomic_bool stop;
+};
+
+// Rewrites the object's blob as fast as it can: whole, damaged, whole, ...
+static void *rewrite(void *ctx)
+{
+	struct attacker *attacker = ctx;
+	int fd = open(attacker->path, O_RDWR);
+	char good, bad = 0x55;
+
+	if (fd < 0 || pread(fd, &good, 1, 200) != 1)
+		return NULL;
+	bad = (char)(good ^ bad);
+	while (!atomic_load(&attacker->stop))
+		if (pwrite(fd, &bad, 1, 200) != 1 || pwrite(fd, &good, 1, 200) != 1)
+			break;
+	close(fd);
+	return NULL;
+}
+
+static void a_blob_rewritten_during_the_load_never_reaches_the_kernel(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct attacker attacker = {.stop = false};
+	struct sys_program program;
+	char hex[SHA256_HEX], tag[SYS_TAG_HEX];
+	OWNED(plan_drop) struct plan *first = NULL;
+	struct fault why = {0};
+	unsigned taken = 0;
+	pthread_t thread;
+
+	applied(stock);
+	program = the_truth(stock).members[0].program;
+	memcpy(tag, program.tag, sizeof(tag));
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &first, &why), 0);
+	sha256_hex(&first->chains[0].members[0].object, hex);
+	snprintf(attacker.path, sizeof(attacker.path), "%s/var/lib/bpfseal/store/blobs/%s",
+		 stock->ground->root, hex);
+	assert_int_equal(pthread_create(&thread, NULL, rewrite, &attacker), 0);
+	for (int i = 0; i < 100; i++) {
+		OWNED(plan_drop) struct plan *plan = NULL;
+
+		fault_clear(&why);
+		if (stock_plan(stock, STOCK_NOW, &plan, &why)) {
+			assert_int_equal(why.code, FAULT_DIGEST);
+			continue;
+		}
+		plan->chains[0].action = PLAN_CHANGE;
+		assert_int_equal(stock_run(stock, plan, &why), 0);
+		assert_string_equal(the_truth(stock).members[0].program.tag, tag);
+		taken++;
+	}
+	atomic_store(&attacker.stop, true);
+	pthread_join(thread, NULL);
+	print_message("%u of 100 admitted, the others refused as damaged\n", taken);
+}
+
+// ---- outage and reboot ----
+
+static void stale_metadata_loads_nothing_and_keeps_what_runs(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	refused(stock, STOCK_NOW + 2 * STOCK_LIFE, FAULT_EXPIRED);
+	assert_true(runs(stock));
+}
+
+static int restored(struct stock *stock, struct plan **out, struct fault *why)
+{
+	const struct plan_places places = {.node = stock->node,
+					   .tree = stock->ground->tree,
+					   .loader_dirfd = stock->loader_dirfd};
+	struct fault stale = {0};
+
+	assert_int_equal(stock_plan(stock, STOCK_NOW + 2 * STOCK_LIFE, out, &stale), -1);
+	assert_int_equal(stale.code, FAULT_EXPIRED);
+	return plan_restore(*out, &places, stock->objects_dirfd, why);
+}
+
+// What a reboot does to the kernel.
+static void reboot(struct stock *stock)
+{
+	char place[BPFFS_PATH_MAX];
+	struct fault why = {0};
+
+	assert_int_equal(bpffs_place(stock->ground->tree, GROUND_IFACE, HOOK_XDP, place, &why), 0);
+	assert_int_equal(chain_remove(place, &why), 0);
+}
+
+static void after_a_reboot_in_an_outage_the_same_digests_come_back(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+	char tag[SYS_TAG_HEX];
+
+	applied(stock);
+	memcpy(tag, the_truth(stock).members[0].program.tag, sizeof(tag));
+	reboot(stock);
+	// Not even the store is needed.
+	ground_sh("rm -r %s/var/lib/bpfseal/store/blobs", stock->ground->root);
+	assert_int_equal(restored(stock, &plan, &why), 0);
+	assert_int_equal(plan->chains[0].action, PLAN_REPAIR);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	assert_true(runs(stock));
+	assert_string_equal(the_truth(stock).members[0].program.tag, tag);
+}
+
+static void a_damaged_copy_of_ours_is_not_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	applied(stock);
+	reboot(stock);
+	ground_sh("for f in %s/var/lib/bpfseal-loader/objects/*; do chmod 600 $f; "
+		  "printf x | dd of=$f bs=1 seek=300 conv=notrunc 2>/dev/null; done",
+		  stock->ground->root);
+	assert_int_equal(restored(stock, &plan, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+	assert_false(the_truth(stock).linked);
+}
+
+static void what_the_admin_no_longer_asks_for_is_not_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	applied(stock);
+	reboot(stock);
+	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
+	assert_int_equal(restored(stock, &plan, &why), -1);
+	assert_int_equal(why.code, FAULT_UNTRUSTED);
+	assert_false(the_truth(stock).linked);
+}
+
+// ---- damage and records ----
+
+static void a_detached_link_is_found_and_repaired(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+	char path[BPFFS_PATH_MAX];
+
+	applied(stock);
+	snprintf(path, sizeof(path), "%s/" GROUND_IFACE "/xdp/link", stock->ground->tree);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	assert_int_equal(plan->chains[0].action, PLAN_REPAIR);
+	assert_int_equal(plan->chains[0].damage.count, 1);
+	assert_string_equal(plan->chains[0].damage.list[0].code, "link_detached");
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	assert_true(runs(stock));
+	assert_int_equal(planned(stock), PLAN_KEEP);
+}
+
+static void a_crash_between_switch_and_record_is_mended(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	// As a crash would have left it: the switch is done, the record still waits under its first name.
+	ground_sh("mv %s/var/lib/bpfseal-loader/active.json "
+		  "%s/var/lib/bpfseal-loader/next.json",
+		  stock->ground->root, stock->ground->root);
+	assert_int_equal(planned(stock), PLAN_KEEP);
+	applied(stock);
+	ground_sh("test -e %s/var/lib/bpfseal-loader/active.json", stock->ground->root);
+	ground_sh("test ! -e %s/var/lib/bpfseal-loader/next.json", stock->ground->root);
+	assert_int_equal(the_truth(stock).generation, 1);
+}
+
+static void drift_from_the_file_is_told_without_any_metadata(void **state)
+{
+	struct stock *stock = the_stock(state);
+	const struct plan_places places = {.node = stock->node,
+					   .tree = stock->ground->tree,
+					   .loader_dirfd = stock->loader_dirfd};
+	OWNED(findings_drop) struct findings drift = {0};
+	OWNED(plan_drop) struct plan *plan = NULL;
+	const struct plan_chain *chain;
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(plan_look(&places, &plan, &why), 0);
+	chain = &plan->chains[0];
+	assert_int_equal(findings_drift(&drift, chain->iface, chain->hook, chain->interface,
+					&chain->truth, chain->record, &why),
+			 0);
+	assert_int_equal(drift.count, 0);
+	assert_int_equal(findings_drift(&drift, chain->iface, chain->hook, NULL, &chain->truth,
+					chain->record, &why),
+			 0);
+	assert_int_equal(drift.count, 1);
+	assert_string_equal(drift.list[0].code, "drift_from_config");
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(a_signed_chain_is_applied_once_and_then_there_is_nothing_to_do),
+		IN_WORLD(a_pattern_takes_the_highest_version_of_the_signed_index),
+		IN_WORLD(another_value_in_node_json_is_a_change),
+		IN_WORLD(a_chain_that_node_json_no_longer_names_is_removed),
+		IN_WORLD(a_changed_object_in_the_store_is_refused_and_the_chain_stays),
+		IN_WORLD(a_changed_manifest_in_the_store_is_refused),
+		IN_WORLD(an_old_but_signed_set_is_a_rollback),
+		IN_WORLD(a_link_out_of_the_store_is_not_followed),
+		IN_WORLD(without_a_pin_nothing_is_admitted),
+		IN_WORLD(metadata_signed_under_another_root_is_refused),
+		IN_WORLD(a_name_that_no_role_vouches_for_is_refused),
+		IN_WORLD(a_clock_before_the_last_trusted_time_is_refused),
+		IN_WORLD(a_blob_rewritten_during_the_load_never_reaches_the_kernel),
+		IN_WORLD(stale_metadata_loads_nothing_and_keeps_what_runs),
+		IN_WORLD(after_a_reboot_in_an_outage_the_same_digests_come_back),
+		IN_WORLD(a_damaged_copy_of_ours_is_not_restored),
+		IN_WORLD(what_the_admin_no_longer_asks_for_is_not_restored),
+		IN_WORLD(a_detached_link_is_found_and_repaired),
+		IN_WORLD(a_crash_between_switch_and_record_is_mended),
+		IN_WORLD(drift_from_the_file_is_told_without_any_metadata),
+	};
+
+	ready = ground_ready();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/kernel/ground.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "loader/anchor.h"
+#include "loader/bpffs.h"
+#include "loader/truth.h"
+
+#define OBJECT_TEST_MAX (4u << 20)
+
+bool ground_ready(void)
+{
+	const char *require = getenv("BPFSEAL_REQUIRE");
+	OWNED(drop_fd) int probe = -1;
+	const char *reason = NULL;
+
+	if (geteuid() != 0)
+		reason = "not root";
+	else if (unshare(CLONE_NEWNET | CLONE_NEWNS))
+		reason = "no namespaces of our own";
+	else if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
+		reason = "no mounts of our own";
+	else if ((probe = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "probe", 4, 4, 1, NULL)) < 0)
+		reason = "the kernel refuses bpf(2)";
+	if (!reason)
+		return true;
+	fprintf(stderr, "SKIPPED: kernel tests: %s\n", reason);
+	if (require && strstr(require, "bpf"))
+		fail_msg("BPFSEAL_REQUIRE asks for bpf: %s", reason);
+	return false;
+}
+
+void ground_sh(const char *format, ...)
+{
+	char command[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+void ground_up(struct ground *ground)
+{
+	struct fault why = {0};
+	char path[128];
+
+	memset(ground, 0, sizeof(*ground));
+	snprintf(ground->root, sizeof(ground->root), "/tmp/bpfseal-kernel-XXXXXX");
+	assert_non_null(mkdtemp(ground->root));
+	ground_sh("mkdir -p %s/sys/fs/bpf %s/logs", ground->root, ground->root);
+	snprintf(path, sizeof(path), "%s/sys/fs/bpf", ground->root);
+	assert_int_equal(mount("bpf", path, "bpf", 0, NULL), 0);
+	snprintf(ground->logs, sizeof(ground->logs), "%s/logs", ground->root);
+	if (dir_open(ground->logs, &ground->logs_dirfd, &why) ||
+	    bpffs_prepare(ground->root, 0, 0, &why) ||
+	    bpffs_open_tree(ground->root, &ground->tree, &why))
+		fail_msg("%s", why.text);
+	// Neighbour discovery would be counted with the packets of the tests.
+	ground_sh("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6");
+	ground_sh("ip link add " GROUND_IFACE " type veth peer name peer0");
+	ground_sh("ip link set " GROUND_IFACE " up && ip link set peer0 up");
+	ground->policy = (struct policy){.xdp = true,
+					 .tc = true,
+					 .groups = {[HELPERS_BASE] = true},
+					 .map_bytes_max = 64u << 20,
+					 .insns_max = 65536};
+}
+
+void ground_down(struct ground *ground)
+{
+	if (system("ip link del " GROUND_IFACE " 2>/dev/null"))
+		fprintf(stderr, "the interface was gone\n");
+	ground_sh("umount %s/sys/fs/bpf && rm -rf %s", ground->root, ground->root);
+	drop_fd(&ground->logs_dirfd);
+	free(ground->tree);
+}
+
+static struct manifest *ground_manifest(const char *object, const char *entry, enum hook hook,
+					enum linkage linkage)
+{
+	struct manifest *manifest = calloc(1, sizeof(*manifest));
+	struct manifest_program *program = calloc(1, sizeof(*program));
+
+	assert_non_null(manifest);
+	assert_non_null(program);
+	*program = (struct manifest_program){
+		.object = strdup(object), .entry = strdup(entry), .hook = hook, .linkage = linkage};
+	if (linkage == LINK_OWN_MAP)
+		program->next_map = strdup("own_next");
+	program->continue_on[0] = hook == HOOK_XDP ? 2 : 0;
+	program->continue_on[1] = -1;
+	program->continue_count = hook == HOOK_XDP ? 1 : 2;
+	manifest->programs = program;
+	manifest->program_count = 1;
+	return manifest;
+}
+
+struct member ground_member(const char *name, const char *object, const char *entry, enum hook hook,
+			    enum linkage linkage, const char *maps)
+{
+	struct member member = {.object_fd = -1};
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct fault why = {0};
+	char path[512];
+
+	snprintf(path, sizeof(path), TEST_BPF_DIR "/%s", object);
+	if (file_read(path, OBJECT_TEST_MAX, &bytes, &why) ||
+	    sys_sealed(bytes.data, bytes.len, object, &member.object_fd, &why))
+		fail_msg("%s", why.text);
+	member.name = strdup(name);
+	member.version = strdup("1.0.0");
+	member.from = strdup("test");
+	member.manifest = ground_manifest(object, entry, hook, linkage);
+	member.program = &member.manifest->programs[0];
+	if (!maps)
+		member.maps = json_make_object();
+	else if (json_parse(maps, strlen(maps), "maps", &member.maps, &why))
+		fail_msg("%s", why.text);
+	return member;
+}
+
+struct chain_spec ground_spec(const struct ground *ground, const struct member *members,
+			      size_t count)
+{
+	return (struct chain_spec){.iface = GROUND_IFACE,
+				   .hook = members[0].program->hook,
+				   .native_ok = true,
+				   .members = members,
+				   .count = count,
+				   .policy = &ground->policy,
+				   .tree = ground->tree,
+				   .logs_dirfd = ground->logs_dirfd,
+				   .logs_path = ground->logs};
+}
+
+void ground_apply(const struct ground *ground, const struct member *members, size_t count)
+{
+	struct chain_spec spec = ground_spec(ground, members, count);
+	OWNED(chain_drop) struct chain *chain = NULL;
+	struct fault why = {0};
+
+	if (chain_build(&spec, &chain, &why) || chain_commit(chain, &why) ||
+	    chain_settle(chain, &why)) {
+		fault_print(&why, stderr);
+		fail_msg("the chain was not applied");
+	}
+}
+
+int ground_run(const struct ground *ground, char way[static GROUND_WAY])
+{
+	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+	unsigned char in[64] = {0}, out[64] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+	struct fault why = {0};
+	char place[BPFFS_PATH_MAX];
+
+	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
+	    anchor_newest(place, &root, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(bpf_prog_test_run_opts(root.program_fd, &opts), 0);
+	way[0] = '\0';
+	for (size_t i = 0; i < out[14] && strlen(way) + 5 < GROUND_WAY; i++)
+		sprintf(way + strlen(way), "%s%u", i ? " " : "", out[15 + i]);
+	return (int)opts.retval;
+}
+
+uint64_t ground_count(const struct ground *ground, const char *key, const char *map)
+{
+	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
+	OWNED(drop_fd) int fd = -1;
+	struct fault why = {0};
+	uint32_t zero = 0;
+	uint64_t count = 0;
+
+	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
+	    bpffs_join(place, "maps", maps, &why) || bpffs_join(maps, key, dir, &why) ||
+	    bpffs_get(dir, map, &fd, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &count), 0);
+	return count;
+}

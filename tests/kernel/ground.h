@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a kernel test stands on: a network namespace with a veth pair, a BPF file system of its own, and members made
+// from the test objects without any signature.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/policy.h"
+#include "loader/chain.h"
+#include "loader/member.h"
+
+#define GROUND_IFACE "seal0" // its peer is "peer0"
+#define GROUND_WAY   48
+
+struct ground {
+	char root[64]; // --root of this test; has sys/fs/bpf
+	char logs[96];
+	char *tree;
+	int logs_dirfd;
+	struct policy policy;
+};
+
+// True when the kernel lets us work. Otherwise says so on stderr; with BPFSEAL_REQUIRE naming "bpf" it fails instead.
+bool ground_ready(void);
+// A fresh pair of interfaces and a fresh tree for one test, and what takes them away again.
+void ground_up(struct ground *ground);
+void ground_down(struct ground *ground);
+
+// One member from a test object (TEST_BPF_DIR/<object>); `maps` is JSON text or NULL.
+struct member ground_member(const char *name, const char *object, const char *entry, enum hook hook,
+			    enum linkage linkage, const char *maps);
+struct chain_spec ground_spec(const struct ground *ground, const struct member *members,
+			      size_t count);
+// Builds, commits and settles; asserts that all of it works.
+void ground_apply(const struct ground *ground, const struct member *members, size_t count);
+
+// Sends one packet through the running root with the kernel's test-run and returns its verdict; `way` gets the marks
+// that it collected, e.g. "1 2 3".
+int ground_run(const struct ground *ground, char way[static GROUND_WAY]);
+// A u64 in slot 0 of a pinned map of the running chain.
+uint64_t ground_count(const struct ground *ground, const char *key, const char *map);
+// Runs a command, asserts that it succeeds.
+void ground_sh(const char *format, ...) __attribute__((format(printf, 1, 2)));
