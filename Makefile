@@ -191,6 +191,34 @@ asan:
 demo: programs $(PLAYERS) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) KEEP=$(KEEP) tests/e2e/demo.sh
 
+# ---- interop ----
+# Ours against an independent client and canonical JSON writer, which the scripts install below $(BUILD)/interop.
+INTEROP = $(OUT)/tests/interop/canon
+E2E    += $(wildcard tests/interop/*_test.sh)
+$(INTEROP): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINKER) $^ -Wl,--as-needed $(KEYS_LIBS) -o $@
+check: $(INTEROP)
+
+# ---- bench ----
+# Prints ratios against a peer in the same run; decides nothing.
+BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository)
+$(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINKER) $^ -Wl,--as-needed $(KEYS_LIBS) -o $@
+.PHONY: bench
+bench: programs $(BENCH)
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
+
+# README.md shows what the demo printed.
+readme: demo-output
+	@tests/e2e/readme.sh write $(OUT)/demo.txt README.md
+.PHONY: readme demo-output
+demo-output: programs $(PLAYERS) $(BUILD)/.packages-demo
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/e2e/demo.sh >$(OUT)/demo.txt
+
 # ---- the rest ----
 ALL_SOURCES = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h tests/unit/*/*.c)
 format:

@@ -25,6 +25,7 @@ struct words {
 	const char *metadata_dir, *metadata_url, *target_dir, *target_base_url;
 	const char *targets[TARGETS_MAX];
 	size_t target_count;
+	size_t targets_max; // bytes of one targets role; 0: the default
 	const char *command, *root_file;
 	int64_t now;
 };
@@ -35,6 +36,7 @@ static const struct option long_options[] = {
 	{"target-name", required_argument, NULL, 'n'},
 	{"target-dir", required_argument, NULL, 't'},
 	{"target-base-url", required_argument, NULL, 'b'},
+	{"targets-max", required_argument, NULL, 'm'}, // ours, for tests/bench
 	{NULL, 0, NULL, 0},
 };
 
@@ -59,6 +61,8 @@ static int take_options(struct words *words, int argc, char **argv, struct fault
 			words->target_dir = optarg;
 		else if (option == 'b')
 			words->target_base_url = optarg;
+		else if (option == 'm')
+			words->targets_max = strtoul(optarg, NULL, 10);
 		else if (option != 'n')
 			return fault_set(why, FAULT_USAGE, "unknown option");
 		else if (add_target(words, optarg, why))
@@ -166,7 +170,7 @@ static int download_all(const struct words *words, struct client *client, struct
 
 static int run_client(const struct words *words, struct fault *why)
 {
-	const struct client_limits caps = client_limits_default();
+	struct client_limits caps = client_limits_default();
 	OWNED(drop_fd) int dir = -1;
 	OWNED(drop_fd) int lock = -1;
 	OWNED(download_drop) struct download *download = NULL;
@@ -185,6 +189,9 @@ static int run_client(const struct words *words, struct fault *why)
 		.local = {.dirfd = dir, .roots_dirfd = -1, .mode = 0644},
 	};
 	struct client_io io = source_io(&source);
+
+	if (words->targets_max)
+		caps.targets_max = words->targets_max;
 	if (client_new(&io, &caps, words->now, &client, why) || client_refresh(client, why))
 		return -1;
 	if (!strcmp(words->command, "refresh"))

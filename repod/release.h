@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is committed: the versions that timestamp.json leads to, and who may knock under them. Never changed once it is
+// made, so threads share it by counting references.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "keys/client.h"
+
+struct release_role {
+	char *name; // "targets", "net/a"
+	int64_t version, length;
+	struct sha256 sha256;
+};
+
+// A key that may sign requests. It is found by the id that metadata lists it under, or by its own (TUF 4.2).
+struct release_key {
+	char id[65];
+	unsigned char key[32];
+};
+
+struct release {
+	struct client_versions versions; // those of timestamp, snapshot, targets are 0 before the first publication
+	struct bytes root, timestamp, snapshot; // as served; empty likewise
+	struct sha256 timestamp_sha256;
+	struct release_role *roles; // what the snapshot lists
+	size_t role_count;
+	struct release_key *keys;
+	size_t key_count;
+	unsigned references;
+};
+
+// From a client that has verified everything (or, before the first publication, only the roots).
+int release_new(const struct client *client, struct release **out, struct fault *why) MUST_CHECK;
+struct release *release_keep(struct release *release);
+void release_free(struct release *release);
+static inline void release_drop(struct release **release)
+{
+	release_free(*release);
+	*release = NULL;
+}
+
+const struct release_role *release_role(const struct release *release, const char *role);
+// Is version `version` of this role's file one that was committed, now or earlier? Role "timestamp" has version 0.
+bool release_shows(const struct release *release, const char *role, int64_t version);
+// The key that a request names; NULL when it may not knock.
+const unsigned char *release_knows(const struct release *release, const char *key_id);
+// The snapshot's `meta` object, for the signer to change. `*out` is yours.
+int release_meta(const struct release *release, struct json **out, struct fault *why) MUST_CHECK;
+
+// Splits "7.net.json" or "timestamp.json" (version 0); the name is not quoted. False when it is no such name.
+#define RELEASE_ROLE_MAX 256
+bool release_file_split(const char *file, int64_t *version, char role[static RELEASE_ROLE_MAX]);
+// "%2F" -> "/", once. False for a broken escape, an escaped NUL, or a text longer than room - 1.
+bool release_unquote(const char *quoted, char *out, size_t room);
