@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # What one run of our TUF client costs as a whole process, beside an independent client in the same run: medians of CPU
 # time and peak memory. Prints a table; decides nothing. BENCH_RUNS: runs of each (default 11); BENCH_SECONDS: after
-# which no further run of a slow one begins, and a single one has given up (default 120).
+# which no further run of a slow one begins, and a single one has given up (default 200: ten minutes in all).
 set -u
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$(dirname "$0")/../interop/peer.sh"
-RUNS=${BENCH_RUNS:-11} SECONDS_MAX=${BENCH_SECONDS:-120}
+RUNS=${BENCH_RUNS:-11} SECONDS_MAX=${BENCH_SECONDS:-200}
 CAP=67108864
 TARGET=net/real/1.0.0.bundle
 BENCH=$PLAYERS/bench
@@ -52,7 +52,7 @@ prepare() { # SIDE WHAT
 	fi
 	PREPARE=
 	sh -c "$new"
-	RUNS=1 measured=$("$1" pull) || return 1
+	(RUNS=1 && "$1" pull) >/dev/null
 }
 
 # ---- one row ----
@@ -93,4 +93,5 @@ row '100,000 targets in 256 bins: nothing new' refresh 20 16
 row '100,000 targets in 256 bins: first pull' pull 20 16
 world 100000
 row '100,000 targets in one role: nothing new' refresh 500 128
-row '100,000 targets in one role: first pull' pull 500 128
+# The peer needs quadratic time; asked once, it has given up.
+row '100,000 targets in one role: first pull' pull 500 128 alone

@@ -292,17 +292,6 @@ static void an_open_root_draft_stops_nobody(void **state)
 		"draft");
 }
 
-static void an_unsigned_role_is_refused_with_the_command_that_signs(void **state)
-{
-	struct world *world = *state;
-	struct json *net;
-
-	MUST(signing_new_targets(1, NOW, &net, &world->why));
-	save(world, "net%2Fb.json", net, false);
-	expect_refusal(world, FAULT_USAGE);
-	assert_non_null(strstr(world->why.fix, "bpfseal sign"));
-}
-
 static void serve_state(struct world *world, int version, const char *net_b)
 {
 	char text[1024], name[128];
@@ -317,6 +306,36 @@ static void serve_state(struct world *world, int version, const char *net_b)
 	place_write(&world->place, "answers/GET_metadata_7.snapshot.json", text);
 	snprintf(name, sizeof(name), "answers/GET_metadata_%d.net%%2Fb.json", version);
 	place_write(&world->place, name, net_b);
+}
+
+static void a_delegates_draft_does_not_stop_the_delegation(void **state)
+{
+	struct world *world = *state;
+	OWNED(json_drop) struct json *document = NULL;
+	struct json *net;
+
+	MUST(signing_new_targets(1, NOW, &net, &world->why));
+	save(world, "net%2Fb.json", net, false);
+	MUST(publish(world, &document));
+	expect_writes(world, "POST /api/v1/metadata/root OK\n"
+			     "POST /api/v1/metadata/targets OK\n"
+			     "POST /api/v1/metadata/net%2Fa OK\n");
+	assert_string_equal(
+		json_text(json_member(json_item(json_member(document, "steps"), 3), "state")),
+		"draft");
+}
+
+static void nothing_to_send_but_a_draft_is_refused_with_the_command_that_signs(void **state)
+{
+	struct world *world = *state;
+	struct json *net;
+
+	serve_state(world, 1, "200 {}");
+	MUST(signing_new_targets(2, NOW, &net, &world->why));
+	save(world, "net%2Fb.json", net, false);
+	expect_refusal(world, FAULT_USAGE);
+	assert_non_null(strstr(world->why.fix, "bpfseal sign"));
+	expect_writes(world, "");
 }
 
 static void what_the_server_has_is_not_sent_again(void **state)
@@ -418,7 +437,10 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(an_open_root_draft_stops_nobody, start, end),
 		cmocka_unit_test_setup_teardown(
-			an_unsigned_role_is_refused_with_the_command_that_signs, start, end),
+			nothing_to_send_but_a_draft_is_refused_with_the_command_that_signs, start,
+			end),
+		cmocka_unit_test_setup_teardown(a_delegates_draft_does_not_stop_the_delegation,
+						start, end),
 		cmocka_unit_test_setup_teardown(what_the_server_has_is_not_sent_again, start, end),
 		cmocka_unit_test_setup_teardown(
 			the_same_version_with_other_contents_is_refused_before_anything_is_sent,
