@@ -219,6 +219,54 @@ readme: demo-output
 demo-output: programs $(PLAYERS) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/e2e/demo.sh >$(OUT)/demo.txt
 
+# ---- fuzz ----
+# make fuzz                     libFuzzer programs, one a parser (clang; VARIANT=fuzz by itself)
+# make fuzz-run SECONDS=60      runs each that long; what it finds goes to $(BUILD)/found, what it learns to $(BUILD)/corpus
+# make fuzz-merge               puts the fewest inputs that reach as much into tests/corpus; was-* are kept as they are
+# make check-long               what takes too long for every `make check`
+FUZZ_PACKAGES = clang libclang-rt-14-dev
+$(BUILD)/.packages-fuzz: Makefile
+	$(call need_packages,$(FUZZ_PACKAGES))
+
+SECONDS ?= 60
+FUZZ      = $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_HELP = $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZERS   = $(addprefix $(OUT)/fuzz/,$(FUZZ))
+REPLAY    = $(addprefix $(OUT)/replay/,$(FUZZ))
+$(REPLAY): $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(FUZZ_HELP) $(SIM) $(LOWER)
+	$(link_test)
+$(FUZZERS): LDFLAGS += -fsanitize=fuzzer
+$(FUZZERS): $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) $(SIM) $(LOWER)
+	$(link_test)
+$(patsubst %,$(OUT)/obj/tests/fuzz/%_fuzz.o,$(FUZZ)) $(FUZZ_HELP): | $(BUILD)/.packages-test
+
+.PHONY: fuzz fuzz-programs fuzz-run fuzz-merge check-long
+fuzz: $(BUILD)/.packages-fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+fuzz-programs: $(FUZZERS)
+fuzz-run: fuzz
+	@mkdir -p $(BUILD)/found
+	@for noun in $(FUZZ); do \
+		mkdir -p $(BUILD)/corpus/$$noun; \
+		[ ! -e tests/fuzz/$$noun.dict ] || words=-dict=tests/fuzz/$$noun.dict; \
+		$(BUILD)/fuzz/fuzz/$$noun $$words -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048 \
+			-print_final_stats=1 -artifact_prefix=$(BUILD)/found/$$noun- \
+			$(BUILD)/corpus/$$noun tests/corpus/$$noun >$(BUILD)/found/$$noun.log 2>&1 || \
+			{ tail -40 $(BUILD)/found/$$noun.log >&2; exit 1; }; \
+		printf '%-12s %s\n' $$noun "$$(grep ' DONE ' $(BUILD)/found/$$noun.log)"; words=; \
+	done
+fuzz-merge: fuzz
+	@for noun in $(FUZZ); do \
+		rm -rf $(BUILD)/merged; mkdir -p $(BUILD)/merged $(BUILD)/corpus/$$noun tests/corpus/$$noun; \
+		$(BUILD)/fuzz/fuzz/$$noun -merge=1 -set_cover_merge=1 -use_counters=0 -max_len=8192 $(BUILD)/merged \
+			$(BUILD)/corpus/$$noun tests/corpus/$$noun >$(BUILD)/merge.log 2>&1 || { tail $(BUILD)/merge.log >&2; exit 1; }; \
+		find tests/corpus/$$noun -type f ! -name 'was-*' -delete; \
+		cp $(BUILD)/merged/* tests/corpus/$$noun/; \
+	done
+check-long: $(OUT)/tests/attack/mutation_test
+	BPFSEAL_MUTATIONS=100000 $(OUT)/tests/attack/mutation_test
+	$(MAKE) --no-print-directory fuzz-run SECONDS=30
+
 # ---- the rest ----
 ALL_SOURCES = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h tests/unit/*/*.c)
 format:

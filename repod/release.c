@@ -43,7 +43,7 @@ bool release_file_split(const char *file, int64_t *version, char role[static REL
 		return false;
 	*version = 0;
 	if (strcmp(file, "timestamp.json") == 0) {
-		strcpy(role, "timestamp");
+		snprintf(role, RELEASE_ROLE_MAX, "timestamp");
 		return true;
 	}
 	digits = strspn(file, "0123456789");

@@ -21,15 +21,15 @@ static void decode_inspection(const uint8_t *data, size_t len)
 	HOLDS(inspection->program_count <= INSPECT_PROGRAMS_MAX);
 	HOLDS(inspection->map_count <= INSPECT_MAPS_MAX);
 	HOLDS(inspection->kfunc_count <= INSPECT_KFUNCS_MAX);
-	MUST(inspection_write(inspection, &answer, &why));
+	MUST(inspection_write(inspection, &answer, &must));
 	HOLDS(answer.len == len);
-	MUST(inspect_decode(answer.data, answer.len, &again, &why));
+	MUST(inspect_decode(answer.data, answer.len, &again, &must));
 }
 
 static void put_member(struct bytes *frame, const char *name, const void *data, size_t len)
 {
-	MUST(frame_put_text(frame, name, &why));
-	MUST(frame_put_block(frame, data, len, &why));
+	MUST(frame_put_text(frame, name, &must));
+	MUST(frame_put_block(frame, data, len, &must));
 }
 
 static void decode_bundle(const uint8_t *data, size_t len)
@@ -44,7 +44,7 @@ static void decode_bundle(const uint8_t *data, size_t len)
 		return;
 	}
 	HOLDS(bundle->member_count == bundle->manifest->file_count + 1);
-	MUST(frame_put_number(&answer, bundle->member_count, &why));
+	MUST(frame_put_number(&answer, bundle->member_count, &must));
 	for (size_t i = 0; i < bundle->member_count; i++) {
 		const struct bundle_member *member = &bundle->members[i];
 
@@ -65,7 +65,7 @@ static void take_member(struct fuzz_input *input, struct manifest_file *file, st
 	if (len > input->left)
 		len = input->left;
 	file->size = len;
-	MUST(sha256_of(input->at, len, &file->sha256, &why));
+	MUST(sha256_of(input->at, len, &file->sha256, &must));
 	put_member(frame, file->name, input->at, len);
 	input->at += len;
 	input->left -= len;
@@ -79,8 +79,8 @@ static void build_bundle(struct fuzz_input *input)
 	struct manifest_program program = {
 		.object = object, .entry = entry, .continue_on = {2}, .continue_count = 1};
 	struct manifest_file files[7] = {0};
-	struct manifest manifest = {
-		publisher, name, version, none, license, &program, 1, NULL, 0, files, 0, none, none};
+	struct manifest manifest = {publisher, name, version, none, license, &program, 1,
+				    NULL,      0,    files,   0,    none,    none};
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(bytes_drop) struct bytes members = {0};
 	OWNED(bytes_drop) struct bytes answer = {0};
@@ -91,11 +91,11 @@ static void build_bundle(struct fuzz_input *input)
 	manifest.file_count = fuzz_byte(input) % 8;
 	for (size_t i = 0; i < manifest.file_count; i++)
 		take_member(input, &files[i], &members);
-	MUST(frame_put_number(&answer, manifest.file_count + 1, &why));
+	MUST(frame_put_number(&answer, manifest.file_count + 1, &must));
 	// A name that is not UTF-8 cannot stand in a manifest.
 	if (manifest_write(&manifest, &text, &why) == 0) {
 		put_member(&answer, MANIFEST_NAME, text.data, text.len);
-		MUST(bytes_append(&answer, members.data, members.len, &why));
+		MUST(bytes_append(&answer, members.data, members.len, &must));
 		answer.data[place % answer.len] ^= change;
 		decode_bundle(answer.data, answer.len);
 	}

@@ -15,7 +15,7 @@
 static la_ssize_t pour(struct archive *archive, void *ctx, const void *data, size_t len)
 {
 	(void)archive;
-	MUST(bytes_append(ctx, data, len, &why));
+	MUST(bytes_append(ctx, data, len, &must));
 	return (la_ssize_t)len;
 }
 
@@ -48,10 +48,10 @@ static void compare(const uint8_t *tar, size_t len, const struct bytes *answer)
 	char name[101];
 	size_t at = 0, data_len;
 
-	MUST(frame_get_number(&frame, BUNDLE_MEMBERS_MAX, &count, &why));
+	MUST(frame_get_number(&frame, BUNDLE_MEMBERS_MAX, &count, &must));
 	for (uint64_t i = 0; i < count; i++) {
-		MUST(frame_get_text(&frame, name, sizeof(name), &why));
-		MUST(frame_get_block(&frame, len, &data, &data_len, &why));
+		MUST(frame_get_text(&frame, name, sizeof(name), &must));
+		MUST(frame_get_block(&frame, len, &data, &data_len, &must));
 		HOLDS(at + BLOCK <= len && !strncmp((const char *)tar + at, name, 100));
 		HOLDS(sscanf((const char *)tar + at + 124, "%11lo", &size) == 1);
 		HOLDS(size == data_len && tar[at + 156] == '0');
@@ -62,7 +62,7 @@ static void compare(const uint8_t *tar, size_t len, const struct bytes *answer)
 	HOLDS(at + 2 * BLOCK == len);
 	for (; at < len; at++)
 		HOLDS(tar[at] == 0);
-	MUST(frame_end(&frame, &why));
+	MUST(frame_end(&frame, &must));
 }
 
 static void unpack(const void *bundle, size_t bundle_len, const uint8_t *tar, size_t tar_len)

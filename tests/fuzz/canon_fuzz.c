@@ -10,7 +10,7 @@
 
 static void append(struct bytes *out, const void *data, size_t len)
 {
-	MUST(bytes_append(out, data, len, &why));
+	MUST(bytes_append(out, data, len, &must));
 }
 
 // Canonical JSON has control characters raw in texts, where JSON may not. Outside texts it has none.
@@ -75,11 +75,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (json_parse(data, len, "input", &json, &why))
 		return 0;
-	MUST(canon_write(json, &canonical, &why));
+	MUST(canon_write(json, &canonical, &must));
 	to_json(&canonical, &text);
-	MUST(json_parse(text.data, text.len, "canonical", &again, &why));
+	MUST(json_parse(text.data, text.len, "canonical", &again, &must));
 	HOLDS(json_same(json, again));
-	MUST(canon_write(again, &second, &why));
+	MUST(canon_write(again, &second, &must));
 	HOLDS(second.len == canonical.len && !memcmp(second.data, canonical.data, second.len));
 	second_opinion(data, len, &canonical);
 	return 0;

@@ -22,7 +22,7 @@ static void write_first(int64_t seconds)
 		return;
 	}
 	HOLDS(strlen(text) == CLOCK_TEXT_LEN - 1);
-	MUST(clock_parse(text, &again, &why));
+	MUST(clock_parse(text, &again, &must));
 	HOLDS(again == seconds);
 }
 

@@ -10,13 +10,13 @@
 #define PATH "net/count/1.0.0.bundle"
 
 static struct bundle_member members[] = {
-	{.name = (char *)(uintptr_t)"a.bpf.o", .data = {(unsigned char *)(uintptr_t)"abc", 3, 0}},
-	{.name = (char *)(uintptr_t)"b.bpf.o", .data = {(unsigned char *)(uintptr_t)"", 0, 0}},
+	{.name = (char *)(uintptr_t) "a.bpf.o", .data = {(unsigned char *)(uintptr_t) "abc", 3, 0}},
+	{.name = (char *)(uintptr_t) "b.bpf.o", .data = {(unsigned char *)(uintptr_t) "", 0, 0}},
 };
 static struct manifest manifest = {
-	.publisher = (char *)(uintptr_t)"net",
-	.name = (char *)(uintptr_t)"count",
-	.version = (char *)(uintptr_t)"1.0.0",
+	.publisher = (char *)(uintptr_t) "net",
+	.name = (char *)(uintptr_t) "count",
+	.version = (char *)(uintptr_t) "1.0.0",
 };
 static const struct bundle bundle = {&manifest, members, 2};
 
@@ -38,8 +38,8 @@ static void check_own(void)
 {
 	OWNED(json_drop) struct json *own = NULL;
 
-	MUST(bundle_custom(&bundle, &own, &why));
-	MUST(bundle_check_custom(&bundle, PATH, own, &why));
+	MUST(bundle_custom(&bundle, &own, &must));
+	MUST(bundle_check_custom(&bundle, PATH, own, &must));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -50,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	size_t found = 0;
 
 	for (size_t i = 0; i < 2; i++)
-		MUST(sha256_of(members[i].data.data, members[i].data.len, &members[i].sha256, &why));
+		MUST(sha256_of(members[i].data.data, members[i].data.len, &members[i].sha256,
+			       &must));
 	check_own();
 	if (json_parse(data, len, "custom", &custom, &why))
 		return 0;

@@ -21,14 +21,14 @@ static inline _Noreturn void fuzz_broken(const char *promise, const char *file, 
 // A promise of ours, never something about the input: when it breaks, the fuzzer keeps the input.
 #define HOLDS(promise) ((promise) ? (void)0 : fuzz_broken(#promise, __FILE__, __LINE__))
 
-// A call that no input may make fail.
-#define MUST(call)                                                 \
-	do {                                                       \
-		struct fault why = {0};                            \
-		if ((call) != 0) {                                 \
-			fault_print(&why, stderr);                 \
-			fuzz_broken(#call, __FILE__, __LINE__);    \
-		}                                                  \
+// A call that no input may make fail; its last argument is &must.
+#define MUST(call)                                              \
+	do {                                                    \
+		struct fault must = {0};                        \
+		if ((call) != 0) {                              \
+			fault_print(&must, stderr);             \
+			fuzz_broken(#call, __FILE__, __LINE__); \
+		}                                               \
 	} while (0)
 
 // Refusing must say why.

@@ -70,8 +70,11 @@ static void check_claim(struct httpsig_claim *claim, const char *method, const c
 		HOLDS(!is_good || !*method || strlen(method) > 16 || path[0] != '/' ||
 		      strlen(path) > 1024 || strpbrk(method, " \t\r\n:") ||
 		      strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(method) ||
-		      strpbrk(path, "?# \t\r\n") || path[strspn(path, "!\"$%&'()*+,-./0123456789:;<=>@"
-					      "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~")]);
+		      strpbrk(path, "?# \t\r\n") ||
+		      path[strspn(
+			      path,
+			      "!\"$%&'()*+,-./0123456789:;<=>@"
+			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~")]);
 		return;
 	}
 	HOLDS(is_good && !strpbrk(method, "\r\n") && !strpbrk(path, "\r\n"));

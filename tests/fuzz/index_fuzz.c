@@ -13,10 +13,10 @@ static void write_again(const struct index *index)
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(bytes_drop) struct bytes second = {0};
 
-	MUST(index_write(index, &text, &why));
+	MUST(index_write(index, &text, &must));
 	// Indented, a long one may pass the limit; the corpus has none that long.
-	MUST(index_parse(text.data, text.len, &again, &why));
-	MUST(index_write(again, &second, &why));
+	MUST(index_parse(text.data, text.len, &again, &must));
+	MUST(index_write(again, &second, &must));
 	HOLDS(text.len == second.len && !memcmp(text.data, second.data, text.len));
 }
 
@@ -29,12 +29,13 @@ static void resolve(const struct index *index, const char *pattern)
 		fuzz_refused(&why);
 		HOLDS(!best);
 	} else {
-		HOLDS(version_matches(best->version, pattern) && !strcmp(best->channel, "released"));
+		HOLDS(version_matches(best->version, pattern) &&
+		      !strcmp(best->channel, "released"));
 	}
 	for (size_t i = 0; i < index->count; i++) {
 		const struct index_version *each = &index->versions[i];
 
-		MUST(version_check(each->version, &why));
+		MUST(version_check(each->version, &must));
 		HOLDS(!i || version_compare(each[-1].version, each->version) < 0);
 		if (why.code != FAULT_NONE && why.code != FAULT_UNTRUSTED)
 			continue; // no pattern

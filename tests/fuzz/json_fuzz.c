@@ -11,10 +11,10 @@ static void write_again(const struct json *json, bool indented)
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(bytes_drop) struct bytes second = {0};
 
-	MUST(json_write(json, indented, &text, &why));
-	MUST(json_parse(text.data, text.len, "written", &again, &why));
+	MUST(json_write(json, indented, &text, &must));
+	MUST(json_parse(text.data, text.len, "written", &again, &must));
 	HOLDS(json_same(json, again));
-	MUST(json_write(again, indented, &second, &why));
+	MUST(json_write(again, indented, &second, &must));
 	HOLDS(text.len == second.len && !memcmp(text.data, second.data, text.len));
 }
 
@@ -22,7 +22,7 @@ static void clone(const struct json *json)
 {
 	OWNED(json_drop) struct json *copy = NULL;
 
-	MUST(json_clone(json, &copy, &why));
+	MUST(json_clone(json, &copy, &must));
 	HOLDS(json_same(json, copy));
 }
 

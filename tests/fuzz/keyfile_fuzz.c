@@ -34,8 +34,8 @@ static void settle(void)
 	HOLDS(sodium_init() >= 0 && mkdtemp(place));
 	snprintf(path, sizeof(path), "%s/%s", place, NAME);
 	atexit(leave);
-	MUST(dir_open(place, &place_fd, &why));
-	MUST(file_create_at(place_fd, NAME, "", 0, 0600, &why));
+	MUST(dir_open(place, &place_fd, &must));
+	MUST(file_create_at(place_fd, NAME, "", 0, 0600, &must));
 	file_fd = open(path, O_RDWR | O_CLOEXEC);
 	HOLDS(file_fd >= 0);
 }
@@ -46,9 +46,9 @@ static void id_of(const unsigned char *public, unsigned char *id)
 	OWNED(bytes_drop) struct bytes canonical = {0};
 	struct sha256 digest;
 
-	MUST(keyfile_public_json(public, &json, &why));
-	MUST(canon_write(json, &canonical, &why));
-	MUST(sha256_of(canonical.data, canonical.len, &digest, &why));
+	MUST(keyfile_public_json(public, &json, &must));
+	MUST(canon_write(json, &canonical, &must));
+	MUST(sha256_of(canonical.data, canonical.len, &digest, &must));
 	memcpy(id, digest.byte, SHA256_SIZE);
 }
 
@@ -70,7 +70,7 @@ static void check_open(const unsigned char *file, size_t len, const struct secre
 	hex_write(id, sizeof(id), hex);
 	HOLDS(!memcmp(public, file + AT_PUBLIC, 32) && !memcmp(public, secret_key_public(key), 32));
 	HOLDS(!memcmp(id, file + AT_ID, 32) && !strcmp(hex, secret_key_id(key)));
-	MUST(secret_key_sign(key, file, len, signature, &why));
+	MUST(secret_key_sign(key, file, len, signature, &must));
 	HOLDS(crypto_sign_verify_detached(signature, file, len, public) == 0);
 }
 

@@ -50,8 +50,8 @@ static struct sha256 digest_of(const struct json *json)
 	OWNED(bytes_drop) struct bytes canonical = {0};
 	struct sha256 digest;
 
-	MUST(canon_write(json, &canonical, &why));
-	MUST(sha256_of(canonical.data, canonical.len, &digest, &why));
+	MUST(canon_write(json, &canonical, &must));
+	MUST(sha256_of(canonical.data, canonical.len, &digest, &must));
 	return digest;
 }
 
@@ -115,7 +115,7 @@ static struct json *kept_document(const struct ledger *ledger, const char *role)
 	struct json *document = NULL;
 
 	if (bytes)
-		MUST(json_parse(bytes->data, bytes->len, role, &document, &why));
+		MUST(json_parse(bytes->data, bytes->len, role, &document, &must));
 	return document;
 }
 
@@ -194,13 +194,13 @@ static void check_named(const struct ledger *ledger, const char *parent_role, co
 	if (json_member(meta, "length"))
 		HOLDS(json_int(json_member(meta, "length")) == (int64_t)len);
 	hash = json_member(json_member(meta, "hashes"), "sha256");
-	MUST(sha256_of(data, len, &digest, &why));
+	MUST(sha256_of(data, len, &digest, &must));
 	sha256_hex(&digest, hex);
 	HOLDS(!hash || !strcmp(json_text(hash), hex));
 }
 
-static void check_parent(const struct ledger *ledger, const char *role,
-			 const struct json *document, const void *data, size_t len)
+static void check_parent(const struct ledger *ledger, const char *role, const struct json *document,
+			 const void *data, size_t len)
 {
 	if (!strcmp(role, "snapshot"))
 		check_named(ledger, "timestamp", role, document, data, len);
@@ -217,9 +217,9 @@ static struct sha256 guard_of(const struct ledger *ledger, const char *role)
 	bool is_low = strcmp(role, "timestamp") != 0;
 
 	if (!is_low || !strcmp(role, "snapshot"))
-		MUST(json_add(guard, json_keep(json_member(roles, "timestamp")), &why));
+		MUST(json_add(guard, json_keep(json_member(roles, "timestamp")), &must));
 	if (is_low)
-		MUST(json_add(guard, json_keep(json_member(roles, "snapshot")), &why));
+		MUST(json_add(guard, json_keep(json_member(roles, "snapshot")), &must));
 	return digest_of(guard);
 }
 
@@ -253,7 +253,7 @@ void ledger_keep(struct ledger *ledger, const char *role, int64_t version, const
 	const char *type;
 	int64_t expires;
 
-	MUST(json_parse(data, len, role, &document, &why));
+	MUST(json_parse(data, len, role, &document, &must));
 	HOLDS(version == version_of(document));
 	type = json_text(part(document, "_type"));
 	HOLDS(!strcmp(type, is_top_level(role) ? role : "targets"));
@@ -261,7 +261,7 @@ void ledger_keep(struct ledger *ledger, const char *role, int64_t version, const
 		check_root(ledger, document);
 		return;
 	}
-	MUST(clock_parse(json_text(part(document, "expires")), &expires, &why));
+	MUST(clock_parse(json_text(part(document, "expires")), &expires, &must));
 	HOLDS(expires > ledger->sim->now);
 	check_signers(ledger, role, document);
 	check_parent(ledger, role, document, data, len);

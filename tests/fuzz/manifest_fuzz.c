@@ -9,7 +9,7 @@
 static void check_names(const struct manifest *manifest, bool source)
 {
 	HOLDS(name_is_plain(manifest->publisher, 64) && name_is_plain(manifest->name, 64));
-	MUST(version_check(manifest->version, &why));
+	MUST(version_check(manifest->version, &must));
 	HOLDS(manifest->program_count && manifest->program_count <= MANIFEST_PROGRAMS_MAX);
 	HOLDS(manifest->map_count <= MANIFEST_MAPS_MAX);
 	for (size_t i = 0; i < manifest->program_count; i++) {
@@ -36,13 +36,13 @@ static void write_again(const struct manifest *manifest)
 	OWNED(bytes_drop) struct bytes second = {0};
 	struct fault why = {0};
 
-	MUST(manifest_write(manifest, &text, &why));
+	MUST(manifest_write(manifest, &text, &must));
 	// Written out, one that was just short enough may be too long.
 	if (manifest_parse(text.data, text.len, "written", &again, &why)) {
 		HOLDS(why.code == FAULT_TOO_LARGE);
 		return;
 	}
-	MUST(manifest_write(again, &second, &why));
+	MUST(manifest_write(again, &second, &must));
 	HOLDS(text.len == second.len && !memcmp(text.data, second.data, text.len));
 }
 

@@ -11,7 +11,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #define TYPES_MAX 24
-#define SIZE_LIMIT 256 // of a key or value; a real one may be larger, but has no other code to go through
+#define SIZE_LIMIT \
+	256 // of a key or value; a real one may be larger, but has no other code to go through
 
 static void drop_btf(struct btf **btf)
 {
@@ -56,8 +57,8 @@ static struct btf *raw_btf(struct fuzz_input *input)
 
 static const char *name_of(unsigned number, char name[static 16])
 {
-	static const char *const known[] = {"__be16", "__be32", "__be64", "char", "bpf_timer",
-					    "u8",     "",	"int"};
+	static const char *const known[] = {"__be16",	 "__be32", "__be64", "char",
+					    "bpf_timer", "u8",	   "",	     "int"};
 
 	if (number % 4 == 0 && number / 4 % 16 < 8)
 		return known[number / 4 % 16];
@@ -141,7 +142,8 @@ static struct btf *sound_btf(struct fuzz_input *input)
 
 // ---- values ----
 
-static void encode_any(const struct btf *btf, uint32_t id, size_t size, const struct fuzz_input *text)
+static void encode_any(const struct btf *btf, uint32_t id, size_t size,
+		       const struct fuzz_input *text)
 {
 	OWNED(json_drop) struct json *value = NULL;
 	OWNED(drop_heap) void *out = malloc(size + 1);
@@ -156,7 +158,8 @@ static void encode_any(const struct btf *btf, uint32_t id, size_t size, const st
 	}
 }
 
-static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, size_t size, bool sound)
+static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, size_t size,
+		       bool sound)
 {
 	OWNED(json_drop) struct json *value = NULL;
 	OWNED(json_drop) struct json *again = NULL;
@@ -175,7 +178,7 @@ static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, si
 	}
 	if (!sound)
 		return;
-	MUST(mapcodec_decode(btf, id, out, size, &again, &why));
+	MUST(mapcodec_decode(btf, id, out, size, &again, &must));
 	HOLDS(json_same(value, again));
 }
 

@@ -9,7 +9,7 @@ static void check_use(const struct node *node, const struct node_use *use)
 {
 	HOLDS(use->use && strchr(use->use, '/') && use->version && use->from && use->where[0]);
 	HOLDS(node_repository(node, use->from));
-	MUST(version_pattern_check(use->version, &why));
+	MUST(version_pattern_check(use->version, &must));
 	for (size_t i = 0; i < use->entry_count; i++)
 		HOLDS(use->entries[i].map && use->entries[i].key && use->entries[i].value);
 }

@@ -20,13 +20,14 @@ static void read_fingerprint(const char *text)
 		return;
 	}
 	pin_fingerprint_write(&digest, written);
-	MUST(pin_fingerprint_read(written, &again, &why));
+	MUST(pin_fingerprint_read(written, &again, &must));
 	HOLDS(sha256_equal(&digest, &again));
 	// Nothing but the digits counted.
 	sha256_hex(&digest, hex);
 	for (const char *at = text; *at; at++)
 		if (*at != '-')
-			HOLDS(count < SHA256_HEX - 1 && tolower((unsigned char)*at) == hex[count++]);
+			HOLDS(count < SHA256_HEX - 1 &&
+			      tolower((unsigned char)*at) == hex[count++]);
 	HOLDS(count == SHA256_HEX - 1);
 }
 
@@ -58,9 +59,9 @@ static void take_fingerprint(const uint8_t *root, size_t len)
 		fuzz_refused(&why);
 		return;
 	}
-	MUST(json_parse(root, len, "root", &document, &why));
-	MUST(json_write(document, true, &text, &why));
-	MUST(pin_fingerprint(text.data, text.len, &again, &why));
+	MUST(json_parse(root, len, "root", &document, &must));
+	MUST(json_write(document, true, &text, &must));
+	MUST(pin_fingerprint(text.data, text.len, &again, &must));
 	HOLDS(sha256_equal(&digest, &again));
 }
 

@@ -25,7 +25,7 @@ static void run_file(int dirfd, const char *name)
 	// A run that dies says by this line which input it was.
 	printf("# %s\n", name);
 	fflush(stdout);
-	MUST(file_read_at(dirfd, name, INPUT_MAX, &data, &why));
+	MUST(file_read_at(dirfd, name, INPUT_MAX, &data, &must));
 	run(data.data, data.len);
 }
 
@@ -38,13 +38,13 @@ int main(void)
 	size_t count;
 
 	snprintf(path, sizeof(path), "%s/tests/corpus/%s", TEST_SOURCE_DIR, noun);
-	MUST(dir_open(path, &dirfd, &why));
-	MUST(dir_list(dirfd, &names, &count, &why));
+	MUST(dir_open(path, &dirfd, &must));
+	MUST(dir_list(dirfd, &names, &count, &must));
 	run("", 0);
 	for (size_t i = 0; i < count; i++)
 		run_file(dirfd, names[i]);
-	printf("%s 1 - %s: %zu inputs of the corpus replayed\n1..1\n", count ? "ok" : "not ok", noun,
-	       count);
+	printf("%s 1 - %s: %zu inputs of the corpus replayed\n1..1\n", count ? "ok" : "not ok",
+	       noun, count);
 	names_free(names, count);
 	return count ? 0 : 1;
 }

@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (sign)
 		is_signed = scene_sign_input("root", input.at, input.left, &body, &file);
 	else
-		MUST(bytes_append(&file, input.at, input.left, &why));
+		MUST(bytes_append(&file, input.at, input.left, &must));
 	if (trust_root(trust, file.data, file.len, &why)) {
 		fuzz_refused(&why);
 		HOLDS(trust_root_now(trust)->role->version == 1);

@@ -19,7 +19,7 @@ struct trust *scene_trust(void)
 	const struct bytes *root = sim_kept_bytes(scene(), "root");
 	struct trust *trust;
 
-	MUST(trust_new(root->data, root->len, SIM_NOW, &trust, &why));
+	MUST(trust_new(root->data, root->len, SIM_NOW, &trust, &must));
 	return trust;
 }
 
@@ -45,7 +45,7 @@ bool scene_sign_input(const char *role, const uint8_t *data, size_t len, struct 
 		scene_sign(role, *body, out);
 		return true;
 	}
-	MUST(bytes_append(out, data, len, &why));
+	MUST(bytes_append(out, data, len, &must));
 	return false;
 }
 
@@ -53,7 +53,7 @@ void scene_parent(const char *role, const char *file, int64_t version, struct by
 {
 	OWNED(json_drop) struct json *body = NULL;
 
-	MUST(json_clone(scene_body(role), &body, &why));
+	MUST(json_clone(scene_body(role), &body, &must));
 	sim_set_int(body, "version", 2);
 	sim_set_int(sim_at(body, "meta", file, NULL), "version", version);
 	scene_sign(role, body, out);
@@ -64,7 +64,7 @@ bool scene_says(const struct role *role, const struct json *body)
 	OWNED(bytes_drop) struct bytes said = {0};
 	OWNED(bytes_drop) struct bytes wanted = {0};
 
-	MUST(canon_write(role->body, &said, &why));
-	MUST(canon_write(body, &wanted, &why));
+	MUST(canon_write(role->body, &said, &must));
+	MUST(canon_write(body, &wanted, &must));
 	return said.len == wanted.len && !memcmp(said.data, wanted.data, said.len);
 }

@@ -30,8 +30,8 @@ static void name_it(struct trust *trust, int64_t version)
 	bool changed;
 
 	scene_parent("timestamp", "snapshot.json", version, &timestamp);
-	MUST(trust_root_end(trust, &why));
-	MUST(trust_timestamp(trust, timestamp.data, timestamp.len, &changed, &why));
+	MUST(trust_root_end(trust, &must));
+	MUST(trust_timestamp(trust, timestamp.data, timestamp.len, &changed, &must));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -49,14 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (mode & 1)
 		is_signed = scene_sign_input("snapshot", input.at, input.left, &body, &file);
 	else
-		MUST(bytes_append(&file, input.at, input.left, &why));
+		MUST(bytes_append(&file, input.at, input.left, &must));
 	if (is_signed)
 		version = json_int(json_member(body, "version"));
 	if (version < 1 || version > ROLE_INT_MAX)
 		version = 1;
 	name_it(trust, version);
 	if (mode & 2)
-		MUST(trust_recall_snapshot(trust, own->data, own->len, &current, &why));
+		MUST(trust_recall_snapshot(trust, own->data, own->len, &current, &must));
 	if (current)
 		return 0;
 	if (trust_snapshot(trust, file.data, file.len, &why)) {

@@ -40,8 +40,8 @@ static void check_files(const struct targets *targets, const struct json *body)
 	HOLDS(count == json_count(json_member(body, "targets")));
 }
 
-static void check_accepted(const struct targets *targets, const struct json *body,
-			   int64_t version, const char *path)
+static void check_accepted(const struct targets *targets, const struct json *body, int64_t version,
+			   const char *path)
 {
 	static const unsigned char nobody[32];
 
@@ -61,9 +61,9 @@ static void name_it(struct trust *trust, int64_t version)
 
 	scene_parent("timestamp", "snapshot.json", 2, &timestamp);
 	scene_parent("snapshot", "targets.json", version, &snapshot);
-	MUST(trust_root_end(trust, &why));
-	MUST(trust_timestamp(trust, timestamp.data, timestamp.len, &changed, &why));
-	MUST(trust_snapshot(trust, snapshot.data, snapshot.len, &why));
+	MUST(trust_root_end(trust, &must));
+	MUST(trust_timestamp(trust, timestamp.data, timestamp.len, &changed, &must));
+	MUST(trust_snapshot(trust, snapshot.data, snapshot.len, &must));
 }
 
 static void offer(const struct bytes *file, const struct json *body, const char *path)
@@ -95,13 +95,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	path_matches(path, SIM_TARGET);
 	HOLDS(path_matches(path, path) || strpbrk(path, "*?"));
-	if (line[0] == '1' &&
-	    scene_sign_input("targets", input.at, input.left, &body, &file)) {
+	if (line[0] == '1' && scene_sign_input("targets", input.at, input.left, &body, &file)) {
 		offer(&file, body, path);
 		return 0;
 	}
 	file.len = 0;
-	MUST(bytes_append(&file, input.at, input.left, &why));
+	MUST(bytes_append(&file, input.at, input.left, &must));
 	offer(&file, scene_body("targets"), path);
 	return 0;
 }

@@ -31,10 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (mode & 1)
 		is_signed = scene_sign_input("timestamp", input.at, input.left, &body, &file);
 	else
-		MUST(bytes_append(&file, input.at, input.left, &why));
-	MUST(trust_root_end(trust, &why));
+		MUST(bytes_append(&file, input.at, input.left, &must));
+	MUST(trust_root_end(trust, &must));
 	if (mode & 2)
-		MUST(trust_recall_timestamp(trust, own->data, own->len, &why));
+		MUST(trust_recall_timestamp(trust, own->data, own->len, &must));
 	if (trust_timestamp(trust, file.data, file.len, &changed, &why)) {
 		fuzz_refused(&why);
 		HOLDS(!trust_timestamp_now(trust));

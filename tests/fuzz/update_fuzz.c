@@ -3,15 +3,17 @@
 // ledger's rules hold for all that the node keeps, a second run changes nothing, and what is found is what was released.
 #include "base/owned.h"
 #include "keys/local.h"
+#include "keys/role.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/ledger.h"
 
-#define STEPS_MAX  48
-#define RUNS_MAX   6
-#define SHELF_MAX  24 // old files that the attacker remembers
+#define STEPS_MAX 48
+#define RUNS_MAX  6
+#define SHELF_MAX 24 // old files that the attacker remembers
 
 struct world {
 	struct sim *sim;
+	struct client_io doors; // the simulator's own
 	struct ledger *ledger;
 	struct fuzz_input input;
 	struct bytes shelf[SHELF_MAX];
@@ -137,7 +139,7 @@ static void set_style(struct world *world)
 	world->sim->consistent = style & 2;
 	sim_set_int(sim_role(world->sim, "root")->body, "x-style", style & 3);
 	MUST(json_put(sim_role(world->sim, "root")->body, "consistent_snapshot",
-		      json_make_bool(style & 2), &why));
+		      json_make_bool(style & 2), &must));
 }
 
 // ---- the attacker ----
@@ -149,7 +151,7 @@ static void remember(struct world *world)
 	if (!file || world->shelf_count == SHELF_MAX)
 		return;
 	MUST(bytes_append(&world->shelf[world->shelf_count++], file->data.data, file->data.len,
-			  &why));
+			  &must));
 }
 
 // An old file under the name of another one.
@@ -166,15 +168,16 @@ static void replay(struct world *world)
 
 static void rename_file(struct world *world)
 {
-	static const char *const roles[] = {"root", "timestamp", "snapshot", "targets", "net", "lab"};
+	static const char *const roles[] = {"root",    "timestamp", "snapshot",
+					    "targets", "net",	    "lab"};
 	struct sim_file *file = pick_file(world);
 	OWNED(drop_heap) char *name = NULL;
 	OWNED(bytes_drop) struct bytes copy = {0};
 
 	if (!file)
 		return;
-	MUST(role_file(roles[pick(world, 6)], (int64_t)pick(world, 8), &name, &why));
-	MUST(bytes_append(&copy, file->data.data, file->data.len, &why));
+	MUST(role_file(roles[pick(world, 6)], (int64_t)pick(world, 8), &name, &must));
+	MUST(bytes_append(&copy, file->data.data, file->data.len, &must));
 	sim_serve_raw(world->sim, name, copy.data, copy.len);
 }
 
@@ -218,7 +221,7 @@ static void forge(struct world *world)
 	sim_bump(role);
 	sim_sign(&mine, &data);
 	ledger_signed(world->ledger, &mine);
-	MUST(role_file(role->name, numbered ? sim_version(role) : 0, &name, &why));
+	MUST(role_file(role->name, numbered ? sim_version(role) : 0, &name, &must));
 	sim_serve_raw(world->sim, name, data.data, data.len);
 }
 
@@ -238,8 +241,8 @@ static void graft(struct world *world)
 	signatures = json_member(right, "signatures");
 	if (!signatures || !json_is(left, JSON_KIND_OBJECT))
 		return;
-	MUST(json_put(left, "signatures", json_keep(signatures), &why));
-	MUST(json_write(left, false, &data, &why));
+	MUST(json_put(left, "signatures", json_keep(signatures), &must));
+	MUST(json_write(left, false, &data, &must));
 	sim_serve_raw(world->sim, to->name, data.data, data.len);
 }
 
@@ -258,29 +261,27 @@ static void pass_time(struct world *world)
 
 // ---- the node ----
 
-static struct client_io doors; // the simulator's own
-
 static int keep(void *ctx, const char *role, int64_t version, const void *data, size_t len,
 		struct fault *why)
 {
 	struct world *world = ctx;
 
 	ledger_keep(world->ledger, role, version, data, len);
-	return doors.keep(world->sim, role, version, data, len, why);
+	return world->doors.keep(world->sim, role, version, data, len, why);
 }
 
 static int fetch(void *ctx, const char *file, size_t max, struct bytes *out, struct fault *why)
 {
 	struct world *world = ctx;
 
-	return doors.fetch(world->sim, file, max, out, why);
+	return world->doors.fetch(world->sim, file, max, out, why);
 }
 
 static int load(void *ctx, const char *role, struct bytes *out, struct fault *why)
 {
 	struct world *world = ctx;
 
-	return doors.load(world->sim, role, out, why);
+	return world->doors.load(world->sim, role, out, why);
 }
 
 static bool is_released(const struct world *world, const struct target *target)
@@ -313,7 +314,7 @@ static int run(struct world *world, struct fault *why)
 	OWNED(client_drop) struct client *client = NULL;
 	const struct target *target = NULL;
 
-	MUST(client_new(&io, &world->sim->limits, world->sim->now, &client, &why));
+	MUST(client_new(&io, &world->sim->limits, world->sim->now, &client, &must));
 	if (client_refresh(client, why))
 		return -1;
 	check_versions(world, client);
@@ -345,9 +346,9 @@ static void run_twice(struct world *world)
 static void step(struct world *world)
 {
 	static void (*const steps[])(struct world *) = {
-		run_twice, publish,  sign_alone, rotate,      delegate, set_version, set_expiry,
-		release,   set_style, remember,	 replay,      rename_file, damage,   withdraw,
-		forge,	   graft,     outage,	 pass_time,   publish,	   run_twice,
+		run_twice, publish,   sign_alone, rotate,    delegate,	  set_version, set_expiry,
+		release,   set_style, remember,	  replay,    rename_file, damage,      withdraw,
+		forge,	   graft,     outage,	  pass_time, publish,	  run_twice,
 	};
 
 	steps[pick(world, sizeof(steps) / sizeof(steps[0]))](world);
@@ -360,7 +361,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	world.sim = sim_new();
 	world.ledger = ledger_new(world.sim);
 	world.thief = sim_key_new(world.sim);
-	doors = sim_io(world.sim);
+	world.doors = sim_io(world.sim);
 	for (unsigned i = 0; i < STEPS_MAX && world.input.left; i++)
 		step(&world);
 	run_twice(&world);
