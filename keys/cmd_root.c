@@ -416,7 +416,7 @@ int cmd_root_show(struct cli *cli, struct fault *why)
 	if (!standing->self)
 		return fault_set(why, FAULT_FORMAT, "%s is not a root file", bytes_text(&path));
 	if (report_root(cli, standing->self, entry, why) != 0 ||
-	    report_standing(cli, bytes_text(&path), standing, entry, why) != 0)
+	    report_standing(cli, bytes_text(&path), standing, false, entry, why) != 0)
 		return -1;
 	return cli_document(cli, "bpfseal.root/1", HAND_OVER(entry), why);
 }

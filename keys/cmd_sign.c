@@ -8,32 +8,51 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
+#include "keys/drawer.h"
 #include "keys/keyfile.h"
 #include "keys/report.h"
 #include "keys/signing.h"
 #include "keys/standing.h"
 
-#define FILES_MAX 64
+// The largest set of hash bins, and all that stands above it.
+#define FILES_MAX 20000
 #define KEYS_MAX  PASSPHRASE_LINES_MAX
+// So many files that a page for each would hide what matters.
+#define FILES_MANY 16
 
-// ---- sign ----
+// One file to be signed.
+struct sheet {
+	char *path;
+	struct drawer *drawer; // the session's
+	const char *file;      // its name in it
+	struct standing *standing;
+	struct json *document; // with the new signatures
+	struct json *entry;    // of the report, borrowed
+};
 
 // Everything that one run signs: first looked at, then signed, then written.
 struct session {
-	size_t file_count, key_count;
-	struct standing *files[FILES_MAX];
-	struct json *documents[FILES_MAX];
+	struct sheet *sheets;
+	size_t count;
+	struct drawer **drawers; // one a directory: what stands above many files is read once
+	size_t drawer_count;
 	struct secret_key *keys[KEYS_MAX];
+	size_t key_count;
 };
 
 static void session_drop(struct session *session)
 {
-	for (size_t i = 0; i < session->file_count; i++) {
-		standing_free(session->files[i]);
-		json_free(session->documents[i]);
+	for (size_t i = 0; i < session->count; i++) {
+		standing_free(session->sheets[i].standing);
+		json_free(session->sheets[i].document);
+		free(session->sheets[i].path);
 	}
+	for (size_t i = 0; i < session->drawer_count; i++)
+		drawer_free(session->drawers[i]);
 	for (size_t i = 0; i < session->key_count; i++)
 		secret_key_free(session->keys[i]);
+	free(session->drawers);
+	free(session->sheets);
 }
 
 // What a node would refuse later is better not signed now.
@@ -56,41 +75,91 @@ static int check_expiry(const struct cli *cli, const char *path, const struct ro
 	return 0;
 }
 
-static int session_open_file(const struct cli *cli, struct session *session, struct json *list,
-			     struct fault *why)
+// The drawer that `path` lies in; files of one directory mostly come together.
+static int session_drawer(struct session *session, const char *path, struct drawer **out,
+			  struct fault *why)
 {
-	const char *path = cli_arg(cli, session->file_count);
-	struct standing **standing = &session->files[session->file_count];
+	struct drawer **more;
+
+	for (size_t i = session->drawer_count; i-- > 0;) {
+		if (!drawer_holds(session->drawers[i], path))
+			continue;
+		*out = session->drawers[i];
+		return 0;
+	}
+	more = reallocarray(session->drawers, session->drawer_count + 1, sizeof(struct drawer *));
+	if (!more)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	session->drawers = more;
+	if (drawer_of(path, NULL, out, why) != 0)
+		return -1;
+	more[session->drawer_count++] = *out;
+	return 0;
+}
+
+static int session_open_file(const struct cli *cli, struct session *session, struct drawer *drawer,
+			     const char *file, bool many, struct json *list, struct fault *why)
+{
+	struct sheet *sheet = &session->sheets[session->count];
 	struct json *entry = json_make_object();
 
-	if (json_add(list, entry, why) != 0 || standing_open(path, NULL, NULL, standing, why) != 0)
+	if (json_add(list, entry, why) != 0)
 		return -1;
-	session->file_count++;
-	if (check_expiry(cli, path, (*standing)->file, why) != 0)
+	*sheet = (struct sheet){.drawer = drawer, .file = file, .entry = entry};
+	if (drawer_path(drawer, file, &sheet->path, why) != 0)
 		return -1;
-	return report_changes(cli, path, *standing, entry, why);
+	session->count++;
+	if (standing_open_in(drawer, file, NULL, &sheet->standing, why) != 0 ||
+	    check_expiry(cli, sheet->path, sheet->standing->file, why) != 0)
+		return -1;
+	return report_changes(cli, sheet->path, drawer, sheet->standing, many, false, entry, why);
+}
+
+static int session_open(const struct cli *cli, struct session *session, struct json *list,
+			struct fault *why)
+{
+	size_t count = cli_arg_count(cli), same = 0;
+	bool many = count > FILES_MANY;
+
+	session->sheets = calloc(count, sizeof(*session->sheets));
+	if (!session->sheets)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		const char *path = cli_arg(cli, i);
+		struct drawer *drawer;
+
+		if (session_drawer(session, path, &drawer, why) != 0 ||
+		    session_open_file(cli, session, drawer, drawer_file(path), many, list, why) !=
+			    0)
+			return -1;
+		same += json_count(json_member(session->sheets[i].entry, "changes")) == 0;
+	}
+	if (many && same > 0)
+		cli_say(cli, "%zu files: nothing but the version and the expiry", same);
+	return 0;
 }
 
 // A key that the role does not list would only make noise; where nobody can tell (no root beside it) it is said.
 static int check_listed(const struct cli *cli, const struct session *session, const char *id,
 			const unsigned char public_key[32], const char *name, struct fault *why)
 {
-	for (size_t i = 0; i < session->file_count; i++) {
-		const struct standing *standing = session->files[i];
+	for (size_t i = 0; i < session->count; i++) {
+		const struct sheet *sheet = &session->sheets[i];
+		const struct standing *standing = sheet->standing;
 
 		if (standing->judge_count == 0) {
 			cli_note(cli, "warning: %s is not beside %s: who may sign it is not known",
-				 standing->missing, cli_arg(cli, i));
+				 standing->missing, sheet->path);
 			continue;
 		}
 		if (standing_lists(standing, id, public_key))
 			continue;
 		fault_set(why, FAULT_UNTRUSTED, "key %s (%s) may not sign %s", id, name,
-			  cli_arg(cli, i));
+			  sheet->path);
 		if (!standing->known)
 			return fault_fix(why, "put %s beside it if that one lists the key",
 					 standing->missing);
-		return fault_fix(why, "see who may: bpfseal verify %s", cli_arg(cli, i));
+		return fault_fix(why, "see who may: bpfseal verify %s", sheet->path);
 	}
 	return 0;
 }
@@ -123,12 +192,15 @@ static int session_open_keys(const struct cli *cli, struct session *session, str
 		if (secret_key_open_from(source, name, key, why) != 0)
 			return -1;
 		session->key_count++;
-		for (size_t j = 0; j < session->file_count; j++)
-			if (session->files[j]->judge_count > 0 &&
-			    !standing_lists(session->files[j], secret_key_id(*key),
+		for (size_t j = 0; j < session->count; j++) {
+			const struct sheet *sheet = &session->sheets[j];
+
+			if (sheet->standing->judge_count > 0 &&
+			    !standing_lists(sheet->standing, secret_key_id(*key),
 					    secret_key_public(*key)))
 				return fault_set(why, FAULT_UNTRUSTED, "key %s may not sign %s",
-						 secret_key_id(*key), cli_arg(cli, j));
+						 secret_key_id(*key), sheet->path);
+		}
 	}
 	return 0;
 }
@@ -136,31 +208,48 @@ static int session_open_keys(const struct cli *cli, struct session *session, str
 // All signatures are made before the first file is written.
 static int session_sign(struct session *session, struct fault *why)
 {
-	for (size_t i = 0; i < session->file_count; i++) {
-		if (json_clone(session->files[i]->file->document, &session->documents[i], why) != 0)
+	for (size_t i = 0; i < session->count; i++) {
+		struct sheet *sheet = &session->sheets[i];
+
+		if (json_clone(sheet->standing->file->document, &sheet->document, why) != 0)
 			return -1;
 		for (size_t j = 0; j < session->key_count; j++)
-			if (signing_sign(session->documents[i], session->keys[j], why) != 0)
+			if (signing_sign(sheet->document, session->keys[j], why) != 0)
 				return -1;
 	}
 	return 0;
 }
 
-static int session_write(const struct cli *cli, struct session *session, struct json *list,
-			 struct fault *why)
+static int sheet_write(const struct cli *cli, const struct sheet *sheet, bool many, bool *complete,
+		       struct fault *why)
 {
-	for (size_t i = 0; i < session->file_count; i++) {
-		OWNED(standing_drop) struct standing *now = NULL;
-		OWNED(bytes_drop) struct bytes text = {0};
-		const char *path = cli_arg(cli, i);
+	OWNED(standing_drop) struct standing *now = NULL;
+	OWNED(bytes_drop) struct bytes text = {0};
 
-		if (signing_write(session->documents[i], &text, why) != 0 ||
-		    file_replace(path, text.data, text.len, 0644, why) != 0)
+	if (signing_write(sheet->document, &text, why) != 0 ||
+	    file_replace(sheet->path, text.data, text.len, 0644, why) != 0)
+		return -1;
+	if (standing_open_in(sheet->drawer, sheet->file, NULL, &now, why) != 0 ||
+	    report_standing(cli, sheet->path, now, many, sheet->entry, why) != 0)
+		return fault_within(why, "%s is signed, and then could not be read", sheet->path);
+	*complete = standing_met(now);
+	return 0;
+}
+
+static int session_write(const struct cli *cli, struct session *session, struct fault *why)
+{
+	bool many = session->count > FILES_MANY;
+	size_t whole = 0;
+
+	for (size_t i = 0; i < session->count; i++) {
+		bool complete;
+
+		if (sheet_write(cli, &session->sheets[i], many, &complete, why) != 0)
 			return -1;
-		if (standing_open(path, NULL, NULL, &now, why) != 0 ||
-		    report_standing(cli, path, now, (struct json *)json_item(list, i), why) != 0)
-			return fault_within(why, "%s is signed, and then could not be read", path);
+		whole += complete;
 	}
+	if (many)
+		cli_say(cli, "%zu of %zu files have all their signatures", whole, session->count);
 	return 0;
 }
 
@@ -175,190 +264,32 @@ static int sign_count(const struct cli *cli, struct fault *why)
 	return 0;
 }
 
+static int session_run(const struct cli *cli, struct session *session, struct json *keys,
+		       struct fault *why)
+{
+	if (check_keys(cli, session, why) != 0 || session_open_keys(cli, session, why) != 0 ||
+	    session_sign(session, why) != 0)
+		return -1;
+	for (size_t i = 0; i < session->key_count; i++) {
+		cli_say(cli, "signed with key %s", secret_key_id(session->keys[i]));
+		if (json_add(keys, json_make_text(secret_key_id(session->keys[i])), why) != 0)
+			return -1;
+	}
+	return session_write(cli, session, why);
+}
+
 int cmd_sign(struct cli *cli, struct fault *why)
 {
 	OWNED(session_drop) struct session session = {0};
 	OWNED(json_drop) struct json *document = json_make_object();
 	struct json *list = json_make_array(), *keys;
 
-	if (json_put(document, "files", list, why) != 0 || sign_count(cli, why) != 0)
+	if (json_put(document, "files", list, why) != 0 || sign_count(cli, why) != 0 ||
+	    session_open(cli, &session, list, why) != 0)
 		return -1;
-	while (session.file_count < cli_arg_count(cli))
-		if (session_open_file(cli, &session, list, why) != 0)
-			return -1;
 	keys = json_make_array();
-	if (json_put(document, "keys", keys, why) != 0 || check_keys(cli, &session, why) != 0 ||
-	    session_open_keys(cli, &session, why) != 0 || session_sign(&session, why) != 0)
-		return -1;
-	for (size_t i = 0; i < session.key_count; i++) {
-		cli_say(cli, "signed with key %s", secret_key_id(session.keys[i]));
-		if (json_add(keys, json_make_text(secret_key_id(session.keys[i])), why) != 0)
-			return -1;
-	}
-	if (session_write(cli, &session, list, why) != 0)
+	if (json_put(document, "keys", keys, why) != 0 ||
+	    session_run(cli, &session, keys, why) != 0)
 		return -1;
 	return cli_document(cli, "bpfseal.sign/1", HAND_OVER(document), why);
-}
-
-// ---- verify ----
-
-static int refuse_unmet(const struct standing *standing, const char *path, struct fault *why)
-{
-	for (size_t i = 0; i < standing->judge_count; i++) {
-		const struct judge *judge = &standing->judges[i];
-
-		if ((int64_t)judge->met < judge->authority->threshold)
-			return fault_set(
-				why, FAULT_SIGNATURE,
-				"%s has %zu of the %" PRId64 " signatures that %s asks for", path,
-				judge->met, judge->authority->threshold, judge->name);
-	}
-	return fault_set(why, FAULT_UNTRUSTED, "%s is not there, so %s cannot be verified",
-			 standing->missing, path);
-}
-
-static bool same_body(const struct role *a, const struct role *b)
-{
-	return json_same(a->body, b->body);
-}
-
-// From the trusted root up to the file, version by version (TUF 5.3); the steps between lie beside the file.
-static int verify_chain(const char *path, const char *trusted_path, struct fault *why)
-{
-	OWNED(root_drop) struct root *trusted = NULL;
-	OWNED(root_drop) struct root *last = NULL;
-
-	if (standing_root(trusted_path, &trusted, why) != 0 || standing_root(path, &last, why) != 0)
-		return -1;
-	if (last->role->version < trusted->role->version)
-		return fault_set(why, FAULT_ROLLBACK, "%s is older than the trusted root", path);
-	if (last->role->version == trusted->role->version)
-		return same_body(last->role, trusted->role)
-			       ? 0
-			       : fault_set(
-					 why, FAULT_UNTRUSTED,
-					 "%s has the trusted root's version and says other things",
-					 path);
-	while (trusted->role->version + 1 < last->role->version) {
-		OWNED(drop_heap) char *step = NULL;
-		OWNED(root_drop) struct root *next = NULL;
-		char name[40];
-
-		snprintf(name, sizeof(name), "%" PRId64 ".root.json", trusted->role->version + 1);
-		if (standing_beside(path, name, &step, why) != 0 ||
-		    standing_root(step, &next, why) != 0 ||
-		    standing_follows(next, trusted, why) != 0)
-			return -1;
-		root_free(trusted);
-		trusted = HAND_OVER(next);
-	}
-	return standing_follows(last, trusted, why);
-}
-
-// A root is judged by itself and the one before it, and by the trusted one if that was given.
-static int verify_root(struct cli *cli, const char *path, struct json *entry, struct fault *why)
-{
-	OWNED(standing_drop) struct standing *standing = NULL;
-	const char *trusted = cli_value(cli, "--root");
-
-	if (standing_open(path, NULL, NULL, &standing, why) != 0 ||
-	    report_standing(cli, path, standing, entry, why) != 0)
-		return -1;
-	if (trusted && verify_chain(path, trusted, why) != 0)
-		return -1;
-	if (!standing_met(standing) && !(trusted && !standing->known))
-		return refuse_unmet(standing, path, why);
-	return role_fresh(standing->file, path, cli_now(cli), why);
-}
-
-// The files that say who may sign have to be good themselves: the root by its own keys, the delegator by the root.
-static int verify_above(const char *root, const struct standing *standing, const char *targets,
-			struct fault *why)
-{
-	OWNED(standing_drop) struct standing *above = NULL;
-	OWNED(root_drop) struct root *trusted = NULL;
-
-	if (standing_root(root, &trusted, why) != 0)
-		return -1;
-	if (!standing->delegator)
-		return 0;
-	if (standing_open(targets, root, NULL, &above, why) != 0)
-		return -1;
-	return standing_met(above) ? 0 : refuse_unmet(above, targets, why);
-}
-
-static int path_or_beside(const char *given, const char *path, const char *name, char **out,
-			  struct fault *why)
-{
-	return given ? text_copy(given, out, why) : standing_beside(path, name, out, why);
-}
-
-static int verify_other(struct cli *cli, const char *path, struct json *entry, struct fault *why)
-{
-	OWNED(standing_drop) struct standing *standing = NULL;
-	OWNED(drop_heap) char *root = NULL;
-	OWNED(drop_heap) char *targets = NULL;
-
-	if (path_or_beside(cli_value(cli, "--root"), path, "root.json", &root, why) != 0 ||
-	    path_or_beside(cli_value(cli, "--targets"), path, "targets.json", &targets, why) != 0 ||
-	    standing_open(path, root, targets, &standing, why) != 0 ||
-	    report_standing(cli, path, standing, entry, why) != 0)
-		return -1;
-	if (!standing_met(standing))
-		return refuse_unmet(standing, path, why);
-	if (verify_above(root, standing, targets, why) != 0)
-		return fault_within(why, "%s rests on files that are not good themselves", path);
-	return role_fresh(standing->file, path, cli_now(cli), why);
-}
-
-static int verify_file(struct cli *cli, const char *path, struct json *entry, struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes data = {0};
-	OWNED(role_drop) struct role *role = NULL;
-	const char *type;
-
-	if (file_read(path, SIGNING_FILE_MAX, &data, why) != 0 ||
-	    role_parse(path, data.data, data.len, &role, why) != 0 ||
-	    json_need_text(role->body, "_type", &type, why) != 0)
-		return -1;
-	if (strcmp(type, "root") == 0)
-		return verify_root(cli, path, entry, why);
-	return verify_other(cli, path, entry, why);
-}
-
-// All files are looked at; the first refusal is the one that the exit status tells.
-int cmd_verify(struct cli *cli, struct fault *why)
-{
-	OWNED(json_drop) struct json *document = json_make_object();
-	struct json *list = json_make_array();
-	struct fault first = {0};
-
-	if (json_put(document, "files", list, why) != 0)
-		return -1;
-	for (size_t i = 0; i < cli_arg_count(cli); i++) {
-		struct json *entry = json_make_object();
-		struct fault now = {0};
-		bool good;
-
-		if (json_add(list, entry, why) != 0)
-			return -1;
-		good = verify_file(cli, cli_arg(cli, i), entry, &now) == 0;
-		if (json_put_bool(entry, "verified", good, why) != 0)
-			return -1;
-		if (!good && json_put_text(entry, "refused", now.text, why) != 0)
-			return -1;
-		if (!good && first.code != FAULT_NONE)
-			cli_note(cli, "also: %s", now.text);
-		if (good)
-			cli_say(cli, "  verified");
-		else if (first.code == FAULT_NONE)
-			first = now;
-	}
-	if (report_document(cli, "bpfseal.verify/1", first.code == FAULT_NONE, HAND_OVER(document),
-			    why) != 0)
-		return -1;
-	if (first.code == FAULT_NONE)
-		return 0;
-	*why = first;
-	return -1;
 }

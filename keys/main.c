@@ -10,6 +10,7 @@
 #include "keys/cmd_root.h"
 #include "keys/cmd_sign.h"
 #include "keys/cmd_trust.h"
+#include "keys/cmd_verify.h"
 #include "keys/keyfile.h"
 
 // clang-format off

@@ -9,8 +9,8 @@
 #include "keys/describe.h"
 #include "keys/pin.h"
 
-static int report_judge(const struct cli *cli, const struct judge *judge, struct json *list,
-			struct fault *why)
+static int report_judge(const struct cli *cli, const struct judge *judge, bool brief,
+			struct json *list, struct fault *why)
 {
 	int64_t needed = judge->authority->threshold;
 	int64_t lacking = (int64_t)judge->met < needed ? needed - (int64_t)judge->met : 0;
@@ -19,7 +19,7 @@ static int report_judge(const struct cli *cli, const struct judge *judge, struct
 	if (lacking > 0)
 		cli_say(cli, "  %s: %zu of %" PRId64 " signatures, %" PRId64 " still missing",
 			judge->name, judge->met, needed, lacking);
-	else
+	else if (!brief)
 		cli_say(cli, "  %s: %zu of %" PRId64 " signatures", judge->name, judge->met,
 			needed);
 	if (json_add(list, entry, why) != 0 || json_put_text(entry, "by", judge->name, why) != 0 ||
@@ -30,18 +30,20 @@ static int report_judge(const struct cli *cli, const struct judge *judge, struct
 }
 
 int report_standing(const struct cli *cli, const char *path, const struct standing *standing,
-		    struct json *entry, struct fault *why)
+		    bool brief, struct json *entry, struct fault *why)
 {
 	struct json *list = json_make_array();
+	bool silent = brief && standing_met(standing);
 	char expires[CLOCK_TEXT_LEN];
 
 	if (json_put(entry, "signatures", list, why) != 0)
 		return -1;
 	clock_write(standing->file->expires, expires);
-	cli_say(cli, "%s: role %s, version %" PRId64 ", expires %s", path, standing->role,
-		standing->file->version, expires);
+	if (!silent)
+		cli_say(cli, "%s: role %s, version %" PRId64 ", expires %s", path, standing->role,
+			standing->file->version, expires);
 	for (size_t i = 0; i < standing->judge_count; i++)
-		if (report_judge(cli, &standing->judges[i], list, why) != 0)
+		if (report_judge(cli, &standing->judges[i], silent, list, why) != 0)
 			return -1;
 	if (!standing->known)
 		cli_say(cli, "  %s is not there: not all who must sign are known",
@@ -54,28 +56,70 @@ int report_standing(const struct cli *cli, const char *path, const struct standi
 	return json_put_bool(entry, "complete", standing_met(standing), why);
 }
 
-int report_changes(const struct cli *cli, const char *path, const struct standing *standing,
-		   struct json *entry, struct fault *why)
+// Enough of those who may sign today signed the version before as well.
+static int is_sworn(const struct standing *standing, const struct role *before, bool *out,
+		    struct fault *why)
+{
+	*out = standing->judge_count > 0;
+	for (size_t i = 0; i < standing->judge_count; i++) {
+		const struct authority *authority = standing->judges[i].authority;
+		size_t met;
+
+		if (role_count(before, authority, &met, why) != 0)
+			return -1;
+		*out = *out && (int64_t)met >= authority->threshold;
+	}
+	return 0;
+}
+
+// The version before, for comparing; NULL when there is none that may be believed.
+static int before_of(const struct cli *cli, const char *path, const struct drawer *drawer,
+		     const struct standing *standing, bool sworn, struct role **out,
+		     struct fault *why)
+{
+	OWNED(role_drop) struct role *before = NULL;
+	bool good = true;
+
+	*out = NULL;
+	if (standing_before(drawer, standing->role, standing->file->version, &before, why) != 0)
+		return -1;
+	if (!before)
+		return 0;
+	if (role_header(before, json_text(json_member(standing->file->body, "_type")), why) != 0)
+		return fault_within(why, "the version of %s before this one is damaged", path);
+	if (sworn && is_sworn(standing, before, &good, why) != 0)
+		return -1;
+	if (!good) {
+		cli_note(cli,
+			 "warning: the version of %s before this one is not signed by those who "
+			 "may sign today: all of it is shown as new",
+			 path);
+		return 0;
+	}
+	*out = HAND_OVER(before);
+	return 0;
+}
+
+int report_changes(const struct cli *cli, const char *path, const struct drawer *drawer,
+		   const struct standing *standing, bool brief, bool sworn, struct json *entry,
+		   struct fault *why)
 {
 	OWNED(role_drop) struct role *before = NULL;
 	OWNED(json_drop) struct json *lines = NULL;
 	char expires[CLOCK_TEXT_LEN], was[64] = "the first that is known here";
-	int64_t version = standing->file->version;
 
-	if (standing_before(path, standing->role, version, &before, why) != 0 ||
+	if (before_of(cli, path, drawer, standing, sworn, &before, why) != 0 ||
 	    describe_change(standing->file->body, before ? before->body : NULL, &lines, why) != 0)
 		return -1;
-	if (before &&
-	    role_header(before, json_text(json_member(standing->file->body, "_type")), why) != 0)
-		return fault_within(why, "the version of %s before this one is damaged", path);
 	if (before)
 		snprintf(was, sizeof(was), "compared with version %" PRId64, before->version);
 	clock_write(standing->file->expires, expires);
-	cli_say(cli, "%s: role %s, version %" PRId64 " (%s), expires %s", path, standing->role,
-		version, was, expires);
+	if (!brief || json_count(lines) > 0)
+		cli_say(cli, "%s: role %s, version %" PRId64 " (%s), expires %s", path,
+			standing->role, standing->file->version, was, expires);
 	for (size_t i = 0; i < json_count(lines); i++)
 		cli_say(cli, "  %s", json_text(json_item(lines, i)));
-	if (json_count(lines) == 0)
+	if (!brief && json_count(lines) == 0)
 		cli_say(cli, "  nothing but the version and the expiry");
 	if (json_put(entry, "before", before ? json_make_int(before->version) : json_make_null(),
 		     why) != 0)

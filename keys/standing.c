@@ -34,16 +34,36 @@ static int file_parse(const char *path, struct role **out, struct fault *why)
 	return role_parse(path, data.data, data.len, out, why);
 }
 
+static int drawer_parse(const struct drawer *drawer, const char *file, struct role **out,
+			struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(drop_heap) char *path = NULL;
+
+	if (drawer_read(drawer, file, &data, why) != 0 ||
+	    drawer_path(drawer, file, &path, why) != 0)
+		return -1;
+	return role_parse(path, data.data, data.len, out, why);
+}
+
+// Takes over the role.
+static int root_of(struct role *role, const char *path, struct root **out, struct fault *why)
+{
+	OWNED(role_drop) struct role *mine = role;
+
+	if (root_parse(mine, out, why) != 0)
+		return fault_within(why, "%s is not a root file", path);
+	mine = NULL; // the root has it now
+	return 0;
+}
+
 static int root_read(const char *path, struct root **out, struct fault *why)
 {
-	OWNED(role_drop) struct role *role = NULL;
+	struct role *role = NULL;
 
 	if (file_parse(path, &role, why) != 0)
 		return -1;
-	if (root_parse(role, out, why) != 0)
-		return fault_within(why, "%s is not a root file", path);
-	role = NULL; // the root has it now
-	return 0;
+	return root_of(role, path, out, why);
 }
 
 int standing_root(const char *path, struct root **out, struct fault *why)
@@ -74,11 +94,10 @@ void standing_free(struct standing *standing)
 	if (!standing)
 		return;
 	authority_drop(&standing->granted);
-	keyring_free(standing->ring);
-	role_free(standing->delegator);
 	root_free(standing->by);
 	root_free(standing->self);
 	role_free(standing->file);
+	drawer_free(standing->own);
 	free(standing->role);
 	free(standing);
 }
@@ -96,37 +115,39 @@ static int judge_add(struct standing *standing, const struct authority *authorit
 	return 0;
 }
 
-// Opens the neighbour that tells who may sign. Absent: the standing is unknown, which is no refusal.
-static int neighbour(struct standing *standing, const char *path, const char *given,
-		     const char *name, char **out, struct fault *why)
+static void lacks(struct standing *standing, const char *name)
 {
-	OWNED(drop_heap) char *beside = NULL;
-	OWNED(drop_fd) int fd = -1;
+	standing->known = false;
+	snprintf(standing->missing, sizeof(standing->missing), "%s", name);
+}
+
+// Opens the root that tells who may sign. Absent: the standing is unknown, which is no refusal.
+static int neighbour(struct standing *standing, const struct drawer *drawer, const char *given,
+		     const char *name, struct fault *why)
+{
+	struct role *role = NULL;
 
 	if (given)
-		return text_copy(given, out, why);
-	if (standing_beside(path, name, &beside, why) != 0)
-		return -1;
-	if (file_open_at(AT_FDCWD, beside, &fd, why) != 0) {
+		return root_read(given, &standing->by, why);
+	if (drawer_parse(drawer, name, &role, why) != 0) {
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
-		standing->known = false;
-		snprintf(standing->missing, sizeof(standing->missing), "%s", name);
+		lacks(standing, name);
 		return 0;
 	}
-	*out = HAND_OVER(beside);
-	return 0;
+	return root_of(role, name, &standing->by, why);
 }
 
-static int judge_root(struct standing *standing, const char *path, const char *root_path,
-		      struct fault *why)
+static int judge_root(struct standing *standing, const struct drawer *drawer, const char *file,
+		      const char *root_path, struct fault *why)
 {
-	OWNED(drop_heap) char *before = NULL;
+	struct role *again = NULL;
 	char name[96];
 	int64_t version;
 
-	if (root_read(path, &standing->self, why) != 0)
+	if (drawer_parse(drawer, file, &again, why) != 0 ||
+	    root_of(again, file, &standing->self, why) != 0)
 		return -1;
 	version = standing->self->role->version;
 	snprintf(name, sizeof(name), "root version %" PRId64, version);
@@ -135,47 +156,27 @@ static int judge_root(struct standing *standing, const char *path, const char *r
 	if (version == 1)
 		return 0;
 	snprintf(name, sizeof(name), "%" PRId64 ".root.json", version - 1);
-	if (neighbour(standing, path, root_path, name, &before, why) != 0 || !before)
-		return why->code == FAULT_NONE ? 0 : -1;
-	if (root_read(before, &standing->by, why) != 0 ||
-	    role_version(standing->by->role, before, version - 1, why) != 0)
+	if (neighbour(standing, drawer, root_path, name, why) != 0)
+		return -1;
+	if (!standing->by)
+		return 0;
+	if (role_version(standing->by->role, root_path ? root_path : name, version - 1, why) != 0)
 		return -1;
 	snprintf(name, sizeof(name), "root version %" PRId64 " (before it)", version - 1);
 	return judge_add(standing, &standing->by->roles[ROOT_ROOT], name, why);
 }
 
-static int judge_top(struct standing *standing, enum root_role which, const char *path,
+static int judge_top(struct standing *standing, enum root_role which, const struct drawer *drawer,
 		     const char *root_path, struct fault *why)
 {
-	OWNED(drop_heap) char *root = NULL;
 	char name[96];
 
-	if (neighbour(standing, path, root_path, "root.json", &root, why) != 0 || !root)
-		return why->code == FAULT_NONE ? 0 : -1;
-	if (root_read(root, &standing->by, why) != 0)
+	if (neighbour(standing, drawer, root_path, "root.json", why) != 0)
 		return -1;
+	if (!standing->by)
+		return 0;
 	snprintf(name, sizeof(name), "root version %" PRId64, standing->by->role->version);
 	return judge_add(standing, &standing->by->roles[which], name, why);
-}
-
-// The delegation whose quoted name is `stem`, or NULL.
-static int delegation_find(const struct json *delegations, const char *stem,
-			   const struct json **out, struct fault *why)
-{
-	const struct json *roles = json_member(delegations, "roles");
-
-	*out = NULL;
-	for (size_t i = 0; i < json_count(roles); i++) {
-		OWNED(drop_heap) char *quoted = NULL;
-		const char *name;
-
-		if (json_need_text(json_item(roles, i), "name", &name, why) != 0 ||
-		    role_quote(name, &quoted, why) != 0)
-			return -1;
-		if (strcmp(quoted, stem) == 0)
-			*out = json_item(roles, i);
-	}
-	return 0;
 }
 
 // "7.net" -> "net", "net" -> "net".
@@ -186,95 +187,104 @@ static const char *stem_unversioned(const char *stem)
 	return digits > 0 && stem[digits] == '.' && stem[digits + 1] ? stem + digits + 1 : stem;
 }
 
-static int judge_delegated(struct standing *standing, const char *stem, const char *path,
-			   const char *targets_path, struct fault *why)
+static int judge_delegated(struct standing *standing, struct drawer *drawer, const char *stem,
+			   struct fault *why)
 {
-	OWNED(drop_heap) char *targets = NULL;
-	const struct json *delegations, *delegation = NULL, *keys;
+	const struct json *delegation = NULL;
+	const struct delegator *by;
 	char name[96];
+	bool top;
 
-	if (neighbour(standing, path, targets_path, "targets.json", &targets, why) != 0 || !targets)
-		return why->code == FAULT_NONE ? 0 : -1;
-	if (file_parse(targets, &standing->delegator, why) != 0 ||
-	    role_header(standing->delegator, "targets", why) != 0)
+	if (drawer_find(drawer, stem, stem_unversioned(stem), &by, &delegation, &top, why) != 0)
 		return -1;
-	delegations = json_member(standing->delegator->body, "delegations");
-	if (delegation_find(delegations, stem, &delegation, why) != 0)
-		return -1;
-	if (!delegation && delegation_find(delegations, stem_unversioned(stem), &delegation, why))
-		return -1;
-	if (!delegation)
-		return fault_set(why, FAULT_UNTRUSTED, "%s delegates to no role \"%s\"", targets,
+	if (!top) {
+		lacks(standing, "targets.json");
+		return 0;
+	}
+	if (!by)
+		return fault_set(why, FAULT_UNTRUSTED,
+				 "neither targets nor a role below it delegates to a role \"%s\"",
 				 stem_unversioned(stem));
+	standing->delegator = by;
 	free(standing->role);
 	standing->role = NULL;
 	if (text_copy(json_text(json_member(delegation, "name")), &standing->role, why) != 0 ||
-	    json_need_object(delegations, "keys", &keys, why) != 0 ||
-	    keyring_parse(keys, &standing->ring, why) != 0 ||
-	    authority_parse(delegation, standing->ring, &standing->granted, why) != 0)
+	    authority_parse(delegation, by->ring, &standing->granted, why) != 0)
 		return -1;
-	snprintf(name, sizeof(name), "targets version %" PRId64, standing->delegator->version);
+	snprintf(name, sizeof(name), "%s version %" PRId64, by->name, by->role->version);
 	return judge_add(standing, &standing->granted, name, why);
 }
 
-static int stem_of(const char *path, char **out, struct fault *why)
+static int stem_of(const char *file, char **out, struct fault *why)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	size_t len = strlen(name);
+	size_t len = strlen(file);
 
-	if (len <= 5 || strcmp(name + len - 5, ".json") != 0)
-		return fault_set(why, FAULT_USAGE, "%s is not named like a metadata file", path);
-	if (text_copy(name, out, why) != 0)
+	if (len <= 5 || strcmp(file + len - 5, ".json") != 0)
+		return fault_set(why, FAULT_USAGE, "%s is not named like a metadata file", file);
+	if (text_copy(file, out, why) != 0)
 		return -1;
 	(*out)[len - 5] = '\0';
 	return 0;
 }
 
 // Looks at the type first, then at the name: only a targets file may be a delegated role.
-static int judge_file(struct standing *standing, const char *path, const char *root_path,
-		      const char *targets_path, struct fault *why)
+static int judge_file(struct standing *standing, struct drawer *drawer, const char *file,
+		      const char *root_path, struct fault *why)
 {
 	OWNED(drop_heap) char *stem = NULL;
 	const char *type;
 
 	if (json_need_text(standing->file->body, "_type", &type, why) != 0 ||
-	    role_header(standing->file, type, why) != 0 || stem_of(path, &stem, why) != 0 ||
+	    role_header(standing->file, type, why) != 0 || stem_of(file, &stem, why) != 0 ||
 	    text_copy(stem_unversioned(stem), &standing->role, why) != 0)
 		return -1;
 	if (strcmp(type, "targets") == 0 && strcmp(standing->role, "targets") != 0)
-		return judge_delegated(standing, stem, path, targets_path, why);
+		return judge_delegated(standing, drawer, stem, why);
 	if (strcmp(type, standing->role) != 0 && strcmp(type, "root") != 0)
-		return fault_set(why, FAULT_FORMAT, "%s says that it is a %s file", path, type);
+		return fault_set(why, FAULT_FORMAT, "%s says that it is a %s file", file, type);
 	if (strcmp(type, "root") == 0) {
 		free(standing->role);
 		standing->role = NULL;
 		if (text_copy("root", &standing->role, why) != 0)
 			return -1;
-		return judge_root(standing, path, root_path, why);
+		return judge_root(standing, drawer, file, root_path, why);
 	}
 	if (strcmp(type, "targets") == 0)
-		return judge_top(standing, ROOT_TARGETS, path, root_path, why);
+		return judge_top(standing, ROOT_TARGETS, drawer, root_path, why);
 	if (strcmp(type, "snapshot") == 0)
-		return judge_top(standing, ROOT_SNAPSHOT, path, root_path, why);
+		return judge_top(standing, ROOT_SNAPSHOT, drawer, root_path, why);
 	if (strcmp(type, "timestamp") == 0)
-		return judge_top(standing, ROOT_TIMESTAMP, path, root_path, why);
-	return fault_set(why, FAULT_FORMAT, "%s is of no known type", path);
+		return judge_top(standing, ROOT_TIMESTAMP, drawer, root_path, why);
+	return fault_set(why, FAULT_FORMAT, "%s is of no known type", file);
+}
+
+int standing_open_in(struct drawer *drawer, const char *file, const char *root_path,
+		     struct standing **out, struct fault *why)
+{
+	OWNED(standing_drop) struct standing *standing = calloc(1, sizeof(*standing));
+	OWNED(drop_heap) char *path = NULL;
+
+	if (!standing)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	standing->known = true;
+	if (drawer_path(drawer, file, &path, why) != 0 ||
+	    drawer_parse(drawer, file, &standing->file, why) != 0)
+		return -1;
+	if (judge_file(standing, drawer, file, root_path, why) != 0)
+		return fault_within(why, "cannot judge %s", path);
+	*out = HAND_OVER(standing);
+	return 0;
 }
 
 int standing_open(const char *path, const char *root_path, const char *targets_path,
 		  struct standing **out, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = calloc(1, sizeof(*standing));
+	OWNED(drawer_drop) struct drawer *drawer = NULL;
 
-	if (!standing)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	standing->known = true;
-	if (file_parse(path, &standing->file, why) != 0)
+	if (drawer_of(path, targets_path, &drawer, why) != 0 ||
+	    standing_open_in(drawer, drawer_file(path), root_path, out, why) != 0)
 		return -1;
-	if (judge_file(standing, path, root_path, targets_path, why) != 0)
-		return fault_within(why, "cannot judge %s", path);
-	*out = HAND_OVER(standing);
+	(*out)->own = HAND_OVER(drawer);
 	return 0;
 }
 
@@ -305,22 +315,75 @@ bool standing_met(const struct standing *standing)
 	return true;
 }
 
-int standing_before(const char *path, const char *role, int64_t version, struct role **out,
-		    struct fault *why)
+int standing_before(const struct drawer *drawer, const char *role, int64_t version,
+		    struct role **out, struct fault *why)
 {
 	*out = NULL;
 	for (int64_t at = version - 1; at >= 1 && at >= version - BEFORE_MAX; at--) {
 		OWNED(drop_heap) char *file = NULL;
-		OWNED(drop_heap) char *beside = NULL;
 
-		if (role_file(role, at, &file, why) != 0 ||
-		    standing_beside(path, file, &beside, why) != 0)
+		if (role_file(role, at, &file, why) != 0)
 			return -1;
-		if (file_parse(beside, out, why) == 0)
+		if (drawer_parse(drawer, file, out, why) == 0)
 			return 0;
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
+	}
+	return 0;
+}
+
+int standing_refuse(const struct standing *standing, const char *path, struct fault *why)
+{
+	for (size_t i = 0; i < standing->judge_count; i++) {
+		const struct judge *judge = &standing->judges[i];
+
+		if ((int64_t)judge->met < judge->authority->threshold)
+			return fault_set(
+				why, FAULT_SIGNATURE,
+				"%s has %zu of the %" PRId64 " signatures that %s asks for", path,
+				judge->met, judge->authority->threshold, judge->name);
+	}
+	return fault_set(why, FAULT_UNTRUSTED, "%s is not there, so %s cannot be verified",
+			 standing->missing, path);
+}
+
+// A root that must hold by its own keys.
+static int above_root(const struct drawer *drawer, const char *root_path, struct fault *why)
+{
+	OWNED(root_drop) struct root *root = NULL;
+	struct role *role = NULL;
+
+	if (root_path)
+		return standing_root(root_path, &root, why);
+	if (drawer_parse(drawer, "root.json", &role, why) != 0 ||
+	    root_of(role, "root.json", &root, why) != 0)
+		return -1;
+	if (role_check(root->role, "root", &root->roles[ROOT_ROOT], why) != 0)
+		return fault_within(why, "root.json is not signed by its own keys");
+	return 0;
+}
+
+int standing_above(struct drawer *drawer, const struct standing *standing, const char *root_path,
+		   bool (*is_open)(const void *ctx, const char *file), const void *ctx,
+		   struct fault *why)
+{
+	const struct delegator *by = standing->delegator;
+
+	if (!is_open || !is_open(ctx, "root.json"))
+		if (above_root(drawer, root_path, why) != 0)
+			return -1;
+	// Ends: each step goes nearer to the top.
+	while (by) {
+		OWNED(standing_drop) struct standing *above = NULL;
+
+		if ((by->is_given
+			     ? standing_open(by->file, root_path, NULL, &above, why)
+			     : standing_open_in(drawer, by->file, root_path, &above, why)) != 0)
+			return -1;
+		if (!standing_met(above) && (!is_open || !is_open(ctx, by->file)))
+			return standing_refuse(above, by->file, why);
+		by = by->is_given ? NULL : above->delegator;
 	}
 	return 0;
 }
