@@ -155,9 +155,15 @@ static int add_document(struct cli *cli, const struct stage *stage, const char *
 			struct fault *why)
 {
 	OWNED(json_drop) struct json *document = json_make_object();
+	struct json *roles = json_make_array();
 	char hex[SHA256_HEX];
 
 	sha256_hex(&stage->sha256, hex);
+	if (json_put(document, "roles", roles, why) ||
+	    json_add(roles, json_make_text(stage->role), why) ||
+	    (strcmp(stage->role, stage->index_role) != 0 &&
+	     json_add(roles, json_make_text(stage->index_role), why)))
+		return -1;
 	if (json_put_text(document, "target", stage->path, why) ||
 	    json_put_text(document, "index", stage->index_path, why) ||
 	    json_put_text(document, "sha256", hex, why) ||
@@ -165,6 +171,22 @@ static int add_document(struct cli *cli, const struct stage *stage, const char *
 	    json_put_bool(document, "changed", stage->changed, why))
 		return -1;
 	return cli_document(cli, "bpfseal.add/1", HAND_OVER(document), why);
+}
+
+static void say_added(const struct cli *cli, const char *dir, const struct stage *stage)
+{
+	const char *how = stage->changed ? "added" : "already there:";
+
+	if (strcmp(stage->role, stage->index_role) == 0) {
+		cli_say(cli, "%s %s and %s, in the draft of %s", how, stage->path,
+			stage->index_path, stage->role);
+		cli_say(cli, "next: bpfseal sign %s/metadata/%s.json --key KEY", dir, stage->role);
+		return;
+	}
+	cli_say(cli, "%s %s, in the draft of %s", how, stage->path, stage->role);
+	cli_say(cli, "%s %s, in the draft of %s", how, stage->index_path, stage->index_role);
+	cli_say(cli, "next: bpfseal sign %s/metadata/%s.json %s/metadata/%s.json --key KEY", dir,
+		stage->role, dir, stage->index_role);
 }
 
 static int run_add(struct cli *cli, struct fault *why)
@@ -192,11 +214,7 @@ static int run_add(struct cli *cli, struct fault *why)
 			why->code = FAULT_USAGE;
 		return -1;
 	}
-	cli_say(cli,
-		stage.changed ? "added %s and %s to the draft of %s"
-			      : "%s and %s are in the draft of %s already",
-		stage.path, stage.index_path, role);
-	cli_say(cli, "next: bpfseal sign %s/metadata/%s.json --key KEY", dir, role);
+	say_added(cli, dir, &stage);
 	return add_document(cli, &stage, role, why);
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "keys/bins.h"
 #include "keys/signing.h"
 
 #define INDEX_NAME "index.json"
@@ -17,6 +18,8 @@ void stage_drop(struct stage *stage)
 {
 	free(stage->path);
 	free(stage->index_path);
+	free(stage->role);
+	free(stage->index_role);
 	*stage = (struct stage){0};
 }
 
@@ -107,20 +110,67 @@ static int next_index(int directory, const struct json *draft, const char *name,
 	return 0;
 }
 
-static int set_targets(struct json *draft, const struct bytes *data, const struct bundle *bundle,
-		       const struct bytes *index, const struct stage *stage, struct fault *why)
+static int set_bundle(struct json *draft, const struct bytes *data, const struct bundle *bundle,
+		      const struct stage *stage, struct fault *why)
 {
 	OWNED(json_drop) struct json *custom = json_make_object();
 	struct json *ours = NULL;
+
+	if (bundle_custom(bundle, &ours, why) || json_put(custom, "bpfseal", ours, why))
+		return -1;
+	return signing_set_target(draft, stage->path, (int64_t)data->len, &stage->sha256,
+				  HAND_OVER(custom), why);
+}
+
+static int set_index(struct json *draft, const struct bytes *index, const struct stage *stage,
+		     struct fault *why)
+{
 	struct sha256 sha256;
 
-	if (bundle_custom(bundle, &ours, why) || json_put(custom, "bpfseal", ours, why) ||
-	    signing_set_target(draft, stage->path, (int64_t)data->len, &stage->sha256,
-			       HAND_OVER(custom), why) ||
-	    sha256_of(index->data, index->len, &sha256, why))
+	if (sha256_of(index->data, index->len, &sha256, why))
 		return -1;
 	return signing_set_target(draft, stage->index_path, (int64_t)index->len, &sha256, NULL,
 				  why);
+}
+
+// The drafts that name the two: one and the same, unless the role has bins.
+struct drafts {
+	struct json *bundle, *index;
+	struct json *second; // owned; NULL when they are the same
+};
+
+static void drafts_drop(struct drafts *drafts)
+{
+	json_free(drafts->bundle);
+	json_free(drafts->second);
+}
+
+// Who names each of the two paths.
+static int find_roles(const char *dir, const char *role, struct stage *stage, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = NULL;
+	const char *bundle, *index;
+
+	if (draft_read(dir, role, &document, why) ||
+	    bins_route(document, stage->path, &bundle, why) ||
+	    bins_route(document, stage->index_path, &index, why) ||
+	    text_copy(bundle ? bundle : role, &stage->role, why))
+		return -1;
+	return text_copy(index ? index : role, &stage->index_role, why);
+}
+
+static int open_drafts(const char *dir, int64_t expires, const struct stage *stage,
+		       struct drafts *out, struct fault *why)
+{
+	if (draft_open(dir, stage->role, expires, &out->bundle, why))
+		return -1;
+	out->index = out->bundle;
+	if (strcmp(stage->role, stage->index_role) == 0)
+		return 0;
+	if (draft_open(dir, stage->index_role, expires, &out->second, why))
+		return -1;
+	out->index = out->second;
+	return 0;
 }
 
 int stage_add(const char *dir, const char *role, int64_t expires, const struct bytes *data,
@@ -128,7 +178,7 @@ int stage_add(const char *dir, const char *role, int64_t expires, const struct b
 {
 	const struct manifest *manifest = survey->bundle->manifest;
 	OWNED(stage_drop) struct stage stage = {0};
-	OWNED(json_drop) struct json *draft = NULL;
+	OWNED(drafts_drop) struct drafts drafts = {0};
 	OWNED(bytes_drop) struct bytes name = {0};
 	OWNED(bytes_drop) struct bytes index = {0};
 	OWNED(drop_fd) int directory = -1;
@@ -139,19 +189,25 @@ int stage_add(const char *dir, const char *role, int64_t expires, const struct b
 	    bytes_format(&name, why, "%s/%s", manifest->publisher, manifest->name) ||
 	    index_path(bytes_text(&name), &stage.index_path, why) ||
 	    sha256_of(data->data, data->len, &stage.sha256, why) ||
-	    draft_open(dir, role, expires, &draft, why) ||
-	    check_immutable(draft, &stage, &named, why) ||
+	    find_roles(dir, role, &stage, why) || open_drafts(dir, expires, &stage, &drafts, why) ||
+	    check_immutable(drafts.bundle, &stage, &named, why) ||
 	    open_directory(dir, manifest, &directory, why) ||
-	    next_index(directory, draft, bytes_text(&name), manifest->version, &stage, &index,
-		       &index_changed, why))
+	    next_index(directory, drafts.index, bytes_text(&name), manifest->version, &stage,
+		       &index, &index_changed, why))
 		return -1;
-	// Bundle, then draft, then index: next_index() knows how to go on from each of the three.
+	// Bundle, then drafts, then index: next_index() knows how to go on from each of them.
 	snprintf(file, sizeof file, "%s.bundle", manifest->version);
 	if (file_store_at(directory, file, data->data, data->len, 0644, why))
 		return -1;
 	stage.changed = !named || index_changed;
-	if (stage.changed && (set_targets(draft, data, survey->bundle, &index, &stage, why) ||
-			      draft_save(dir, role, draft, why)))
+	if (!named && set_bundle(drafts.bundle, data, survey->bundle, &stage, why))
+		return -1;
+	if (index_changed && set_index(drafts.index, &index, &stage, why))
+		return -1;
+	if ((!named || (index_changed && !drafts.second)) &&
+	    draft_save(dir, stage.role, drafts.bundle, why))
+		return -1;
+	if (index_changed && drafts.second && draft_save(dir, stage.index_role, drafts.second, why))
 		return -1;
 	if (file_store_at(directory, INDEX_NAME, index.data, index.len, 0644, why))
 		return -1;

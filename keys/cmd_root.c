@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "keys/bins.h"
 #include "keys/ceremony.h"
 #include "keys/report.h"
 #include "keys/signing.h"
@@ -269,7 +270,43 @@ static int delegation_check_keys(const struct cli *cli, const struct holder *hol
 	return ceremony_check_offline(root, holder, why);
 }
 
-static int change_save(struct cli *cli, struct change *change, struct fault *why)
+// The bins of a delegate rest on the same keys as itself: a key that leaves leaves all of them. `bits` 0: as many bins
+// as there are, if any.
+static int bins_follow(struct cli *cli, const char *role, unsigned bits,
+		       const struct holder *holder, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = NULL;
+	int64_t expires;
+	size_t count;
+
+	if (bits == 0) {
+		if (draft_read(dir_of(cli), role, &document, why) != 0) {
+			if (why->code != FAULT_NOT_FOUND)
+				return -1;
+			fault_clear(why);
+			return 0;
+		}
+		bits = bins_of(document, role);
+	}
+	if (bits == 0)
+		return 0;
+	if (targets_expiry(cli, "--targets-expires", &expires, why) != 0 ||
+	    bins_save(dir_of(cli), role, bits, holder, expires, &count, why) != 0)
+		return -1;
+	if (count > 0)
+		cli_say(cli, "%zu drafts: %s and its %u bins; each wants all its signatures again",
+			count, role, 1u << bits);
+	if (count > 0)
+		cli_say(cli,
+			"next: bpfseal sign %s/metadata/%s.json %s/metadata/%s-*.json "
+			"--key KEY",
+			dir_of(cli), role, dir_of(cli), role);
+	return 0;
+}
+
+// `role` is the one that changed.
+static int change_save(struct cli *cli, struct change *change, const char *role, unsigned bits,
+		       struct fault *why)
 {
 	bool is_root = strcmp(change->file_role, "root") == 0;
 
@@ -279,6 +316,9 @@ static int change_save(struct cli *cli, struct change *change, struct fault *why
 		return -1;
 	if (is_root)
 		warn_root(cli, change->document);
+	else if (holder_of_delegation(change->document, role, &change->holder, why) != 0 ||
+		 bins_follow(cli, role, bits, &change->holder, why) != 0)
+		return -1;
 	if (draft_save(dir_of(cli), change->file_role, change->document, why) != 0)
 		return -1;
 	return say_saved(cli, change->file_role, change->document, why);
@@ -292,7 +332,7 @@ int cmd_root_add_key(struct cli *cli, struct fault *why)
 	if (cli_need(cli, "--role", &role, why) != 0 || change_open(cli, role, &change, why) != 0 ||
 	    holder_add_all(cli, "--key", &change.holder, why) != 0)
 		return -1;
-	return change_save(cli, &change, why);
+	return change_save(cli, &change, role, 0, why);
 }
 
 // A lost key has no file any more: its id will do.
@@ -319,7 +359,7 @@ int cmd_root_rm_key(struct cli *cli, struct fault *why)
 	for (size_t i = 0; i < cli_value_count(cli, "--key"); i++)
 		if (remove_one(&change.holder, cli_value_at(cli, "--key", i), why) != 0)
 			return -1;
-	return change_save(cli, &change, why);
+	return change_save(cli, &change, role, 0, why);
 }
 
 int cmd_root_threshold(struct cli *cli, struct fault *why)
@@ -335,7 +375,7 @@ int cmd_root_threshold(struct cli *cli, struct fault *why)
 	if (cli_need(cli, "--role", &role, why) != 0 || change_open(cli, role, &change, why) != 0 ||
 	    holder_threshold(&change.holder, threshold, why) != 0)
 		return -1;
-	return change_save(cli, &change, why);
+	return change_save(cli, &change, role, 0, why);
 }
 
 int cmd_root_rotate(struct cli *cli, struct fault *why)
@@ -344,7 +384,7 @@ int cmd_root_rotate(struct cli *cli, struct fault *why)
 
 	if (change_open(cli, "root", &change, why) != 0)
 		return -1;
-	return change_save(cli, &change, why);
+	return change_save(cli, &change, "root", 0, why);
 }
 
 // ---- root delegate ----
@@ -378,6 +418,18 @@ static int delegate_paths(const struct cli *cli, const char **paths, size_t room
 	return 0;
 }
 
+static int delegate_bins(const struct cli *cli, unsigned *bits, struct fault *why)
+{
+	int64_t count;
+
+	*bits = 0;
+	if (!cli_has(cli, "--bins"))
+		return 0;
+	if (cli_number(cli, "--bins", BINS_MIN, BINS_MAX, BINS_MIN, &count, why) != 0)
+		return -1;
+	return bins_bits(count, bits, why);
+}
+
 int cmd_root_delegate(struct cli *cli, struct fault *why)
 {
 	OWNED(change_drop) struct change change = {.file_role = "targets"};
@@ -386,9 +438,10 @@ int cmd_root_delegate(struct cli *cli, struct fault *why)
 					.paths = paths,
 					.terminating = cli_has(cli, "--terminating")};
 	int64_t threshold, expires;
+	unsigned bits;
 
 	if (delegate_paths(cli, paths, 64, &delegation.path_count, why) != 0 ||
-	    delegation_check(&delegation, why) != 0 ||
+	    delegation_check(&delegation, why) != 0 || delegate_bins(cli, &bits, why) != 0 ||
 	    need_threshold(cli, "--threshold", &threshold, why) != 0 ||
 	    targets_expiry(cli, "--targets-expires", &expires, why) != 0 ||
 	    draft_open(dir_of(cli), "targets", expires, &change.document, why) != 0 ||
@@ -397,9 +450,41 @@ int cmd_root_delegate(struct cli *cli, struct fault *why)
 	    holder_threshold(&change.holder, threshold, why) != 0 ||
 	    delegation_check_keys(cli, &change.holder, why) != 0 ||
 	    ceremony_sweep(change.document, why) != 0 ||
-	    delegate_draft(cli, delegation.name, why) != 0)
+	    holder_of_delegation(change.document, delegation.name, &change.holder, why) != 0 ||
+	    (bits == 0 && delegate_draft(cli, delegation.name, why) != 0))
 		return -1;
-	return change_save(cli, &change, why);
+	return change_save(cli, &change, delegation.name, bits, why);
+}
+
+// ---- root renew ----
+
+int cmd_root_renew(struct cli *cli, struct fault *why)
+{
+	OWNED(json_drop) struct json *entry = json_make_object();
+	const char *role = cli_arg(cli, 0), *more;
+	int64_t expires;
+	size_t count;
+
+	if (is_top(role) && strcmp(role, "targets") != 0) {
+		fault_set(why, FAULT_USAGE, "%s is not a targets role", role);
+		return fault_fix(why, "a root is renewed by: bpfseal root rotate");
+	}
+	if (targets_expiry(cli, "--expires", &expires, why) != 0 ||
+	    bins_renew(dir_of(cli), role, expires, &count, why) != 0)
+		return -1;
+	more = count > 1 ? " and its bins" : "";
+	cli_say(cli, "%s%s: the next version is a draft", role, more);
+	if (count > 1)
+		cli_say(cli,
+			"next: bpfseal sign %s/metadata/%s.json %s/metadata/%s-*.json "
+			"--key KEY",
+			dir_of(cli), role, dir_of(cli), role);
+	else
+		cli_say(cli, "next: bpfseal sign %s/metadata/%s.json --key KEY", dir_of(cli), role);
+	if (json_put_text(entry, "role", role, why) != 0 ||
+	    json_put_int(entry, "drafts", (int64_t)count, why) != 0)
+		return -1;
+	return cli_document(cli, "bpfseal.draft/1", HAND_OVER(entry), why);
 }
 
 // ---- root show ----

@@ -11,4 +11,5 @@ int cmd_root_rm_key(struct cli *cli, struct fault *why) MUST_CHECK;
 int cmd_root_threshold(struct cli *cli, struct fault *why) MUST_CHECK;
 int cmd_root_rotate(struct cli *cli, struct fault *why) MUST_CHECK;
 int cmd_root_delegate(struct cli *cli, struct fault *why) MUST_CHECK;
+int cmd_root_renew(struct cli *cli, struct fault *why) MUST_CHECK;
 int cmd_root_show(struct cli *cli, struct fault *why) MUST_CHECK;

@@ -56,9 +56,16 @@ static const struct cli_option delegate_options[] = {
 	{"--paths", "PATTERN", "target paths it may sign; '*' stays within one part", true},
 	{"--key", "PUB", "a key of the delegation", true},
 	{"--threshold", "N", "how many of them must sign", false},
+	{"--bins", "N", "spread its targets over N roles, 2 to 16384", false},
 	{"--terminating", NULL, "nobody after it is asked for these paths", false},
 	{"--expires", "TIME", "how long its first draft is valid (90d, at most 90d)", false},
 	TARGETS_EXPIRES,
+	END,
+};
+
+static const struct cli_option renew_options[] = {
+	DIR,
+	{"--expires", "TIME", "how long the next version is valid (90d, at most 90d)", false},
 	END,
 };
 
@@ -107,6 +114,8 @@ static const struct cli_command commands[] = {
 	 cmd_root_rotate},
 	{"root delegate", "NAME", "let other keys sign some target paths", delegate_options, 1, 1,
 	 cmd_root_delegate},
+	{"root renew", "ROLE", "open the next version of a targets role (and of its bins)",
+	 renew_options, 1, 1, cmd_root_renew},
 	{"root show", "", "keys, thresholds, expiry, fingerprint, missing signatures", show_options,
 	 0, 0, cmd_root_show},
 	{"root sign", "FILE.json...", "the same as sign", sign_options, 1, SIZE_MAX, cmd_sign},
