@@ -12,7 +12,7 @@
 #include "keys/local.h"
 
 #define PAPER_MAX	 (8u << 20)
-#define FOLDER_ROLES_MAX 4096 // of the ceremony; a fleet with 256 bins is far below
+#define FOLDER_ROLES_MAX 20000 // of the ceremony; the largest set of hash bins is 16384
 
 void paper_drop(struct paper *paper)
 {
@@ -60,22 +60,16 @@ static int read_paper(const char *dir, const char *file, const char *role, struc
 
 // ---- roles in the order of their delegation ----
 
-static bool is_known(const struct folder *folder, const char *role)
-{
-	for (size_t i = 0; i < folder->count; i++)
-		if (!strcmp(folder->roles[i].role, role))
-			return true;
-	return false;
-}
-
 static int add_role(struct folder *folder, const char *role, struct fault *why)
 {
 	OWNED(drop_heap) char *file = NULL;
 	struct paper paper = {0};
 	struct paper *grown;
 
-	if (is_known(folder, role))
+	if (json_member(folder->known, role))
 		return 0;
+	if (json_put_bool(folder->known, role, true, why))
+		return -1;
 	if (folder->count == FOLDER_ROLES_MAX)
 		return fault_set(why, FAULT_TOO_LARGE, "more than %d roles", FOLDER_ROLES_MAX);
 	if (role_file(role, 0, &file, why))
@@ -115,6 +109,7 @@ static int add_delegated(struct folder *folder, size_t index, struct fault *why)
 
 int folder_read(const char *dir, struct folder *out, struct fault *why)
 {
+	out->known = json_make_object();
 	if (text_copy(dir, &out->dir, why))
 		return -1;
 	if (read_paper(dir, "root.json", "root", &out->root, why) || add_role(out, "targets", why))
@@ -131,6 +126,7 @@ void folder_drop(struct folder *folder)
 	for (size_t i = 0; i < folder->count; i++)
 		paper_drop(&folder->roles[i]);
 	free(folder->roles);
+	json_free(folder->known);
 	paper_drop(&folder->root);
 	free(folder->dir);
 	*folder = (struct folder){0};

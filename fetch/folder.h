@@ -30,6 +30,7 @@ struct folder {
 	struct paper *
 		roles; // targets first, then every delegated role behind the one that delegates to it
 	size_t count;
+	struct json *known; // the names of those looked for
 };
 
 // Reads root.json, targets.json, and each delegated role that has a file. `*out` is yours, also after a refusal.

@@ -14,6 +14,8 @@
 
 // What the server is asked for: the caps of every client of the field.
 #define PUBLISH_METADATA_MAX 5000000
+// What one submission may have; text inside a text grows by its quotes and line ends.
+#define BATCH_MAX 3000000
 
 struct job {
 	const struct publish_options *options;
@@ -138,8 +140,7 @@ static int refuse_draft(const struct job *job, const struct paper *paper, struct
 
 // ---- roots ----
 
-static int send_paper(struct job *job, const char *kind, const struct paper *paper,
-		      struct fault *why)
+static int send_paper(struct job *job, const struct paper *paper, struct fault *why)
 {
 	const char *role = paper->role;
 	OWNED(json_drop) struct json *answer = NULL;
@@ -150,7 +151,7 @@ static int send_paper(struct job *job, const char *kind, const struct paper *pap
 	if (upload_metadata(&job->options->upload, paper->quoted, &paper->data, &answer, why))
 		return fault_within(why, "%s version %" PRId64 " was not published", role,
 				    paper->version);
-	return add_step(job, kind, role, paper->version, NULL, "sent", why);
+	return 0;
 }
 
 static int has_root(const struct job *job, int64_t version, bool *found, struct fault *why)
@@ -165,12 +166,13 @@ static int has_root(const struct job *job, int64_t version, bool *found, struct 
 static int send_root(struct job *job, int64_t version, struct fault *why)
 {
 	OWNED(paper_drop) struct paper paper = {0};
+	bool is_newest = version == job->folder.root.version;
 
-	if (version == job->folder.root.version)
-		return send_paper(job, "root", &job->folder.root, why);
-	if (folder_root(&job->folder, version, &paper, why))
+	if (!is_newest && folder_root(&job->folder, version, &paper, why))
 		return -1;
-	return send_paper(job, "root", &paper, why);
+	if (send_paper(job, is_newest ? &job->folder.root : &paper, why))
+		return -1;
+	return add_step(job, "root", "root", version, NULL, "sent", why);
 }
 
 // Roots form a chain: each missing one is sent, the oldest first.
@@ -315,19 +317,80 @@ static int plan(const struct job *job, struct errand *errands, struct fault *why
 	return check_drafts(job, errands, why);
 }
 
+static int batch_add(struct json *batch, const struct paper *paper, struct fault *why)
+{
+	struct json *entry = json_make_object();
+
+	if (json_add(batch, entry, why) || json_put_text(entry, "role", paper->role, why))
+		return -1;
+	return json_put_text(entry, "document", bytes_text(&paper->data), why);
+}
+
+// From `*at` on, as many roles as one submission takes; `*at` is then the first that is left.
+static int send_batch(struct job *job, const struct errand *errands, size_t *at, struct fault *why)
+{
+	OWNED(json_drop) struct json *batch = json_make_array();
+	size_t len = 0, first = *at;
+
+	for (; *at < job->folder.count; (*at)++) {
+		const struct paper *paper = errands[*at].paper;
+
+		if (!errands[*at].send)
+			continue;
+		if (json_count(batch) && len + paper->data.len > BATCH_MAX)
+			break;
+		len += paper->data.len;
+		if (batch_add(batch, paper, why))
+			return -1;
+	}
+	say(job, "submitting %zu roles", json_count(batch));
+	if (upload_batch(&job->options->upload, batch, why))
+		return fault_within(why, "%zu roles were not published, %s the first",
+				    json_count(batch), errands[first].paper->role);
+	return 0;
+}
+
+// Several at once: a delegate and its bins, or a key that changes in both, may only hold together.
+static int send_roles(struct job *job, const struct errand *errands, struct fault *why)
+{
+	size_t count = 0, one = 0, at = 0;
+
+	for (size_t i = 0; i < job->folder.count; i++) {
+		if (!errands[i].send)
+			continue;
+		count++;
+		one = i;
+	}
+	if (count == 1)
+		return send_paper(job, errands[one].paper, why);
+	for (size_t sent = 0; sent < count;) {
+		while (!errands[at].send)
+			at++;
+		size_t from = at;
+
+		if (send_batch(job, errands, &at, why))
+			return -1;
+		for (; from < at; from++)
+			sent += errands[from].send;
+	}
+	return 0;
+}
+
 static int carry_out(struct job *job, const struct errand *errands, struct fault *why)
 {
 	// All files first: no role is ever accepted before what it names is there.
 	for (size_t i = 0; i < job->folder.count; i++)
 		if (errands[i].send && send_blobs(job, errands[i].paper, errands[i].before, why))
 			return -1;
+	if (send_roles(job, errands, why))
+		return -1;
 	for (size_t i = 0; i < job->folder.count; i++) {
 		const struct paper *paper = errands[i].paper;
-		int rc = errands[i].send ? send_paper(job, "role", paper, why)
-					 : add_step(job, "role", paper->role, paper->version, NULL,
-						    errands[i].draft ? "draft" : "present", why);
+		const char *state = errands[i].send    ? "sent"
+				    : errands[i].draft ? "draft"
+						       : "present";
 
-		if (rc)
+		if (add_step(job, "role", paper->role, paper->version, NULL, state, why))
 			return -1;
 	}
 	return 0;

@@ -147,3 +147,16 @@ int upload_metadata(const struct upload *upload, const char *quoted_role, const 
 		*answer_out = NULL;
 	return 0;
 }
+
+int upload_batch(const struct upload *upload, const struct json *roles, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = json_make_object();
+	OWNED(bytes_drop) struct bytes body = {0};
+	OWNED(download_answer_drop) struct download_answer answer = {0};
+
+	if (json_put(document, "roles", json_keep(roles), why) ||
+	    json_write(document, false, &body, why) ||
+	    send_signed(upload, "POST", "api/v1/metadata", &body, "application/json", &answer, why))
+		return -1;
+	return answer.status == 200 || answer.status == 201 ? 0 : problem("metadata", &answer, why);
+}

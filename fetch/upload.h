@@ -28,3 +28,6 @@ int upload_blob(const struct upload *upload, const struct sha256 *digest, const 
 // Submits signed metadata. `answer` gets what the repository committed, or NULL where it says nothing. Yours.
 int upload_metadata(const struct upload *upload, const char *quoted_role, const struct bytes *data,
 		    struct json **answer, struct fault *why) MUST_CHECK;
+// Submits several roles at once, as the server's API wants them: all or none.
+int upload_batch(const struct upload *upload, const struct json *roles, struct fault *why)
+	MUST_CHECK;

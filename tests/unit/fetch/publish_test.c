@@ -6,6 +6,7 @@
 
 #include "base/owned.h"
 #include "keys/httpsig.h"
+#include "keys/local.h"
 #include "keys/signing.h"
 
 #define NOW	   INT64_C(1800000000)
@@ -108,6 +109,8 @@ static void talk(int connection, void *ctx)
 			snprintf(line, sizeof(line), "%s %s %s", method, path,
 				 judge(world, head, method, path));
 		log_line(&world->place, "log", line);
+		if (strcmp(method, "POST") == 0)
+			place_write(&world->place, "body", head + head_len);
 		answer(world, connection, method, path);
 	}
 }
@@ -247,6 +250,33 @@ static void expect_writes(struct world *world, const char *expected)
 	unlink(place_path(&world->place, "log"));
 }
 
+// The roles of the one submission that there was, in their order, each with its file byte for byte.
+static void expect_batch(struct world *world, const char *expected)
+{
+	OWNED(bytes_drop) struct bytes body = {0};
+	OWNED(bytes_drop) struct bytes names = {0};
+	OWNED(json_drop) struct json *document = NULL;
+	const struct json *roles;
+
+	MUST(file_read(place_path(&world->place, "body"), 1 << 20, &body, &world->why));
+	MUST(json_parse(body.data, body.len, "body", &document, &world->why));
+	roles = json_member(document, "roles");
+	for (size_t i = 0; i < json_count(roles); i++) {
+		const char *role = json_text(json_member(json_item(roles, i), "role"));
+		OWNED(bytes_drop) struct bytes file = {0};
+		OWNED(drop_heap) char *name = NULL;
+		char path[128];
+
+		MUST(bytes_format(&names, &world->why, "%s ", role));
+		MUST(role_file(role, 0, &name, &world->why));
+		snprintf(path, sizeof(path), "dir/metadata/%.80s", name);
+		MUST(file_read(place_path(&world->place, path), 1 << 20, &file, &world->why));
+		assert_string_equal(json_text(json_member(json_item(roles, i), "document")),
+				    bytes_text(&file));
+	}
+	assert_string_equal(bytes_text(&names), expected);
+}
+
 static void an_empty_server_gets_files_first_and_roles_parents_first(void **state)
 {
 	struct world *world = *state;
@@ -255,9 +285,8 @@ static void an_empty_server_gets_files_first_and_roles_parents_first(void **stat
 	MUST(publish(world, &document));
 	expect_writes(world, "POST /api/v1/metadata/root OK\n"
 			     "PUT /api/v1/blobs/sha256/" HELLO " OK\n"
-			     "POST /api/v1/metadata/targets OK\n"
-			     "POST /api/v1/metadata/net%2Fa OK\n"
-			     "POST /api/v1/metadata/net%2Fb OK\n");
+			     "POST /api/v1/metadata OK\n");
+	expect_batch(world, "targets net/a net/b ");
 	assert_int_equal(json_count(json_member(document, "steps")), 5);
 	assert_true(json_bool(json_member(document, "ok")));
 }
@@ -318,8 +347,8 @@ static void a_delegates_draft_does_not_stop_the_delegation(void **state)
 	save(world, "net%2Fb.json", net, false);
 	MUST(publish(world, &document));
 	expect_writes(world, "POST /api/v1/metadata/root OK\n"
-			     "POST /api/v1/metadata/targets OK\n"
-			     "POST /api/v1/metadata/net%2Fa OK\n");
+			     "POST /api/v1/metadata OK\n");
+	expect_batch(world, "targets net/a ");
 	assert_string_equal(
 		json_text(json_member(json_item(json_member(document, "steps"), 3), "state")),
 		"draft");
@@ -380,9 +409,8 @@ static void a_blob_that_is_there_needs_no_file_here(void **state)
 	MUST(unlink(place_path(&world->place, "dir/targets/net/b/file")));
 	MUST(publish(world, &document));
 	expect_writes(world, "POST /api/v1/metadata/root OK\n"
-			     "POST /api/v1/metadata/targets OK\n"
-			     "POST /api/v1/metadata/net%2Fa OK\n"
-			     "POST /api/v1/metadata/net%2Fb OK\n");
+			     "POST /api/v1/metadata OK\n");
+	expect_batch(world, "targets net/a net/b ");
 }
 
 static void a_file_that_changed_after_signing_is_not_uploaded(void **state)
@@ -398,7 +426,7 @@ static void a_refusal_of_the_server_is_told_in_its_words_and_escaped(void **stat
 {
 	struct world *world = *state;
 
-	place_write(&world->place, "answers/POST_api_v1_metadata_net%2Fb",
+	place_write(&world->place, "answers/POST_api_v1_metadata",
 		    "422 {\"title\":\"refused\",\"detail\":\"one \\u001b[31mkey\",\"code\":"
 		    "\"signature\"}");
 	expect_refusal(world, FAULT_SIGNATURE);
