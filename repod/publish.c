@@ -793,6 +793,40 @@ static int settle(struct publish *publish, const char *role, int64_t version, co
 			 version, role);
 }
 
+static int check_life(const struct commit *commit, const struct change *change, struct fault *why)
+{
+	if (change->targets->role->expires <=
+	    commit->now + PUBLISH_TARGETS_LIFE_S + LIFE_SLACK_S)
+		return 0;
+	fault_set(why, FAULT_POLICY, "\"%s\" expires more than 90 days ahead", change->role);
+	return fault_fix(why, "a stolen server can hold nodes back for as long as that: sign it "
+			      "for at most 90 days");
+}
+
+static int add_submitted(struct commit *commit, const char *role, int64_t version, const void *data,
+			 size_t len, struct fault *why)
+{
+	if (changes_add(&commit->changes, role, version, data, len, true, why))
+		return -1;
+	return check_life(commit, &commit->changes.list[commit->changes.count - 1], why);
+}
+
+// Commits what was added.
+static int run_submitted(struct commit *commit, enum publish_outcome *out, struct fault *why)
+{
+	if (find_held(commit->publish, &commit->state, &commit->changes, why))
+		return -1;
+	if (run(commit, why) == 0)
+		return 0;
+	if (commit->written)
+		unwrite_changes(commit);
+	if (commit->conflict)
+		*out = PUBLISH_CONFLICT;
+	else if (commit->held)
+		*out = PUBLISH_HELD;
+	return -1;
+}
+
 static int submit_targets(struct publish *publish, const char *role, int64_t version,
 			  const void *data, size_t len, enum publish_outcome *out,
 			  struct fault *why)
@@ -802,25 +836,9 @@ static int submit_targets(struct publish *publish, const char *role, int64_t ver
 	if (begin(publish, &commit, why))
 		return -1;
 	commit.submitted = true;
-	if (changes_add(&commit.changes, role, version, data, len, true, why))
+	if (add_submitted(&commit, role, version, data, len, why))
 		return -1;
-	if (commit.changes.list[0].targets->role->expires >
-	    commit.now + PUBLISH_TARGETS_LIFE_S + LIFE_SLACK_S) {
-		fault_set(why, FAULT_POLICY, "\"%s\" expires more than 90 days ahead", role);
-		return fault_fix(why, "a stolen server can hold nodes back for as long as that: "
-				      "sign it for at most 90 days");
-	}
-	if (find_held(publish, &commit.state, &commit.changes, why))
-		return -1;
-	if (run(&commit, why) == 0)
-		return 0;
-	if (commit.written)
-		unwrite_changes(&commit);
-	if (commit.conflict)
-		*out = PUBLISH_CONFLICT;
-	else if (commit.held)
-		*out = PUBLISH_HELD;
-	return -1;
+	return run_submitted(&commit, out, why);
 }
 
 // The online key must be the one key of both online roles: with another root every later publication would fail.
@@ -934,6 +952,50 @@ static int submit(struct publish *publish, const char *role, const void *data, s
 	return 0;
 }
 
+// What is new of a batch joins the commit.
+static int gather(struct commit *commit, const struct batch *batch, enum publish_outcome *out,
+		  struct fault *why)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct submission *one = &batch->list[i];
+		int64_t version;
+		int is_new;
+
+		// A root is a commit of its own: it may change who signs the rest.
+		if (strcmp(one->role, "root") == 0)
+			return fault_set(why, FAULT_POLICY, "a root is not sent in a batch");
+		if (read_version(one->role, one->data, one->len, &version, why))
+			return fault_within(why, "role \"%s\" is refused", one->role);
+		is_new = settle(commit->publish, one->role, version, one->data, one->len, out, why);
+		if (is_new < 0 || (is_new && add_submitted(commit, one->role, version, one->data,
+							   one->len, why)))
+			return -1;
+	}
+	return 0;
+}
+
+static int submit_all(struct publish *publish, const struct batch *batch, const char *who,
+		      enum publish_outcome *out, struct fault *why)
+{
+	OWNED(commit_drop) struct commit commit = {0};
+
+	if (begin(publish, &commit, why))
+		return -1;
+	commit.submitted = true;
+	if (gather(&commit, batch, out, why))
+		return -1;
+	if (!commit.changes.count)
+		return 0; // all of it is there
+	*out = PUBLISH_DONE;
+	if (run_submitted(&commit, out, why))
+		return -1;
+	for (size_t i = 0; i < commit.changes.count; i++)
+		if (commit.changes.list[i].submitted)
+			record(publish, commit.changes.list[i].role,
+			       commit.changes.list[i].version, who);
+	return 0;
+}
+
 int publish_submit(struct publish *publish, const char *role, const void *data, size_t len,
 		   const char *who, enum publish_outcome *out, struct release **release,
 		   struct fault *why)
@@ -944,6 +1006,23 @@ int publish_submit(struct publish *publish, const char *role, const void *data, 
 	pthread_mutex_lock(&publish->writer);
 	failed = submit(publish, role, data, len, who, out, why);
 	if (failed && *out == PUBLISH_DONE)
+		*out = outcome_of(why);
+	if (!failed)
+		*release = release_keep(publish->release);
+	pthread_mutex_unlock(&publish->writer);
+	return failed;
+}
+
+int publish_submit_all(struct publish *publish, const struct batch *batch, const char *who,
+		       enum publish_outcome *out, struct release **release, struct fault *why)
+{
+	int failed;
+
+	*out = PUBLISH_DONE;
+	pthread_mutex_lock(&publish->writer);
+	failed = submit_all(publish, batch, who, out, why);
+	// One role may have been there already; that is not why the rest was refused.
+	if (failed && (*out == PUBLISH_DONE || *out == PUBLISH_SAME))
 		*out = outcome_of(why);
 	if (!failed)
 		*release = release_keep(publish->release);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "repod/batch.h"
 #include "repod/release.h"
 
 #define PUBLISH_BODY_MAX 5000000 // what clients take for a targets role
@@ -48,6 +49,11 @@ enum publish_outcome {
 int publish_submit(struct publish *publish, const char *role, const void *data, size_t len,
 		   const char *who, enum publish_outcome *out, struct release **release,
 		   struct fault *why) MUST_CHECK;
+
+// Several targets roles in one commit: all or none. What is published already is passed over.
+int publish_submit_all(struct publish *publish, const struct batch *batch, const char *who,
+		       enum publish_outcome *out, struct release **release, struct fault *why)
+	MUST_CHECK;
 
 // Signs snapshot and timestamp anew when less than half of their life is left (or, at the first call, when the signer
 // is ahead of the files). Thread-safe; never waits. `*done` tells whether there was anything to do.

@@ -602,7 +602,7 @@ static const struct place places[] = {
 	 NULL},
 	{{"api", "v1", "blobs", "sha256"}, 4, 5, 5, VERB_HEAD | VERB_PUT, "HEAD, PUT", false,
 	 head_blob, put_blob},
-	{{"api", "v1", "metadata"}, 3, 4, 4, VERB_POST, "POST", false, NULL, post_metadata},
+	{{"api", "v1", "metadata"}, 3, 3, 4, VERB_POST, "POST", false, NULL, post_metadata},
 	{{"api", "v1", "status"}, 3, 3, 3, VERB_GET | VERB_HEAD, "GET, HEAD", false, get_status,
 	 NULL},
 	{{"api", "v1", "bundles"}, 3, 3, 3, VERB_GET | VERB_HEAD, "GET, HEAD", true, get_bundles,
@@ -875,16 +875,44 @@ static void finish_blob(struct exchange *exchange)
 	atomic_fetch_add(&metrics->upload_bytes, exchange->length);
 }
 
-static int write_commit(struct exchange *exchange, const char *role, const struct release *release,
-			struct fault *why)
+static int put_role(struct json *object, const char *role, const struct release *release,
+		    struct fault *why)
 {
-	OWNED(json_drop) struct json *document = json_make_object();
 	const struct release_role *listed = release_role(release, role);
 
+	if (json_put_text(object, "role", role, why))
+		return -1;
+	return json_put_int(object, "version", listed ? listed->version : release->versions.root,
+			    why);
+}
+
+// Of a batch: each role in its place.
+static int put_roles(struct json *document, const struct batch *batch,
+		     const struct release *release, struct fault *why)
+{
+	struct json *roles = json_make_array();
+
+	if (json_put(document, "roles", roles, why))
+		return -1;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct json *entry = json_make_object();
+
+		if (json_add(roles, entry, why) ||
+		    put_role(entry, batch->list[i].role, release, why))
+			return -1;
+	}
+	return 0;
+}
+
+// `role` or, when it is NULL, `batch` is what was sent.
+static int write_commit(struct exchange *exchange, const char *role, const struct batch *batch,
+			const struct release *release, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = json_make_object();
+
 	if (json_put_text(document, "schema", "bpfseal.commit/1", why) ||
-	    json_put_text(document, "role", role, why) ||
-	    json_put_int(document, "version",
-			 listed ? listed->version : release->versions.root, why) ||
+	    (role ? put_role(document, role, release, why)
+		  : put_roles(document, batch, release, why)) ||
 	    json_put_int(document, "snapshot", release->versions.snapshot, why) ||
 	    json_put_int(document, "timestamp", release->versions.timestamp, why))
 		return -1;
@@ -920,11 +948,13 @@ static void refuse_submission(struct exchange *exchange, enum publish_outcome ou
 static void finish_metadata(struct exchange *exchange)
 {
 	const struct route *route = exchange->route;
-	const char *role = exchange->path.segments[3];
+	const char *role = exchange->path.count > 3 ? exchange->path.segments[3] : NULL;
 	OWNED(release_drop) struct release *release = NULL;
+	OWNED(batch_drop) struct batch batch = {0};
 	enum publish_outcome outcome;
 	struct fault why = {0};
 	struct sha256 have;
+	int failed;
 
 	if (digest_end(HAND_OVER(exchange->digest), &have, &why)) {
 		fail(exchange, &why);
@@ -934,14 +964,22 @@ static void finish_metadata(struct exchange *exchange)
 		refuse_text(exchange, 400, FAULT_DIGEST, "the body is not what was signed");
 		return;
 	}
-	if (publish_submit(route->publish, role, exchange->body.data, exchange->body.len,
-			   exchange->claim.key_id, &outcome, &release, &why)) {
+	if (!role && batch_parse(exchange->body.data, exchange->body.len, &batch, &why)) {
+		refuse_submission(exchange, PUBLISH_REFUSED, &why);
+		return;
+	}
+	failed = role ? publish_submit(route->publish, role, exchange->body.data,
+				       exchange->body.len, exchange->claim.key_id, &outcome,
+				       &release, &why)
+		      : publish_submit_all(route->publish, &batch, exchange->claim.key_id, &outcome,
+					   &release, &why);
+	if (failed) {
 		refuse_submission(exchange, outcome, &why);
 		return;
 	}
 	if (outcome == PUBLISH_DONE)
 		atomic_fetch_add(&route->metrics->commits, 1);
-	if (write_commit(exchange, role, release, &why))
+	if (write_commit(exchange, role, &batch, release, &why))
 		fail(exchange, &why);
 }
 
