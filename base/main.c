@@ -16,6 +16,7 @@ static const struct {
 	const char *summary;
 } words[] = {
 	{"key", "bpfseal-keys", "make, show and re-lock signing keys"},
+	{"keys", "bpfseal-keys", "what a ceremony's keys and roles need (keys doctor)"},
 	{"root", "bpfseal-keys", "the root of trust: keys, thresholds, delegations"},
 	{"sign", "bpfseal-keys", "sign metadata"},
 	{"verify", "bpfseal-keys", "verify metadata offline"},

@@ -6,6 +6,7 @@
 
 #include "base/cli.h"
 #include "base/jail.h"
+#include "keys/cmd_doctor.h"
 #include "keys/cmd_key.h"
 #include "keys/cmd_root.h"
 #include "keys/cmd_sign.h"
@@ -102,6 +103,9 @@ static const struct cli_command commands[] = {
 	{"key show", "FILE", "what a key file or a .pub file holds", NULL, 1, 1, cmd_key_show},
 	{"key passwd", "FILE", "give a secret key another passphrase", key_options, 1, 1,
 	 cmd_key_passwd},
+	{"key doctor", "", "the same as keys doctor", show_options, 0, 0, cmd_doctor},
+	{"keys doctor", "", "what expires, cannot be signed, has no spare or is misplaced",
+	 show_options, 0, 0, cmd_doctor},
 	{"root init", "", "begin a ceremony: drafts of root and targets", init_options, 0, 0,
 	 cmd_root_init},
 	{"root add-key", "", "let a key sign for a role", change_key_options, 0, 0,
