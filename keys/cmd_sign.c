@@ -8,9 +8,11 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
+#include "keys/cmd_request.h"
 #include "keys/drawer.h"
 #include "keys/keyfile.h"
 #include "keys/report.h"
+#include "keys/request.h"
 #include "keys/signing.h"
 #include "keys/standing.h"
 
@@ -36,6 +38,7 @@ struct session {
 	size_t count;
 	struct drawer **drawers; // one a directory: what stands above many files is read once
 	size_t drawer_count;
+	struct request request; // or all of them in here
 	struct secret_key *keys[KEYS_MAX];
 	size_t key_count;
 };
@@ -53,6 +56,7 @@ static void session_drop(struct session *session)
 		secret_key_free(session->keys[i]);
 	free(session->drawers);
 	free(session->sheets);
+	request_drop(&session->request);
 }
 
 // What a node would refuse later is better not signed now.
@@ -112,25 +116,61 @@ static int session_open_file(const struct cli *cli, struct session *session, str
 	if (standing_open_in(drawer, file, NULL, &sheet->standing, why) != 0 ||
 	    check_expiry(cli, sheet->path, sheet->standing->file, why) != 0)
 		return -1;
-	return report_changes(cli, sheet->path, drawer, sheet->standing, many, false, entry, why);
+	return report_changes(cli, sheet->path, drawer, sheet->standing, many,
+			      session->request.document != NULL, entry, why);
+}
+
+// Whether the one argument is a request; it is opened then. Whoever carried it may have changed it.
+static int session_open_request(const struct cli *cli, struct session *session, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(bytes_drop) struct bytes label = {0};
+	const char *path = cli_arg(cli, 0);
+
+	if (cli_arg_count(cli) != 1)
+		return 0;
+	if (file_read(path, REQUEST_MAX, &data, why) != 0)
+		return -1;
+	if (!request_is(data.data, data.len))
+		return 0;
+	if (bytes_format(&label, why, "%s: ", path) != 0)
+		return -1;
+	return request_open(data.data, data.len, bytes_text(&label), &session->request, why);
+}
+
+// The file's name and the drawer that it lies in.
+static int session_find(const struct cli *cli, struct session *session, size_t index,
+			struct drawer **drawer, const char **file, struct fault *why)
+{
+	if (session->request.document) {
+		*file = json_text(json_item(session->request.sign, index));
+		*drawer = session->request.drawer;
+		return 0;
+	}
+	*file = drawer_file(cli_arg(cli, index));
+	return session_drawer(session, cli_arg(cli, index), drawer, why);
 }
 
 static int session_open(const struct cli *cli, struct session *session, struct json *list,
 			struct fault *why)
 {
 	size_t count = cli_arg_count(cli), same = 0;
-	bool many = count > FILES_MANY;
+	bool many;
 
+	if (session_open_request(cli, session, why) != 0)
+		return -1;
+	if (session->request.document)
+		count = json_count(session->request.sign);
+	many = count > FILES_MANY;
 	session->sheets = calloc(count, sizeof(*session->sheets));
 	if (!session->sheets)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		const char *path = cli_arg(cli, i);
 		struct drawer *drawer;
+		const char *file;
 
-		if (session_drawer(session, path, &drawer, why) != 0 ||
-		    session_open_file(cli, session, drawer, drawer_file(path), many, list, why) !=
-			    0)
+		if (session_find(cli, session, i, &drawer, &file, why) != 0 ||
+		    session_open_file(cli, session, drawer, file, many, list, why) != 0)
 			return -1;
 		same += json_count(json_member(session->sheets[i].entry, "changes")) == 0;
 	}
@@ -220,19 +260,44 @@ static int session_sign(struct session *session, struct fault *why)
 	return 0;
 }
 
-static int sheet_write(const struct cli *cli, const struct sheet *sheet, bool many, bool *complete,
-		       struct fault *why)
+// Into its file, or into the request.
+static int sheet_keep(const struct session *session, struct sheet *sheet, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *now = NULL;
 	OWNED(bytes_drop) struct bytes text = {0};
 
-	if (signing_write(sheet->document, &text, why) != 0 ||
-	    file_replace(sheet->path, text.data, text.len, 0644, why) != 0)
+	if (session->request.document)
+		return json_put((struct json *)session->request.files, sheet->file,
+				json_keep(sheet->document), why);
+	if (signing_write(sheet->document, &text, why) != 0)
+		return -1;
+	return file_replace(sheet->path, text.data, text.len, 0644, why);
+}
+
+static int sheet_write(const struct cli *cli, const struct session *session, struct sheet *sheet,
+		       bool many, bool *complete, struct fault *why)
+{
+	OWNED(standing_drop) struct standing *now = NULL;
+
+	if (sheet_keep(session, sheet, why) != 0)
 		return -1;
 	if (standing_open_in(sheet->drawer, sheet->file, NULL, &now, why) != 0 ||
 	    report_standing(cli, sheet->path, now, many, sheet->entry, why) != 0)
 		return fault_within(why, "%s is signed, and then could not be read", sheet->path);
 	*complete = standing_met(now);
+	return 0;
+}
+
+static int request_write(const struct cli *cli, const struct session *session, struct fault *why)
+{
+	const char *output = cli_value(cli, "--output");
+	OWNED(bytes_drop) struct bytes text = {0};
+
+	if (!output)
+		output = cli_arg(cli, 0);
+	if (json_write(session->request.document, true, &text, why) != 0 ||
+	    file_replace(output, text.data, text.len, 0644, why) != 0)
+		return -1;
+	cli_say(cli, "next, where the drafts lie: bpfseal sign --merge %s --dir DIR", output);
 	return 0;
 }
 
@@ -244,13 +309,13 @@ static int session_write(const struct cli *cli, struct session *session, struct 
 	for (size_t i = 0; i < session->count; i++) {
 		bool complete;
 
-		if (sheet_write(cli, &session->sheets[i], many, &complete, why) != 0)
+		if (sheet_write(cli, session, &session->sheets[i], many, &complete, why) != 0)
 			return -1;
 		whole += complete;
 	}
 	if (many)
 		cli_say(cli, "%zu of %zu files have all their signatures", whole, session->count);
-	return 0;
+	return session->request.document ? request_write(cli, session, why) : 0;
 }
 
 static int sign_count(const struct cli *cli, struct fault *why)
@@ -282,8 +347,13 @@ int cmd_sign(struct cli *cli, struct fault *why)
 {
 	OWNED(session_drop) struct session session = {0};
 	OWNED(json_drop) struct json *document = json_make_object();
-	struct json *list = json_make_array(), *keys;
+	struct json *list, *keys;
 
+	if (cli_has(cli, "--request"))
+		return cmd_request(cli, why);
+	if (cli_has(cli, "--merge"))
+		return cmd_merge(cli, why);
+	list = json_make_array();
 	if (json_put(document, "files", list, why) != 0 || sign_count(cli, why) != 0 ||
 	    session_open(cli, &session, list, why) != 0)
 		return -1;

@@ -74,6 +74,10 @@ static const struct cli_option show_options[] = {DIR, END};
 
 static const struct cli_option sign_options[] = {
 	{"--key", "FILE", "a secret key", true},
+	{"--request", NULL, "write a request to sign these on another machine", false},
+	{"--merge", NULL, "take the signatures of a request back into DIR", false},
+	{"--output", "FILE", "where the request is written", false},
+	DIR,
 	KEYFILE_OPTIONS,
 	END,
 };

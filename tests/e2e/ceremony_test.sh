@@ -64,6 +64,53 @@ F2=$(bs root show --dir "$c" --json | jq -r .fingerprint)
 ends 'another root is not pinned over the old one' 3 add https://repo.example "$F2"
 ends 'a pin is not removed without --yes' 2 bs trust remove corp --root "$N"
 check 'with it, it is' bs trust remove corp --root "$N" --yes
+# ---- signing on a machine that has nothing but the key and one file ----
+m=$c/metadata
+check 'a change of the targets is drafted' bs root delegate sec --dir "$c" --paths 'sec/*/*' --key "$(p p1)" --threshold 1
+check 'a request is written' bs sign --request "$m/targets.json" --output "$R/x.request"
+mkdir "$R/offline"
+away() { (cd "$R/offline" && bs sign "$@" --passphrase-file "$R/phrase"); }
+carry() { cp "$R/x.request" "$R/offline/"; }
+carry
+ends 'the offline machine says what is asked' 0 away x.request --key "$(k t1)"
+check '... against what was there before' said 'compared with version 1'
+check '... in words' said '+ delegation sec: paths sec/\*/\*'
+check '... and how many signatures are missing' said '1 of 2 signatures, 1 still missing'
+check 'a second key signs into another file' away x.request --key "$(k t2)" --output y.request
+ends 'a key that may not sign does not sign a request' 3 away x.request --key "$(k p1)"
+merge() { bs sign --merge "$R/offline/$1" --dir "$c"; }
+check 'the signatures are put back' merge y.request
+check '... and count' bs verify "$m/targets.json"
+before=$(sha256sum "$m/targets.json")
+check 'merged again nothing changes' merge y.request
+check '... not even a byte' [ "$before" = "$(sha256sum "$m/targets.json")" ]
+change() { jq "$1" "$R/x.request" >"$R/offline/x.request"; }
+change '.files["targets.json"].signed.delegations.roles[0].threshold = 1'
+ends 'a request that was changed on the way does not merge' 3 merge x.request
+change '.files["root.json"].signed.expires = "2039-01-01T00:00:00Z"'
+ends 'a request with a root that does not verify is refused' 3 away x.request --key "$(k t1)"
+change 'del(.files["root.json"])'
+ends 'and one without the root that says who signs' 3 away x.request --key "$(k t1)"
+change '.files["1.targets.json"] = .files["targets.json"] | .files["1.targets.json"].signed.version = 1'
+ends 'a forged version before hides no change' 0 away x.request --key "$(k t1)"
+check '... it is not believed' said 'not signed by those who'
+check '... and all is shown as new' said '+ delegation net: paths'
+bs sign --request "$m/net.json" --output "$R/x.request" --quiet
+change '.sign = ["evil.json"] | .files["evil.json"] = .files["net.json"]'
+ends 'a draft of a role that nobody delegates to is refused' 3 away x.request --key "$(k p1)"
+change '.sign = ["../net.json"] | .files["../net.json"] = .files["net.json"]'
+ends 'a name that climbs is refused' 3 away x.request --key "$(k p1)"
+ends 'what stands above must be signed before' 3 sh -c "'$BIN/bpfseal' root threshold 1 --role targets --dir '$c' --quiet; '$BIN/bpfseal' sign --request '$m/targets.json' --output '$R/z.request'"
+check '... or be asked for in the same request' bs sign --request "$m/root.json" "$m/targets.json" --output "$R/z.request"
+
+# ---- the doctor ----
+ends 'the doctor finds nothing due' 0 bs keys doctor --dir "$c"
+check '... and warns of a role without a spare key' said 'warning: net needs all of its 2 keys'
+ends 'it is at home under key as well' 0 bs key doctor --dir "$c" --json
+check '... and speaks JSON' jq -e '.schema == "bpfseal.keys-doctor/1" and .ok and (.findings | map(.code) | index("shared"))' "$R/tap.out"
+check 'a role is made that ends in five days' bs root renew sec --dir "$c" --expires 5d
+ends 'what is due within a week is an alarm' 8 bs keys doctor --dir "$c"
+check '... that says how to renew it' said 'bpfseal root renew sec'
 printf 'one phrase for all\nanother\n' >"$R/both"
 check 'a passphrase is changed' bs key passwd "$(k r2)" --passphrase-file "$R/both" --kdf interactive
 ends 'the old one does not open the key any more' 2 sign root r2
