@@ -129,6 +129,44 @@ unsigned bins_of(const struct json *document, const char *role)
 	return bits;
 }
 
+// Exactly the prefixes that the place in the list asks for, and the keys of the first bin.
+static bool is_even(const struct json *bin, const struct json *first, unsigned bits, uint32_t index)
+{
+	OWNED(json_drop) struct json *prefixes = json_make_array();
+	struct fault ignored = {0};
+
+	return prefixes && prefixes_add(prefixes, bits, index, &ignored) == 0 &&
+	       json_same(prefixes, json_member(bin, "path_hash_prefixes")) &&
+	       json_member(bin, "keyids") && json_member(bin, "threshold") &&
+	       json_same(json_member(bin, "keyids"), json_member(first, "keyids")) &&
+	       json_same(json_member(bin, "threshold"), json_member(first, "threshold")) &&
+	       !json_bool(json_member(bin, "terminating")) && json_count(bin) == 5;
+}
+
+bool bins_even(const struct json *roles)
+{
+	const struct json *first = json_item(roles, 0);
+	const char *name = json_text(json_member(first, "name"));
+	const char *dash = name ? strrchr(name, '-') : NULL;
+	struct fault ignored = {0};
+	char role[BINS_NAME_MAX];
+	unsigned bits;
+
+	if (!dash || dash - name > 64 || bins_bits((int64_t)json_count(roles), &bits, &ignored))
+		return false;
+	snprintf(role, sizeof(role), "%.*s", (int)(dash - name), name);
+	for (size_t i = 0; i < json_count(roles); i++) {
+		const struct json *bin = json_item(roles, i);
+		const char *has = json_text(json_member(bin, "name"));
+		char wanted[BINS_NAME_MAX];
+
+		bins_name(role, bits, (uint32_t)i, wanted);
+		if (!has || strcmp(has, wanted) != 0 || !is_even(bin, first, bits, (uint32_t)i))
+			return false;
+	}
+	return true;
+}
+
 static bool holds(const struct json *bin, const char *hex)
 {
 	const struct json *prefixes = json_member(bin, "path_hash_prefixes");

@@ -24,6 +24,9 @@ int bins_put(struct json *document, const char *role, unsigned bits, const struc
 	     struct fault *why) MUST_CHECK;
 // The bits of the bins that a role's document delegates to, 0 when there are none.
 unsigned bins_of(const struct json *document, const char *role);
+// True when a list of delegations is a whole set of bins that share one set of keys and one threshold: then one line
+// tells all of them.
+bool bins_even(const struct json *roles);
 // The role that a target path belongs to: the bin, or NULL when the document has no bins. Borrowed from it.
 int bins_route(const struct json *document, const char *path, const char **role, struct fault *why)
 	MUST_CHECK;

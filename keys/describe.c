@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "keys/bins.h"
 
 static int line_add(struct json *lines, struct fault *why, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -231,14 +232,36 @@ static bool order_same(const struct json *now, const struct json *was)
 	return true;
 }
 
+// A set of hash bins is one thing, however many roles it is.
+static int bins_lines(const struct json *roles, const struct json *old, struct json *lines,
+		      struct fault *why)
+{
+	const struct json *first = json_item(roles, 0), *before = NULL;
+	char each[300];
+
+	if (bins_even(old) && json_count(old) == json_count(roles) &&
+	    strcmp(text_of(json_item(old, 0), "name"), text_of(first, "name")) == 0)
+		before = json_item(old, 0);
+	if (!before &&
+	    line_add(lines, why, "+ %zu hash bins, %s to %s, each for an equal share of the paths",
+		     json_count(roles), text_of(first, "name"),
+		     text_of(json_item(roles, json_count(roles) - 1), "name")) != 0)
+		return -1;
+	snprintf(each, sizeof(each), "each bin from %s on", text_of(first, "name"));
+	return signers_lines(each, first, before, lines, why);
+}
+
 static int delegations_lines(const struct json *now, const struct json *was, struct json *lines,
 			     struct fault *why)
 {
 	const struct json *roles = json_member(now, "roles"), *old = json_member(was, "roles");
+	bool even = bins_even(roles);
 
 	if (keys_lines(json_member(now, "keys"), json_member(was, "keys"), lines, why) != 0)
 		return -1;
-	for (size_t i = 0; i < json_count(roles); i++) {
+	if (even && bins_lines(roles, old, lines, why) != 0)
+		return -1;
+	for (size_t i = 0; i < json_count(roles) && !even; i++) {
 		const struct json *one = json_item(roles, i);
 
 		if (delegation_lines(one, delegation_of(old, text_of(one, "name")), lines, why) !=

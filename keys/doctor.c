@@ -75,8 +75,7 @@ static int found(struct exam *exam, enum grade grade, const char *code, const ch
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (!json_member(exam->known, text) &&
-	    finding_new(exam, grade, code, text, fix, why) != 0)
+	if (!json_member(exam->known, text) && finding_new(exam, grade, code, text, fix, why) != 0)
 		return -1;
 	finding = json_item(exam->findings, (size_t)json_int(json_member(exam->known, text)));
 	return json_add((struct json *)json_member(finding, "roles"), json_make_text(role), why);
@@ -253,13 +252,12 @@ static int share(struct exam *exam, const struct office *a, const struct office 
 
 		if (!has_key(b->authority, signer->key))
 			continue;
-		if (found(exam, GRADE_WARNING, "shared", a->role,
-			  "give each role keys of its own", why,
-			  "key %s signs for %s as well as for %s", signer->id, a->role, b->role) !=
-			    0 ||
+		if (found(exam, GRADE_WARNING, "shared", a->role, "give each role keys of its own",
+			  why, "key %s signs for %s as well as for %s", signer->id, a->role,
+			  b->role) != 0 ||
 		    found(exam, GRADE_WARNING, "shared", b->role, NULL, why,
-			  "key %s signs for %s as well as for %s", signer->id, a->role, b->role) !=
-			    0)
+			  "key %s signs for %s as well as for %s", signer->id, a->role,
+			  b->role) != 0)
 			return -1;
 	}
 	return 0;

@@ -54,8 +54,7 @@ static int include_above(struct json *files, struct drawer *drawer, const struct
 	char name[40];
 
 	if (standing->self) {
-		snprintf(name, sizeof(name), "%" PRId64 ".root.json",
-			 standing->file->version - 1);
+		snprintf(name, sizeof(name), "%" PRId64 ".root.json", standing->file->version - 1);
 		return standing->file->version > 1 ? include(files, drawer, name, why) : 0;
 	}
 	if (include(files, drawer, "root.json", why) != 0)

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "keys/describe.h"
 #include "keys/keyfile.h"
 #include "keys/role.h"
 #include "keys/signing.h"
@@ -75,8 +76,7 @@ static void save(const struct place *place, unsigned bits, size_t wanted)
 	struct fault why = {0};
 	size_t count;
 
-	assert_int_equal(
-		bins_save(place->dir, "net", bits, &place->net, EXPIRES, &count, &why), 0);
+	assert_int_equal(bins_save(place->dir, "net", bits, &place->net, EXPIRES, &count, &why), 0);
 	assert_int_equal(count, wanted);
 }
 
@@ -268,6 +268,28 @@ static void renewing_takes_the_bins_along(void **state)
 	assert_int_equal(version(place, "net-1"), 2);
 }
 
+// 256 bins in 1024 lines would be signed unread; but a bin that differs must not hide among them.
+static void they_are_described_in_a_few_words_unless_one_differs(void **state)
+{
+	const struct place *place = *state;
+	OWNED(json_drop) struct json *document = NULL;
+	OWNED(json_drop) struct json *lines = NULL;
+	OWNED(json_drop) struct json *more = NULL;
+	const struct json *body, *roles;
+	struct fault why = {0};
+
+	assert_int_equal(signing_new_targets(1, EXPIRES, &document, &why), 0);
+	assert_int_equal(bins_put(document, "net", 8, &place->net, &why), 0);
+	body = json_member(document, "signed");
+	assert_int_equal(describe_change(body, NULL, &lines, &why), 0);
+	assert_int_equal(json_count(lines), 4);
+	roles = json_member(json_member(body, "delegations"), "roles");
+	assert_int_equal(json_put_int((struct json *)json_item(roles, 77), "threshold", 2, &why),
+			 0);
+	assert_int_equal(describe_change(body, NULL, &more, &why), 0);
+	assert_true(json_count(more) > 256);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_clear)
@@ -281,6 +303,7 @@ int main(void)
 		TEST(other_signers_open_every_bin_anew),
 		TEST(another_number_of_bins_is_refused),
 		TEST(a_role_with_targets_of_its_own_is_not_split),
+		TEST(they_are_described_in_a_few_words_unless_one_differs),
 		TEST(renewing_takes_the_bins_along),
 	};
 

@@ -17,8 +17,7 @@ static void batch_put(struct json *document, const char *role, const struct byte
 	struct json *entry = json_make_object();
 	struct fault why = {0};
 
-	assert_int_equal(
-		json_add((struct json *)json_member(document, "roles"), entry, &why), 0);
+	assert_int_equal(json_add((struct json *)json_member(document, "roles"), entry, &why), 0);
 	assert_int_equal(json_put_text(entry, "role", role, &why), 0);
 	assert_int_equal(json_put_text(entry, "document", bytes_text(data), &why), 0);
 }
@@ -143,7 +142,8 @@ static void what_is_no_batch_is_refused(void **state)
 		"{\"roles\":[{\"role\":\"a\"}]}",
 		"{\"roles\":[{\"role\":\"a\",\"document\":{}}]}",
 		"{\"roles\":[{\"role\":\"a\",\"document\":\"\",\"more\":1}]}",
-		"{\"roles\":[{\"role\":\"a\",\"document\":\"\"},{\"role\":\"a\",\"document\":\"\"}]}",
+		"{\"roles\":[{\"role\":\"a\",\"document\":\"\"},{\"role\":\"a\",\"document\":\"\"}]"
+		"}",
 	};
 
 	(void)state;
