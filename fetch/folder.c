@@ -12,7 +12,7 @@
 #include "keys/local.h"
 
 #define PAPER_MAX	 (8u << 20)
-#define FOLDER_ROLES_MAX 20000 // of the ceremony; the largest set of hash bins is 16384
+#define FOLDER_ROLES_MAX 20000 // of the ceremony; the largest set of hash bins is 8192
 
 void paper_drop(struct paper *paper)
 {

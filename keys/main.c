@@ -57,7 +57,7 @@ static const struct cli_option delegate_options[] = {
 	{"--paths", "PATTERN", "target paths it may sign; '*' stays within one part", true},
 	{"--key", "PUB", "a key of the delegation", true},
 	{"--threshold", "N", "how many of them must sign", false},
-	{"--bins", "N", "spread its targets over N roles, 2 to 16384", false},
+	{"--bins", "N", "spread its targets over N roles, 2 to 8192", false},
 	{"--terminating", NULL, "nobody after it is asked for these paths", false},
 	{"--expires", "TIME", "how long its first draft is valid (90d, at most 90d)", false},
 	TARGETS_EXPIRES,

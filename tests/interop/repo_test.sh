@@ -100,4 +100,31 @@ quiet publish
 check 'after the threshold went up it refreshes' client old
 check 'and trusts the fourth root' is_at old root 4
 check 'a client from the first root too' client late
+
+# ---- 256 hash bins ----
+quiet change delegate fleet --paths 'fleet/*/*' --key "$(pub release-1)" --key "$(pub release-2)" --threshold 2 --bins 256
+quiet sign targets targets-2 targets-3
+sign_files() { with_keys release-1 release-2 -- bpfseal sign "$@" --key "$(key release-1)" --key "$(key release-2)"; }
+quiet sign_files "$R/team/metadata/fleet.json" "$R"/team/metadata/fleet-*.json
+quiet publish
+check 'with 256 empty bins it refreshes' client old
+check 'and finds nothing in them' cannot client old fleet/count/1.0.0.bundle
+fleet() { # MANIFEST
+	jq '.publisher = "fleet"' "$1" >"$R/fleet.json"
+	bpfseal bundle build --manifest "$R/fleet.json" --object-dir "$BPFSEAL_BPF" --output "$R/fleet.bundle" || return 1
+	bpfseal bundle add "$R/fleet.bundle" --dir "$R/team" --role fleet --json >"$R/added.json" || return 1
+	# shellcheck disable=SC2046
+	sign_files $(jq -r --arg dir "$R/team/metadata" '.roles[] | "\($dir)/\(.).json"' "$R/added.json") && publish
+}
+quiet fleet "$SOURCE/bpf/count.json"
+check 'through its bin it downloads a bundle' gets old fleet/count/1.0.0.bundle
+check 'and the index through another' gets old fleet/count/index.json
+quiet fleet "$SOURCE/bpf/count2.json"
+quiet fleet "$SOURCE/bpf/allow.json"
+check 'after two more publications it downloads what is new' gets old fleet/count/2.0.0.bundle fleet/allow/1.0.0.bundle fleet/count/index.json
+new_client bins
+check 'a client that comes only now too' gets bins fleet/count/2.0.0.bundle fleet/allow/index.json
+held() { find "$R/bins/metadata" -name 'fleet-*.json' | wc -l; }
+check 'and has fetched no bins but those of its two paths' [ "$(held)" -le 2 ]
+check 'what nobody signed it does not find in them' cannot client bins fleet/count/9.9.9.bundle
 done_testing

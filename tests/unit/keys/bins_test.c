@@ -107,7 +107,7 @@ static void sign(const struct place *place, const char *role)
 
 static void their_number_is_a_power_of_two(void **state)
 {
-	static const int64_t bad[] = {-2, 0, 1, 3, 100, 255, 257, 32768, INT64_MAX, INT64_MIN};
+	static const int64_t bad[] = {-2, 0, 1, 3, 100, 255, 257, 16384, INT64_MAX, INT64_MIN};
 	struct fault why = {0};
 	unsigned bits;
 
@@ -117,7 +117,7 @@ static void their_number_is_a_power_of_two(void **state)
 		assert_int_equal(why.code, FAULT_USAGE);
 	}
 	fault_clear(&why);
-	for (unsigned wanted = 1; wanted <= 14; wanted++) {
+	for (unsigned wanted = 1; wanted <= 13; wanted++) {
 		assert_int_equal(bins_bits(INT64_C(1) << wanted, &bits, &why), 0);
 		assert_int_equal(bits, wanted);
 	}
