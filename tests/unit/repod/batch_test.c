@@ -135,15 +135,16 @@ static void a_root_comes_in_no_batch(void **state)
 
 static void what_is_no_batch_is_refused(void **state)
 {
-	static const char *const bad[] = {
+	static const char twice[] =
+		"{\"roles\":[{\"role\":\"a\",\"document\":\"\"},{\"role\":\"a\",\"document\":\"\"}]}";
+	const char *const bad[] = {
 		"[]",
 		"{}",
 		"{\"roles\":[]}",
 		"{\"roles\":[{\"role\":\"a\"}]}",
 		"{\"roles\":[{\"role\":\"a\",\"document\":{}}]}",
 		"{\"roles\":[{\"role\":\"a\",\"document\":\"\",\"more\":1}]}",
-		"{\"roles\":[{\"role\":\"a\",\"document\":\"\"},{\"role\":\"a\",\"document\":\"\"}]"
-		"}",
+		twice,
 	};
 
 	(void)state;
