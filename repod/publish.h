@@ -8,15 +8,15 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "repod/committed.h"
 #include "repod/release.h"
 
-#define PUBLISH_BODY_MAX 5000000 // what clients take for a targets role
 // Longest life of targets metadata: the bound on how long a stolen server can hold nodes back (DESIGN 3).
 #define PUBLISH_TARGETS_LIFE_S (INT64_C(90) * 86400)
 
 struct publish_setup {
-	const char *state;	    // path of the state directory
-	int signer, broker;	    // channels
+	const char *state;		 // path of the state directory
+	int signer, broker;		 // channels
 	int64_t snapshot_s, timestamp_s; // how long each lives
 	int64_t (*clock)(void);
 };
@@ -58,19 +58,3 @@ struct release *publish_release(struct publish *publish);
 // The directories, borrowed; constant.
 int publish_metadata_dir(const struct publish *publish);
 int publish_blobs_dir(const struct publish *publish);
-
-// Names below the state directory.
-#define STATE_METADATA "metadata"
-#define STATE_BLOBS    "blobs"
-#define STATE_TRUST    "trust"
-#define STATE_ROOT     "root.json"
-#define STATE_AUDIT    "audit.log"
-
-// What `repod check` shares: reads the pinned root, and the committed release without regard to expiry.
-int publish_pinned(int state, struct bytes *root, struct fault *why) MUST_CHECK;
-int publish_committed(int metadata, const struct bytes *root, struct release **out,
-		      struct fault *why) MUST_CHECK;
-// Parses the file of one version of a targets role. `*out` NULL when there is none.
-struct targets;
-int publish_role(int metadata, const char *role, int64_t version, struct targets **out,
-		 struct fault *why) MUST_CHECK;
