@@ -36,7 +36,7 @@ struct cli {
 	const char **args;
 	size_t arg_count;
 	int64_t now;
-	bool document_done;
+	bool json, document_done;
 };
 
 // ---- help ----
@@ -238,8 +238,18 @@ static int finish(const struct cli *cli, const struct fault *why)
 	return fault_exit_status(why->code);
 }
 
+// A call whose words are off is told in the form that it asked for.
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
 static int run(struct cli *cli, int argc, char **argv, struct fault *why)
 {
+	cli->json = asks_for_json(argc, argv);
 	if (parse_words(cli, argc, argv, why))
 		return -1;
 	if (cli_has(cli, "--help")) {
@@ -430,7 +440,7 @@ int cli_duration(const struct cli *cli, const char *option, int64_t fallback_s, 
 
 bool cli_json(const struct cli *cli)
 {
-	return cli_has(cli, "--json");
+	return cli->json;
 }
 
 bool cli_quiet(const struct cli *cli)

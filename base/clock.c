@@ -23,7 +23,8 @@ int clock_parse(const char *text, int64_t *seconds, struct fault *why)
 	char again[CLOCK_TEXT_LEN];
 	struct tm tm = {0};
 
-	if (!shape_is_right(text) ||
+	// 0000-00-00 is what clock_write() puts where there is no date, and would come back as it was written.
+	if (!shape_is_right(text) || !strncmp(text + 5, "00", 2) ||
 	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
 		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return fault_set(why, FAULT_FORMAT, "\"%.32s\" is not a time YYYY-MM-DDTHH:MM:SSZ",

@@ -89,8 +89,8 @@ int upload_begin(int dirfd, uint64_t max, struct upload **out, struct fault *why
 	if (digest_begin(&upload->digest, why))
 		return -1;
 	snprintf(upload->name, sizeof(upload->name), TEMPORARY "%s", hex);
-	upload->fd = openat(dirfd, upload->name,
-			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	upload->fd = openat(dirfd, upload->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    0600);
 	if (upload->fd < 0) {
 		upload->name[0] = '\0';
 		return fault_errno(why, FAULT_OTHER, "cannot make a file for an upload");

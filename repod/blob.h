@@ -10,8 +10,8 @@
 #include "base/fault.h"
 
 // FAULT_NOT_FOUND when it is not there. The descriptor is open for reading, `len` its size.
-int blob_open(int dirfd, const struct sha256 *digest, int *out, uint64_t *len,
-	      struct fault *why) MUST_CHECK;
+int blob_open(int dirfd, const struct sha256 *digest, int *out, uint64_t *len, struct fault *why)
+	MUST_CHECK;
 // Reads it whole and holds it against its name: FAULT_DIGEST for a damaged one.
 int blob_read(int dirfd, const struct sha256 *digest, size_t max, struct bytes *out,
 	      struct fault *why) MUST_CHECK;
@@ -23,8 +23,8 @@ int upload_begin(int dirfd, uint64_t max, struct upload **out, struct fault *why
 int upload_add(struct upload *upload, const void *data, size_t len, struct fault *why) MUST_CHECK;
 // Durable on return: file, name and directory. FAULT_DIGEST when the bytes are not those of `wanted`. `*made` is false
 // when a sound blob stood there already; a damaged one is replaced.
-int upload_keep(struct upload *upload, const struct sha256 *wanted, bool *made,
-		struct fault *why) MUST_CHECK;
+int upload_keep(struct upload *upload, const struct sha256 *wanted, bool *made, struct fault *why)
+	MUST_CHECK;
 void upload_drop(struct upload **upload);
 
 // Removes what interrupted uploads left. Before the first upload only.

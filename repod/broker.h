@@ -11,7 +11,7 @@
 int broker_serve(int fd, struct fault *why) MUST_CHECK;
 
 // The server's side. Faults are those of bundle_read and inspect_object, or FAULT_OTHER when the broker is gone.
-int broker_bundle(int fd, const void *data, size_t len, struct bundle **out,
-		  struct fault *why) MUST_CHECK;
+int broker_bundle(int fd, const void *data, size_t len, struct bundle **out, struct fault *why)
+	MUST_CHECK;
 int broker_inspect(int fd, const void *object, size_t len, struct inspection **out,
 		   struct fault *why) MUST_CHECK;

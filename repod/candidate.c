@@ -205,8 +205,7 @@ static int put_meta(struct json *document, const char *file, struct json *entry,
 	OWNED(json_drop) struct json *mine = entry;
 	struct json *body, *meta;
 
-	if (signing_part(document, "signed", &body, why) ||
-	    signing_part(body, "meta", &meta, why))
+	if (signing_part(document, "signed", &body, why) || signing_part(body, "meta", &meta, why))
 		return -1;
 	return json_put(meta, file, HAND_OVER(mine), why);
 }

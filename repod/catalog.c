@@ -39,18 +39,19 @@ static const char *const query_texts[QUERIES] = {
 	[QUERY_CLEAR_BUNDLES] = "DELETE FROM bundle",
 	[QUERY_ADD_TARGET] = "INSERT INTO target (path, sha256, size, role, role_version) "
 			     "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (path, sha256) DO NOTHING",
-	[QUERY_ADD_BUNDLE] =
-		"INSERT INTO bundle (publisher, name, version, path, sha256, size, role, role_version, "
-		"committed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
-		"ON CONFLICT (path) DO NOTHING",
+	[QUERY_ADD_BUNDLE] = "INSERT INTO bundle (publisher, name, version, path, sha256, size, "
+			     "role, role_version, "
+			     "committed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+			     "ON CONFLICT (path) DO NOTHING",
 	[QUERY_MARK] = "INSERT INTO mark (id, timestamp) VALUES (1, ?1) "
 		       "ON CONFLICT (id) DO UPDATE SET timestamp = excluded.timestamp",
 	[QUERY_MARKED] = "SELECT timestamp FROM mark WHERE id = 1",
 	[QUERY_HAS_TARGET] = "SELECT 1 FROM target WHERE path = ?1 AND sha256 = ?2",
 	[QUERY_BUNDLE_DIGEST] = "SELECT sha256 FROM bundle WHERE path = ?1",
 	[QUERY_TARGETS] = "SELECT path, sha256, size, role, role_version FROM target",
-	[QUERY_BUNDLES] = "SELECT publisher, name, version, path, sha256, size, role, role_version, "
-			  "committed_at FROM bundle WHERE path > ?1 ORDER BY path LIMIT ?2",
+	[QUERY_BUNDLES] =
+		"SELECT publisher, name, version, path, sha256, size, role, role_version, "
+		"committed_at FROM bundle WHERE path > ?1 ORDER BY path LIMIT ?2",
 	[QUERY_ADD_NONCE] = "INSERT INTO nonce (nonce, seen_at) VALUES (?1, ?2) "
 			    "ON CONFLICT (nonce) DO NOTHING",
 	[QUERY_OLD_NONCES] = "DELETE FROM nonce WHERE seen_at < ?1",
@@ -58,7 +59,8 @@ static const char *const query_texts[QUERIES] = {
 
 // Schema step N brings user_version N to N + 1. A step that was released is never changed.
 static const char *const schema_steps[] = {
-	"CREATE TABLE target (path TEXT NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), "
+	"CREATE TABLE target (path TEXT NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = "
+	"32), "
 	"size INTEGER NOT NULL, role TEXT NOT NULL, role_version INTEGER NOT NULL, "
 	"PRIMARY KEY (path, sha256)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE bundle (path TEXT NOT NULL PRIMARY KEY, publisher TEXT NOT NULL, "

@@ -47,8 +47,8 @@ int catalog_clear(struct catalog *catalog, struct fault *why) MUST_CHECK;
 int catalog_add(struct catalog *catalog, const struct catalog_target *target, int64_t now,
 		struct fault *why) MUST_CHECK;
 // Inside one: what the index now stands for (the digest of timestamp.json).
-int catalog_mark(struct catalog *catalog, const struct sha256 *timestamp,
-		 struct fault *why) MUST_CHECK;
+int catalog_mark(struct catalog *catalog, const struct sha256 *timestamp, struct fault *why)
+	MUST_CHECK;
 int catalog_marked(struct catalog *catalog, bool *known, struct sha256 *timestamp,
 		   struct fault *why) MUST_CHECK;
 

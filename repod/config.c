@@ -5,8 +5,9 @@
 
 #include "base/program.h"
 
-#define CONNECTIONS	 2048
-#define CONNECTIONS_EACH 512 // a site behind one address is not locked out; no single address takes all
+#define CONNECTIONS 2048
+#define CONNECTIONS_EACH \
+	512 // a site behind one address is not locked out; no single address takes all
 
 void config_drop(struct config *config)
 {
@@ -36,8 +37,7 @@ int config_read(const struct cli *cli, struct config *out, struct fault *why)
 	out->listen = cli_value(cli, "--listen");
 	if (!out->listen)
 		out->listen = "127.0.0.1:8080";
-	if (read_lives(cli, out, why) ||
-	    cli_number(cli, "--ready-fd", 1, 1023, -1, &fd, why) ||
+	if (read_lives(cli, out, why) || cli_number(cli, "--ready-fd", 1, 1023, -1, &fd, why) ||
 	    cli_number(cli, "--connections", 4, 65536, CONNECTIONS, &connections, why) ||
 	    cli_number(cli, "--connections-per-address", 1, 65536, CONNECTIONS_EACH, &each, why))
 		return -1;

@@ -90,7 +90,8 @@ static int check_unchanged(const struct goods *goods, const struct target *targe
 	if (!*conflict)
 		return 0;
 	fault_set(why, FAULT_POLICY, "%s was published before with other bytes", target->path);
-	return fault_fix(why, "a name and version never changes its content: give it a new version");
+	return fault_fix(why,
+			 "a name and version never changes its content: give it a new version");
 }
 
 static int check_bundle(const struct goods *goods, const struct target *target, struct fault *why)

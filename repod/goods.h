@@ -12,8 +12,8 @@
 #include "repod/catalog.h"
 
 struct goods {
-	int blobs;    // directory
-	int broker;   // channel
+	int blobs;  // directory
+	int broker; // channel
 	struct catalog *catalog;
 	struct client *client; // has judged the role
 };

@@ -13,7 +13,7 @@
 // Our longest request head is under 2 KiB (three signature headers); half of this is the read buffer of an upload.
 // What does not fit is answered 431 or 414 (A50).
 #define CONNECTION_MEMORY 16384
-#define IDLE_S		  15 // between requests, and between any two bytes
+#define IDLE_S		  15	// between requests, and between any two bytes
 #define HEAD_MS		  20000 // from the end of the last request to the end of the next one's head
 #define REQUEST_MS	  30000 // from there to the end of the answer, plus the time for its bytes
 #define RATE_MIN	  32768 // bytes a second that a reader or sender must keep up
@@ -265,7 +265,7 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 }
 
 static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name,
-				    const char *value)
+				   const char *value)
 {
 	(void)kind, (void)value;
 	request_note(cls, name ? name : "");

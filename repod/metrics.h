@@ -14,8 +14,8 @@ struct metrics {
 	atomic_uint_fast64_t uploads, upload_bytes;
 	atomic_uint_fast64_t commits, refusals, conflicts, failures;
 	atomic_uint_fast64_t knocks_refused;
-	atomic_uint_fast64_t deadlines;	      // connections cut because a request took too long
-	atomic_uint_fast64_t connections;     // open now
+	atomic_uint_fast64_t deadlines;	  // connections cut because a request took too long
+	atomic_uint_fast64_t connections; // open now
 	atomic_uint_fast64_t renewals, renewal_failures; // of snapshot and timestamp
 };
 

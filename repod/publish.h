@@ -9,15 +9,15 @@
 
 #include "base/fault.h"
 #include "repod/batch.h"
+#include "repod/committed.h"
 #include "repod/release.h"
 
-#define PUBLISH_BODY_MAX 5000000 // what clients take for a targets role
 // Longest life of targets metadata: the bound on how long a stolen server can hold nodes back (DESIGN 3).
 #define PUBLISH_TARGETS_LIFE_S (INT64_C(90) * 86400)
 
 struct publish_setup {
-	const char *state;	    // path of the state directory
-	int signer, broker;	    // channels
+	const char *state;		 // path of the state directory
+	int signer, broker;		 // channels
 	int64_t snapshot_s, timestamp_s; // how long each lives
 	int64_t (*clock)(void);
 };
@@ -49,7 +49,6 @@ enum publish_outcome {
 int publish_submit(struct publish *publish, const char *role, const void *data, size_t len,
 		   const char *who, enum publish_outcome *out, struct release **release,
 		   struct fault *why) MUST_CHECK;
-
 // Several targets roles in one commit: all or none. What is published already is passed over.
 int publish_submit_all(struct publish *publish, const struct batch *batch, const char *who,
 		       enum publish_outcome *out, struct release **release, struct fault *why)
@@ -64,19 +63,3 @@ struct release *publish_release(struct publish *publish);
 // The directories, borrowed; constant.
 int publish_metadata_dir(const struct publish *publish);
 int publish_blobs_dir(const struct publish *publish);
-
-// Names below the state directory.
-#define STATE_METADATA "metadata"
-#define STATE_BLOBS    "blobs"
-#define STATE_TRUST    "trust"
-#define STATE_ROOT     "root.json"
-#define STATE_AUDIT    "audit.log"
-
-// What `repod check` shares: reads the pinned root, and the committed release without regard to expiry.
-int publish_pinned(int state, struct bytes *root, struct fault *why) MUST_CHECK;
-int publish_committed(int metadata, const struct bytes *root, struct release **out,
-		      struct fault *why) MUST_CHECK;
-// Parses the file of one version of a targets role. `*out` NULL when there is none.
-struct targets;
-int publish_role(int metadata, const char *role, int64_t version, struct targets **out,
-		 struct fault *why) MUST_CHECK;

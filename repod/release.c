@@ -47,7 +47,8 @@ bool release_file_split(const char *file, int64_t *version, char role[static REL
 		return true;
 	}
 	digits = strspn(file, "0123456789");
-	if (!digits || digits > 16 || file[0] == '0' || file[digits] != '.' || len - 5 <= digits + 1)
+	if (!digits || digits > 16 || file[0] == '0' || file[digits] != '.' ||
+	    len - 5 <= digits + 1)
 		return false;
 	*version = strtoll(file, NULL, 10);
 	memcpy(role, file + digits + 1, len - 5 - digits - 1);
@@ -118,8 +119,8 @@ static int add_keys(struct making *making, const struct json *keys, struct fault
 
 	while (json_next(keys, &walk)) {
 		const char *type = json_text(json_member(walk.value, "keytype"));
-		const char *hex = json_text(
-			json_member(json_member(walk.value, "keyval"), "public"));
+		const char *hex =
+			json_text(json_member(json_member(walk.value, "keyval"), "public"));
 		unsigned char key[32];
 		char id[SHA256_HEX];
 

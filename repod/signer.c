@@ -89,8 +89,7 @@ static int mark_raise(struct box *box, const char *which, struct json *entry, st
 	if (json_put_text(next, "schema", MARK_SCHEMA, why) ||
 	    json_put(next, which, HAND_OVER(mine), why))
 		return -1;
-	if (other &&
-	    json_put(next, is_snapshot ? "timestamp" : "snapshot", json_keep(other), why))
+	if (other && json_put(next, is_snapshot ? "timestamp" : "snapshot", json_keep(other), why))
 		return -1;
 	if (json_write(next, false, &text, why) ||
 	    file_replace_at(box->setup->dirfd, MARK_FILE, text.data, text.len, 0600, why) ||
@@ -183,8 +182,7 @@ static int put_meta(struct json *document, const char *file, const struct json *
 {
 	struct json *part, *meta;
 
-	if (signing_part(document, "signed", &part, why) ||
-	    signing_part(part, "meta", &meta, why))
+	if (signing_part(document, "signed", &part, why) || signing_part(part, "meta", &meta, why))
 		return -1;
 	return json_put(meta, file, json_keep(entry), why);
 }
@@ -269,7 +267,8 @@ static int answer_timestamp(struct box *box, const struct json *request, struct 
 	// The same version again is the same document only if it would name the same snapshot.
 	if (marked_version(request) == marked_version(json_member(last, "granted")) &&
 	    !json_same(json_member(last, "file"), file))
-		return fault_set(why, FAULT_ROLLBACK, "timestamp %" PRId64 " names another snapshot",
+		return fault_set(why, FAULT_ROLLBACK,
+				 "timestamp %" PRId64 " names another snapshot",
 				 marked_version(request));
 	OWNED(json_drop) struct json *entry = json_make_object();
 

@@ -40,5 +40,5 @@ int signer_state(int fd, struct signer_state *out, struct fault *why) MUST_CHECK
 int signer_snapshot(int fd, int64_t version, int64_t expires, const struct json *meta,
 		    struct bytes *out, struct fault *why) MUST_CHECK;
 // A signed timestamp of the last snapshot that the signer made; of another there is none to be had.
-int signer_timestamp(int fd, int64_t version, int64_t expires, struct bytes *out,
-		     struct fault *why) MUST_CHECK;
+int signer_timestamp(int fd, int64_t version, int64_t expires, struct bytes *out, struct fault *why)
+	MUST_CHECK;

@@ -14,17 +14,20 @@
 #include "keys/targets.h"
 #include "repod/blob.h"
 #include "repod/catalog.h"
-#include "repod/publish.h"
+#include "repod/committed.h"
 
 // The sentences of one run stay readable.
 #define FINDINGS_MAX 1000
+// Beside a server that publishes without a pause the last look has to do.
+#define LOOKS_MAX 5
 
 struct look {
 	int state, metadata, blobs;
 	struct soundness *out;
 	struct release *release;
 	struct catalog *catalog;
-	struct json *signed_paths; // "path sha256" of everything that committed roles list, with its role
+	struct json *
+		signed_paths; // "path sha256" of everything that committed roles list, with its role
 };
 
 static void drop_look(struct look *look)
@@ -77,9 +80,9 @@ static int look_at_verdict(struct look *look, int64_t now, struct fault *why)
 	const struct client_versions *versions;
 	struct fault found = {0};
 
-	if (publish_pinned(look->state, &root, why))
+	if (committed_root(look->state, &root, why))
 		return -1;
-	if (publish_committed(look->metadata, &root, &look->release, &found))
+	if (committed_release(look->metadata, &root, &look->release, &found))
 		return tell_fault(look->out->damage, "metadata", &found, why);
 	versions = &look->release->versions;
 	look->out->timestamp = versions->timestamp;
@@ -207,7 +210,7 @@ static int look_at_role(struct look *look, const char *role, int64_t version, bo
 	struct fault found = {0};
 	struct target target;
 
-	if (publish_role(look->metadata, role, version, &targets, &found))
+	if (committed_role(look->metadata, role, version, &targets, &found))
 		return tell_fault(look->out->damage, role, &found, why);
 	while (targets && targets_next(targets, &walk, &target))
 		if (look_at_target(look, &target, current, why))
@@ -285,7 +288,23 @@ static int look_at_audit(struct look *look, struct fault *why)
 	return 0;
 }
 
-int soundness_check(const char *state, int64_t now, struct soundness *out, struct fault *why)
+// Is what we looked at still what is committed? A server at work may have moved on in the middle.
+static int look_again(const struct look *look, bool *moved, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes root = {0};
+	OWNED(release_drop) struct release *release = NULL;
+	struct fault ignored = {0};
+
+	if (committed_root(look->state, &root, why))
+		return -1;
+	*moved = look->release &&
+		 committed_release(look->metadata, &root, &release, &ignored) == 0 &&
+		 !sha256_equal(&release->timestamp_sha256, &look->release->timestamp_sha256);
+	return 0;
+}
+
+static int look_once(const char *state, int64_t now, struct soundness *out, bool *moved,
+		     struct fault *why)
 {
 	OWNED(drop_look)
 	struct look look = {.state = -1, .metadata = -1, .blobs = -1, .out = out};
@@ -294,19 +313,30 @@ int soundness_check(const char *state, int64_t now, struct soundness *out, struc
 	look.signed_paths = json_make_object();
 	if (!out->damage || !out->notes || !look.signed_paths)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (dir_open(state, &look.state, why) ||
-	    dir_open_at(look.state, STATE_METADATA, &look.metadata, why) ||
-	    dir_open_at(look.state, STATE_BLOBS, &look.blobs, why)) {
-		if (why->code == FAULT_NOT_FOUND)
-			fault_fix(why, "bpfseal repod init");
+	if (state_open(state, &look.state, why) ||
+	    state_open_at(look.state, STATE_METADATA, &look.metadata, why) ||
+	    state_open_at(look.state, STATE_BLOBS, &look.blobs, why))
 		return -1;
-	}
 	if (look_at_verdict(&look, now, why) || open_catalog(&look, state, why) ||
 	    look_at_files(&look, why) || look_at_blobs(&look, why) || look_at_roles(&look, why))
 		return -1;
 	// Only where the signed files could be read can a row be told to be too many.
-	if (look.catalog && look.release &&
-	    catalog_targets(look.catalog, look_at_row, &look, why))
+	if (look.catalog && look.release && catalog_targets(look.catalog, look_at_row, &look, why))
 		return -1;
-	return look_at_audit(&look, why);
+	if (look_at_audit(&look, why))
+		return -1;
+	return look_again(&look, moved, why);
+}
+
+int soundness_check(const char *state, int64_t now, struct soundness *out, struct fault *why)
+{
+	bool moved = true;
+
+	*out = (struct soundness){0};
+	for (int tries = 0; moved && tries < LOOKS_MAX; tries++) {
+		soundness_drop(out);
+		if (look_once(state, now, out, &moved, why))
+			return -1;
+	}
+	return 0;
 }

@@ -20,5 +20,5 @@ struct soundness {
 void soundness_drop(struct soundness *soundness);
 
 // Changes nothing. Refuses only when it cannot look; what it finds stands in `out`.
-int soundness_check(const char *state, int64_t now, struct soundness *out,
-		    struct fault *why) MUST_CHECK;
+int soundness_check(const char *state, int64_t now, struct soundness *out, struct fault *why)
+	MUST_CHECK;

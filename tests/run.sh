@@ -33,6 +33,8 @@ for test in "$@"; do
 	if [ "$bad" != 0 ]; then
 		sed 's/^/    /' "$log" | tail -60
 	elif [ "$skip" != 0 ]; then
+		# Why, where the test says it in a line of its own, then which.
+		grep -i skip "$log" | grep -v '^ok ' | sort -u | head -3 | sed 's/^/    /'
 		grep -i '^ok .*# skip' "$log" | sed 's/^/    /'
 	fi
 done

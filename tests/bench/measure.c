@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command costs as a whole process: CPU time, wall time and peak memory, medians of several runs.
 //   measure RUNS SECONDS PREPARE COMMAND...     prints "CPU_MS WALL_MS PEAK_KIB RUNS"
-// PREPARE is a shell command before each run ("" for none), and is not measured. After SECONDS no further run begins,
+// PREPARE is a shell command before each run ("" for none), and is not measured. What the command prints is dropped. After SECONDS no further run begins,
 // and a single one that lasts longer is ended: then the command has given up, and the exit status is 1.
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -45,11 +46,15 @@ struct cost {
 static int run_once(char **command, unsigned limit, struct cost *cost)
 {
 	double start = seconds_now();
+	posix_spawn_file_actions_t actions;
 	struct rusage usage;
 	int status;
 
-	if (posix_spawnp(&child, command[0], NULL, NULL, command, environ))
+	if (posix_spawn_file_actions_init(&actions) ||
+	    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) ||
+	    posix_spawnp(&child, command[0], &actions, NULL, command, environ))
 		return -1;
+	posix_spawn_file_actions_destroy(&actions);
 	alarm(limit);
 	if (wait4(child, &status, 0, &usage) != child || status != 0)
 		return -1;

@@ -149,7 +149,7 @@ static int put_targets(struct json **roles, size_t bins, uint64_t count, const s
 		struct sha256 digest;
 		char path[64];
 
-		snprintf(path, sizeof(path), "net/program-%06" PRIu64 "/1.0.0.bundle", i);
+		snprintf(path, sizeof(path), "net/p%06" PRIu64 "/1.0.0.bundle", i);
 		if (sha256_of(path, strlen(path), &digest, why) || bin_of(path, bins, &bin, why) ||
 		    signing_set_target(roles[bin], path, 20000, &digest, NULL, why))
 			return -1;

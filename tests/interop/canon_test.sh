@@ -21,21 +21,26 @@ check 'and refuse none' sh -c "! grep -aq '^refused [A-Za-z]*$' '$R/documents.ou
 check 'they held escapes, controls, quotes, depth, many members, keys from all of Unicode' \
 	awk '$2 < 100 { bad = 1; print } END { exit bad || NR != 8 }' "$R/met"
 
-# What stands in no document above, since both differ there. OURS and THEIRS are what each writes.
-differ() { # SENTENCE DOCUMENT OURS THEIRS
+# What stands in no document above, since both differ there. OURS and THEIRS are what each writes; all three are formats
+# of printf.
+frame() {
 	# shellcheck disable=SC2059
-	printf "$2" >"$R/bytes"
-	{ wc -c <"$R/bytes"; cat "$R/bytes"; echo; } >"$R/one"
+	printf "$1" >"$R/bytes"
+	wc -c <"$R/bytes"
+	cat "$R/bytes"
+	echo
+}
+expected() {
+	case $1 in
+	refused*) echo "$1" ;;
+	*) frame "$1" ;;
+	esac
+}
+differ() { # SENTENCE DOCUMENT OURS THEIRS
+	frame "$2" >"$R/one"
 	both "$R/one"
-	for side in ours theirs; do
-		want=$3
-		[ $side = ours ] || want=$4
-		case $want in
-		refused*) echo "$want" ;;
-		# shellcheck disable=SC2059
-		*) printf "$want" >"$R/bytes"; wc -c <"$R/bytes"; cat "$R/bytes"; echo ;;
-		esac >"$R/one.$side.want"
-	done
+	expected "$3" >"$R/one.ours.want"
+	expected "$4" >"$R/one.theirs.want"
 	check "$1" sh -c "cmp '$R/one.ours' '$R/one.ours.want' && cmp '$R/one.theirs' '$R/one.theirs.want'"
 }
 replacement='\357\277\275' face='\360\237\230\200'

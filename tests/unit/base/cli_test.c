@@ -139,6 +139,15 @@ static void a_refusal_has_the_error_form_and_its_exit_status(void **state)
 		strstr(bytes_text(&json.out), "\"ok\":false,\"error\":{\"code\":\"rollback\""));
 }
 
+static void wrong_words_are_told_in_json_when_that_was_asked_for(void **state)
+{
+	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "--none", "--json");
+
+	(void)state;
+	assert_int_equal(ran.status, 2);
+	assert_memory_equal(bytes_text(&ran.out), "{\"schema\":\"bpfseal.error/1\"", 27);
+}
+
 static void wrong_words_are_usage_with_a_hint(void **state)
 {
 	static char *const wrong[][4] = {
@@ -205,6 +214,7 @@ int main(void)
 		cmocka_unit_test(json_is_one_document_with_a_schema),
 		cmocka_unit_test(a_refusal_has_the_error_form_and_its_exit_status),
 		cmocka_unit_test(wrong_words_are_usage_with_a_hint),
+		cmocka_unit_test(wrong_words_are_told_in_json_when_that_was_asked_for),
 		cmocka_unit_test(options_may_stand_anywhere_and_carry_their_value),
 		cmocka_unit_test(help_names_every_option),
 	};

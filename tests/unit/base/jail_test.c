@@ -134,8 +134,10 @@ static void root_becomes_nobody_and_cannot_come_back(void **state)
 	pid_t child;
 
 	(void)state;
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		print_message("# skipped: only root can become another user\n");
 		skip();
+	}
 	child = fork();
 	if (child == 0) {
 		struct fault why = {0};

@@ -361,7 +361,7 @@ static void an_older_copy_of_the_state_does_not_go_back(void **state)
 	struct world *world = *state;
 	OWNED(bytes_drop) struct bytes net = {0}, targets = {0};
 	struct fault why = {0};
-	char command[256];
+	char command[512];
 
 	world_publish_first(world);
 	snprintf(command, sizeof(command), "cp -a %s %s/old", world->state, world->dir);
@@ -402,8 +402,8 @@ static void a_damaged_catalogue_is_made_anew_from_the_files(void **state)
 	assert_int_equal(world_submit(world, "net", &data, &why), PUBLISH_DONE);
 	world_stop(world);
 	snprintf(path, sizeof(path), "%s/%s", world->state, CATALOG_FILE);
-	assert_int_equal(file_replace(path, "not a database at all, but long enough to be read",
-				      50, 0600, &why),
+	assert_int_equal(file_replace(path, "not a database at all, but long enough to be read", 50,
+				      0600, &why),
 			 0);
 	assert_int_equal(world_start(world, &why), 0);
 	assert_string_not_equal(world->mended, "");

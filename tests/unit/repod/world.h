@@ -299,8 +299,8 @@ static inline void world_list(struct json *document, const char *path, const voi
 	struct sha256 digest;
 
 	assert_int_equal(sha256_of(data, len, &digest, &why), 0);
-	assert_int_equal(
-		signing_set_target(document, path, (int64_t)len, &digest, custom, &why), 0);
+	assert_int_equal(signing_set_target(document, path, (int64_t)len, &digest, custom, &why),
+			 0);
 }
 
 // Publishes targets 1 and net 1 (empty): the usual start.

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files that a commit adds: what was submitted, and what an interrupted commit left.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "keys/targets.h"
+#include "repod/release.h"
+#include "repod/signer.h"
+
+struct change {
+	char *role;
+	int64_t version;
+	struct bytes data;
+	struct targets *targets;
+	bool submitted; // or found on disk, as the signer knows it
+};
+
+struct changes {
+	struct change *list;
+	size_t count;
+};
+
+void changes_drop(struct changes *changes);
+// Parses and adds a file of a targets role.
+int changes_add(struct changes *changes, const char *role, int64_t version, const void *data,
+		size_t len, bool submitted, struct fault *why) MUST_CHECK;
+// Does the signer's last snapshot list exactly these bytes under `file` ("net.json")?
+bool changes_signed(const struct signer_state *state, const char *file, int64_t version,
+		    const struct bytes *data);
+// Adds what the signer has signed further than `release`, as far as the files are in `metadata`.
+int changes_find_held(struct changes *changes, int metadata, const struct release *release,
+		      const struct signer_state *state, struct fault *why) MUST_CHECK;
