@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "keys/ceremony.h"
 
-#define BINS_MIN      2
+#define BINS_MIN 2
 // A snapshot lists every bin in about 130 bytes, and clients of the field stop at 2,000,000: 16384 would be too many.
 #define BINS_MAX      8192
 #define BINS_NAME_MAX 80

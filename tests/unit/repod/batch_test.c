@@ -135,8 +135,8 @@ static void a_root_comes_in_no_batch(void **state)
 
 static void what_is_no_batch_is_refused(void **state)
 {
-	static const char twice[] =
-		"{\"roles\":[{\"role\":\"a\",\"document\":\"\"},{\"role\":\"a\",\"document\":\"\"}]}";
+	static const char twice[] = "{\"roles\":[{\"role\":\"a\",\"document\":\"\"},{\"role\":"
+				    "\"a\",\"document\":\"\"}]}";
 	const char *const bad[] = {
 		"[]",
 		"{}",
