@@ -162,7 +162,7 @@ static int admit_version(struct admit *admit, struct client *client, const struc
 		return -1;
 	if (strcmp(index->name, use->use))
 		return fault_set(why, FAULT_FORMAT, "%s is the index of %s", path, index->name);
-	if (index_resolve(index, use->version, &found, why))
+	if (index_resolve(index, use->version, use->channel, &found, why))
 		return -1;
 	return text_copy(found->version, version, why);
 }
