@@ -344,11 +344,14 @@ static int restored(struct stock *stock, struct plan **out, struct fault *why)
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
+	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					   .trust_dirfd = stock->trust_dirfd,
+					   .stale = true};
 	struct fault stale = {0};
 
 	assert_int_equal(stock_plan(stock, STOCK_NOW + 2 * STOCK_LIFE, out, &stale), -1);
 	assert_int_equal(stale.code, FAULT_EXPIRED);
-	return plan_restore(*out, &places, stock->objects_dirfd, why);
+	return plan_restore(*out, &places, &copies, why);
 }
 
 // What a reboot does to the kernel.

@@ -138,8 +138,8 @@ static void channel_and_on_denied_have_their_defaults_and_words(void **state)
 	assert_string_equal(channel->interfaces[0].chain[HOOK_XDP][0].channel, "canary");
 	assert_int_equal(drop->interfaces[0].on_denied, NODE_DENIED_DROP);
 	assert_int_equal(keep->interfaces[0].on_denied, NODE_DENIED_KEEP);
-	refused(WITH_USE(USE ",\"channel\":\"withdrawn\""), "3:54", "withdrawn");
-	refused(WITH_USE(USE ",\"channel\":\"Beta\""), "3:54", "not a channel");
+	refused(WITH_USE(USE ",\"channel\":\"withdrawn\""), "3:38", "withdrawn");
+	refused(WITH_USE(USE ",\"channel\":\"Beta\""), "3:38", "not a channel");
 	refused("{\"interfaces\":{\"eth0\":{\"on_denied\":\"keep\"}}}", "1:37", "keep");
 }
 
