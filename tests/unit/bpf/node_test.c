@@ -140,7 +140,7 @@ static void channel_and_on_denied_have_their_defaults_and_words(void **state)
 	assert_int_equal(keep->interfaces[0].on_denied, NODE_DENIED_KEEP);
 	refused(WITH_USE(USE ",\"channel\":\"withdrawn\""), "3:38", "withdrawn");
 	refused(WITH_USE(USE ",\"channel\":\"Beta\""), "3:38", "not a channel");
-	refused("{\"interfaces\":{\"eth0\":{\"on_denied\":\"keep\"}}}", "1:37", "keep");
+	refused("{\"interfaces\":{\"eth0\":{\"on_denied\":\"keep\"}}}", "1:24", "keep");
 }
 
 static void the_only_repository_need_not_be_named(void **state)
