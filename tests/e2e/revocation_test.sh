@@ -105,7 +105,7 @@ quiet bpfseal sync
 packets send wire0 --src 10.9.9.9 --count 7 >/dev/null
 others() { for map in 'net/allow allow_drops' 'net/allow allow_v4' 'net/ratelimit rl_config' 'net/ratelimit rl_drops'; do
 	# shellcheck disable=SC2086
-	node map get $map --interface eth0 --json | jq -cS .entries
+	node map get $map --interface eth0 --json | jq -cS '.entries | sort_by(.key)'
 done; }
 others >"$R/others.before"
 check 'strangers are counted' sh -c "grep -q 7 $R/others.before"
