@@ -10,12 +10,11 @@
 
 #define SCHEMA "bpfseal.index/1"
 
-#define PART_MAX     64 // as in the manifest
-#define CHANNEL_MAX  32
+#define PART_MAX     64	  // as in the manifest
 #define VERSIONS_MAX 4096 // INDEX_MAX holds about as many
 
-// The channel that nodes resolve from. Others ("tested", "withdrawn") are named in the index and not taken.
-#define RELEASED "released"
+// Older indexes may name it; nobody takes from it.
+#define WITHDRAWN "withdrawn"
 
 static int check_name(const char *name, struct fault *why)
 {
@@ -47,7 +46,7 @@ static int check_version(const struct index *index, const char *version, const c
 	if (strcmp(bytes_text(&own), path) != 0)
 		return fault_set(why, FAULT_FORMAT, "version %s of %s lies at '%.200s', not %s",
 				 version, index->name, path, bytes_text(&own));
-	if (!name_is_plain(channel, CHANNEL_MAX))
+	if (!name_is_plain(channel, INDEX_CHANNEL_MAX))
 		return fault_set(why, FAULT_FORMAT, "'%.40s' is not a channel", channel);
 	return 0;
 }
@@ -234,8 +233,44 @@ int index_write(const struct index *index, struct bytes *out, struct fault *why)
 	return json_write(root, true, out, why);
 }
 
-int index_resolve(const struct index *index, const char *pattern, const struct index_version **out,
-		  struct fault *why)
+const struct index_version *index_find(const struct index *index, const char *version)
+{
+	return find(index, version);
+}
+
+int index_remove(struct index *index, const char *version, struct fault *why)
+{
+	struct index_version *row = find(index, version);
+
+	if (!row)
+		return fault_set(why, FAULT_NOT_FOUND, "the index of %s has no version %.60s",
+				 index->name, version);
+	drop_version(row);
+	index->count--;
+	memmove(row, row + 1,
+		(size_t)(index->versions + index->count - row) * sizeof(*index->versions));
+	return 0;
+}
+
+int index_channel_check(const char *channel, enum fault_code code, struct fault *why)
+{
+	if (!name_is_plain(channel, INDEX_CHANNEL_MAX))
+		return fault_set(why, code, "\"%.40s\" is not a channel: 1 to %d of a-z 0-9 . _ -",
+				 channel, INDEX_CHANNEL_MAX);
+	if (!strcmp(channel, WITHDRAWN))
+		return fault_set(why, code, "\"%s\" is not a channel that anybody takes from",
+				 channel);
+	return 0;
+}
+
+static bool is_in(const struct index_version *version, const char *channel)
+{
+	return !strcmp(version->channel, INDEX_RELEASED) ||
+	       (!strcmp(version->channel, channel) && strcmp(channel, WITHDRAWN) != 0);
+}
+
+int index_resolve(const struct index *index, const char *pattern, const char *channel,
+		  const struct index_version **out, struct fault *why)
 {
 	const struct index_version *best = NULL;
 	bool held = false;
@@ -246,14 +281,14 @@ int index_resolve(const struct index *index, const char *pattern, const struct i
 	for (size_t i = 0; i < index->count; i++) {
 		if (!version_matches(index->versions[i].version, pattern))
 			continue;
-		if (strcmp(index->versions[i].channel, RELEASED) == 0)
+		if (is_in(&index->versions[i], channel))
 			best = &index->versions[i];
 		else
 			held = true;
 	}
 	if (!best)
 		return fault_set(why, FAULT_UNTRUSTED, "no %s version of %s matches '%s'",
-				 held ? "released" : "signed", index->name, pattern);
+				 held ? channel : "signed", index->name, pattern);
 	*out = best;
 	return 0;
 }

@@ -11,11 +11,15 @@
 
 #define INDEX_MAX (1u << 20)
 
+// The channel that every node takes from, and the longest name of one.
+#define INDEX_RELEASED	  "released"
+#define INDEX_CHANNEL_MAX 32
+
 struct index_version {
 	char *version;
 	char *path; // target path of the bundle
 	struct sha256 sha256;
-	char *channel; // "released"
+	char *channel; // INDEX_RELEASED, or one that only nodes that name it take from
 };
 
 struct index {
@@ -36,8 +40,15 @@ int index_new(const char *name, struct index **out, struct fault *why) MUST_CHEC
 int index_add(struct index *index, const char *version, const char *path,
 	      const struct sha256 *sha256, const char *channel, struct fault *why) MUST_CHECK;
 int index_write(const struct index *index, struct bytes *out, struct fault *why) MUST_CHECK;
-// The highest version that matches, or FAULT_UNTRUSTED. Borrowed.
-int index_resolve(const struct index *index, const char *pattern, const struct index_version **out,
-		  struct fault *why) MUST_CHECK;
+// Takes a version out. FAULT_NOT_FOUND when it is not there.
+int index_remove(struct index *index, const char *version, struct fault *why) MUST_CHECK;
+// The entry of a version, or NULL. Borrowed until the index changes.
+const struct index_version *index_find(const struct index *index, const char *version);
+// A name that a channel may have, to be followed or promoted to; "withdrawn" is none. The refusal has `code`.
+int index_channel_check(const char *channel, enum fault_code code, struct fault *why) MUST_CHECK;
+// The highest version that matches and is in the channel or released, or FAULT_UNTRUSTED. Borrowed. What is released
+// counts in every channel: a node that follows "tested" must not fall back when what it tests is promoted.
+int index_resolve(const struct index *index, const char *pattern, const char *channel,
+		  const struct index_version **out, struct fault *why) MUST_CHECK;
 // "net/count" -> "net/count/index.json". Yours.
 int index_path(const char *name, char **out, struct fault *why) MUST_CHECK;

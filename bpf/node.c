@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/index.h"
 #include "bpf/schema.h"
 #include "keys/pin.h"
 
@@ -28,6 +29,11 @@ static int check_plain(const char *text, struct fault *why)
 		return fault_set(why, FAULT_CONFIG,
 				 "\"%.80s\" is not a name of 1 to 64 of a-z 0-9 . _ -", text);
 	return 0;
+}
+
+static int check_channel(const char *text, struct fault *why)
+{
+	return index_channel_check(text, FAULT_CONFIG, why);
 }
 
 static int check_use(const char *text, struct fault *why)
@@ -101,12 +107,23 @@ static const char *const class_words[] = {"private", "public", NULL};
 static const char *const program_words[] = {"xdp", "tc", NULL};
 static const char *const helper_words[] = {"base", "redirect", "output", "time", "socket", NULL};
 static const char *const fall_words[] = {"pass", "drop", NULL};
+static const char *const denied_words[] = {
+	[NODE_DENIED_REMOVE] = "remove",
+	[NODE_DENIED_DROP] = "drop",
+	[NODE_DENIED_KEEP] = "keep-and-alarm",
+	NULL,
+};
 static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", NULL};
 
 static const struct schema name_form = {
 	.kind = SCHEMA_TEXT,
 	.check = check_plain,
 	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
+};
+static const struct schema channel_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_channel,
+	.pattern = "^(?!withdrawn$)[a-z0-9][a-z0-9._-]{0,31}$",
 };
 static const struct schema url_form = {
 	.kind = SCHEMA_TEXT,
@@ -137,6 +154,7 @@ static const struct schema any_form = {.kind = SCHEMA_ANY};
 static const struct schema mode_form = {.kind = SCHEMA_WORD, .words = mode_words};
 static const struct schema class_form = {.kind = SCHEMA_WORD, .words = class_words};
 static const struct schema xdp_mode_form = {.kind = SCHEMA_WORD, .words = xdp_mode_words};
+static const struct schema denied_form = {.kind = SCHEMA_WORD, .words = denied_words};
 static const struct schema fall_form = {.kind = SCHEMA_WORD, .words = fall_words};
 static const struct schema program_form = {.kind = SCHEMA_WORD, .words = program_words};
 static const struct schema helper_form = {.kind = SCHEMA_WORD, .words = helper_words};
@@ -163,6 +181,8 @@ static const struct schema maps_form = {
 static const struct schema_key use_keys[] = {
 	{"use", &use_form, true, "the bundle, PUBLISHER/NAME"},
 	{"version", &version_form, true, "a version (1.4.2) or a pattern (1.4.*, 1.*, *)"},
+	{"channel", &channel_form, false,
+	 "the channel that a pattern takes from, beside what is released (default: released)"},
 	{"from", &name_form, false, "the repository; not needed where there is only one"},
 	{"program", &identifier_form, false,
 	 "which program, where the bundle has several for this hook"},
@@ -181,6 +201,8 @@ static const struct schema_key interface_keys[] = {
 	{"tc_ingress", &chain_form, false, "the programs on TC ingress, in order"},
 	{"tc_egress", &chain_form, false, "the programs on TC egress, in order"},
 	{"xdp_mode", &xdp_mode_form, false, "how XDP is attached (default: native)"},
+	{"on_denied", &denied_form, false,
+	 "what takes the place of a running program that was denied (default: remove)"},
 	{0},
 };
 static const struct schema interface_form = {.kind = SCHEMA_OBJECT, .keys = interface_keys};
@@ -415,13 +437,25 @@ static int entries_take(struct reader *reader, const struct json *maps, struct n
 	return 0;
 }
 
+const char *node_on_denied_name(enum node_on_denied on_denied)
+{
+	return denied_words[on_denied];
+}
+
+static int channel_take(struct reader *reader, const struct json *object, struct node_use *use)
+{
+	const char *channel = json_text(json_member(object, "channel"));
+
+	return text_copy(channel ? channel : INDEX_RELEASED, &use->channel, reader->why);
+}
+
 static int use_take(struct reader *reader, const struct json *object, const struct use_at *at,
 		    struct node_use *use)
 {
 	if (text_take(reader, object, "use", &use->use) ||
 	    text_take(reader, object, "version", &use->version) ||
 	    text_take(reader, object, "program", &use->program) ||
-	    from_take(reader, object, at, use))
+	    channel_take(reader, object, use) || from_take(reader, object, at, use))
 		return -1;
 	return entries_take(reader, json_member(object, "maps"), use);
 }
@@ -455,6 +489,10 @@ static int interface_take(struct reader *reader, const char *name, const struct 
 	interface->xdp_generic_ok = word_is(object, "xdp_mode", "generic") ||
 				    word_is(object, "xdp_mode", "native-or-generic");
 	interface->xdp_native_ok = !word_is(object, "xdp_mode", "generic");
+	if (word_is(object, "on_denied", denied_words[NODE_DENIED_DROP]))
+		interface->on_denied = NODE_DENIED_DROP;
+	else if (word_is(object, "on_denied", denied_words[NODE_DENIED_KEEP]))
+		interface->on_denied = NODE_DENIED_KEEP;
 	if (text_copy(name, &interface->name, reader->why))
 		return -1;
 	for (int hook = 0; hook < HOOK_COUNT; hook++)
@@ -649,6 +687,7 @@ static void use_free(struct node_use *use)
 {
 	free(use->use);
 	free(use->version);
+	free(use->channel);
 	free(use->from);
 	free(use->program);
 	free(use->entries);

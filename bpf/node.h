@@ -34,6 +34,7 @@ struct node_map_entry {
 struct node_use {
 	char *use;     // "net/count"
 	char *version; // "1.0.0" or a pattern
+	char *channel; // what a pattern is resolved in; INDEX_RELEASED when the file does not say
 	char *from;    // repository name; the only one when the file does not say
 	char *program; // entry to take when the bundle has several for this hook, or NULL
 	struct node_map_entry *entries;
@@ -41,8 +42,18 @@ struct node_use {
 	char where[FAULT_TEXT_MAX];
 };
 
+// What stands in the place of a member that was put on the deny list while it ran.
+enum node_on_denied {
+	NODE_DENIED_REMOVE, // nothing: the chain goes on without it
+	NODE_DENIED_DROP,   // a program that drops every packet
+	NODE_DENIED_KEEP,   // itself, as long as it is in the kernel
+};
+// "remove", "drop", "keep-and-alarm"
+const char *node_on_denied_name(enum node_on_denied on_denied);
+
 struct node_interface {
 	char *name;
+	enum node_on_denied on_denied;
 	struct node_use *chain[HOOK_COUNT];
 	size_t chain_count[HOOK_COUNT];
 	bool xdp_generic_ok; // "xdp_mode": "native" (default) | "generic" | "native-or-generic"

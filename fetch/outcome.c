@@ -27,6 +27,7 @@ void outcome_free(struct outcome *outcome)
 	for (size_t i = 0; i < outcome->use_count; i++) {
 		free(outcome->uses[i].use);
 		free(outcome->uses[i].wanted);
+		free(outcome->uses[i].channel);
 		free(outcome->uses[i].from);
 		free(outcome->uses[i].version);
 	}
@@ -52,8 +53,8 @@ int outcome_add_repository(struct outcome *outcome, const char *name, const char
 	return text_copy(url, &made->url, why);
 }
 
-int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted, const char *from,
-		    struct fault *why)
+int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted,
+		    const char *channel, const char *from, struct fault *why)
 {
 	struct outcome_use *grown;
 
@@ -61,7 +62,7 @@ int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted
 		const struct outcome_use *known = &outcome->uses[i];
 
 		if (!strcmp(known->use, use) && !strcmp(known->wanted, wanted) &&
-		    !strcmp(known->from, from))
+		    !strcmp(known->channel, channel) && !strcmp(known->from, from))
 			return 0;
 	}
 	grown = realloc(outcome->uses, (outcome->use_count + 1) * sizeof(*grown));
@@ -70,7 +71,8 @@ int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted
 	outcome->uses = grown;
 	grown[outcome->use_count] = (struct outcome_use){0};
 	struct outcome_use *made = &grown[outcome->use_count++];
-	if (text_copy(use, &made->use, why) || text_copy(wanted, &made->wanted, why))
+	if (text_copy(use, &made->use, why) || text_copy(wanted, &made->wanted, why) ||
+	    text_copy(channel, &made->channel, why))
 		return -1;
 	return text_copy(from, &made->from, why);
 }
@@ -170,6 +172,7 @@ static int add_use(struct json *list, const struct outcome_use *use, struct faul
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put_text(entry, "use", use->use, why) ||
 	    json_put_text(entry, "wanted", use->wanted, why) ||
+	    json_put_text(entry, "channel", use->channel, why) ||
 	    json_put_text(entry, "from", use->from, why) ||
 	    json_put_text(entry, "state", outcome_state_name(use->state), why) ||
 	    (use->version && json_put_text(entry, "version", use->version, why)) ||

@@ -26,7 +26,7 @@ struct outcome_repository {
 };
 
 struct outcome_use {
-	char *use, *wanted, *from;
+	char *use, *wanted, *channel, *from;
 	char *version; // NULL: not resolved
 	char sha256[SHA256_HEX];
 	enum outcome_state state;
@@ -52,8 +52,8 @@ static inline void outcome_drop(struct outcome **outcome)
 // Adds one; pointers that were handed out before are no longer good. A use that is there already is not added twice.
 int outcome_add_repository(struct outcome *outcome, const char *name, const char *url,
 			   struct fault *why) MUST_CHECK;
-int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted, const char *from,
-		    struct fault *why) MUST_CHECK;
+int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted,
+		    const char *channel, const char *from, struct fault *why) MUST_CHECK;
 
 // Keeps the first refusal.
 void outcome_fault(struct outcome *outcome, const struct fault *fault);

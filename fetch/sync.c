@@ -10,6 +10,7 @@
 #include "base/owned.h"
 #include "base/program.h"
 #include "bpf/bundle.h"
+#include "bpf/deny.h"
 #include "bpf/index.h"
 #include "bpf/node.h"
 #include "fetch/set.h"
@@ -127,7 +128,7 @@ static int resolve(struct visit *visit, struct outcome_use *use, const struct ta
 		return client_find(visit->client, path, out, why);
 	}
 	if (read_index(visit, use->use, &index, why) ||
-	    index_resolve(index, use->wanted, &found, why) ||
+	    index_resolve(index, use->wanted, use->channel, &found, why) ||
 	    text_copy(found->version, &use->version, why) ||
 	    bundle_path(use->use, found->version, &path, why))
 		return -1;
@@ -171,6 +172,31 @@ static int sync_use(struct visit *visit, struct outcome_use *use, struct fault *
 	if (target->has_sha256)
 		sha256_hex(&target->sha256, use->sha256);
 	return fetch_bundle(visit, target, use, why);
+}
+
+// The deny list, where the trusted metadata names one: first of all, and without it nothing. A new state whose list
+// cannot be had is not made current, so that nobody who withholds the list alone gets anything newer run. (That a role
+// which had one does not vanish is the snapshot's rule, TUF 5.5.5; the loader keeps the last list that it has seen.)
+static int sync_deny(struct visit *visit, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(deny_drop) struct deny *deny = NULL;
+	const struct target *target;
+	bool fresh;
+
+	if (client_find(visit->client, DENY_PATH, &target, why)) {
+		if (why->code != FAULT_UNTRUSTED)
+			return fault_within(why, "the deny list cannot be had");
+		fault_clear(why);
+		return 0;
+	}
+	if (target_bytes(visit, target, DENY_MAX, &data, &fresh, why) ||
+	    deny_parse(data.data, data.len, &deny, why))
+		return fault_within(why, "the deny list cannot be had");
+	if (!fresh)
+		return 0;
+	visit->run->changed = true;
+	return store_keep(visit->run->store, &target->sha256, data.data, data.len, why);
 }
 
 static void sync_uses(struct visit *visit)
@@ -270,7 +296,7 @@ static int follow_metadata(struct visit *visit, int repo_dirfd, const struct tru
 	client_versions(visit->client, &visit->result->versions);
 	if (check_class(visit, pin_class, client_class(visit->client), why) ||
 	    local_clock_raise(trusted->dirfd, visit->run->options->now, why) ||
-	    source_is_consistent(&visit->source, &visit->consistent, why))
+	    source_is_consistent(&visit->source, &visit->consistent, why) || sync_deny(visit, why))
 		return -1;
 	sync_uses(visit);
 	visit->result->state = OUTCOME_PRESENT;
@@ -377,8 +403,8 @@ static int list_uses(const struct node *node, struct outcome *outcome, struct fa
 			for (size_t j = 0; j < interface->chain_count[hook]; j++) {
 				const struct node_use *use = &interface->chain[hook][j];
 
-				if (outcome_add_use(outcome, use->use, use->version, use->from,
-						    why))
+				if (outcome_add_use(outcome, use->use, use->version, use->channel,
+						    use->from, why))
 					return -1;
 			}
 		}

@@ -12,6 +12,7 @@
 #define COMPONENTS   "(\"@method\" \"@path\" \"content-digest\")"
 #define LABEL	     "sig1="
 #define DIGEST_LABEL "sha-256="
+#define BASE64	     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 // A nonce of ours is 16 random bytes; one that is shorter could be guessed or met twice.
 #define NONCE_BYTES 16
 #define NONCE_MIN   16
@@ -113,7 +114,8 @@ static int binary_parse(const char *text, const char *label, unsigned char *out,
 	if (!take_word(&text, label) || !take_word(&text, ":"))
 		return -1;
 	text_len = strlen(text);
-	if (text_len == 0 || text[text_len - 1] != ':')
+	// libsodium takes some bytes past ASCII for '/'.
+	if (text_len == 0 || strspn(text, BASE64) != text_len - 1 || text[text_len - 1] != ':')
 		return -1;
 	if (sodium_base642bin(out, len, text, text_len - 1, NULL, &got, &end,
 			      sodium_base64_VARIANT_ORIGINAL) != 0)

@@ -57,9 +57,10 @@ void pin_fingerprint_write(const struct sha256 *fingerprint, char text[static PI
 int pin_fingerprint_read(const char *text, struct sha256 *out, struct fault *why)
 {
 	char hex[SHA256_HEX];
+	const char *at = text;
 	size_t count = 0;
 
-	for (const char *at = text; *at; at++) {
+	for (; *at && count < SHA256_HEX - 1; at++) {
 		bool joins = count % 4 == 0 && count > 0 && at[-1] != '-' && at[1] != '\0';
 		char c = *at;
 
@@ -67,14 +68,13 @@ int pin_fingerprint_read(const char *text, struct sha256 *out, struct fault *why
 			continue;
 		if (c >= 'A' && c <= 'F')
 			c = (char)(c - 'A' + 'a');
-		if (count == SHA256_HEX - 1)
-			break;
 		hex[count++] = c;
 		if (c == '-')
 			break;
 	}
 	hex[count] = '\0';
-	if (strlen(text) >= PIN_FINGERPRINT_LEN || sha256_read(hex, out) != 0)
+	// Nothing may stand behind the last digit.
+	if (*at || sha256_read(hex, out) != 0)
 		return fault_set(why, FAULT_USAGE,
 				 "a fingerprint is 64 hexadecimal digits, in groups of 4 with '-' "
 				 "between or without");

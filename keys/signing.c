@@ -132,6 +132,18 @@ int signing_set_target(struct json *document, const char *path, int64_t length,
 	return signing_clear(document, why);
 }
 
+int signing_drop_target(struct json *document, const char *path, struct fault *why)
+{
+	struct json *part, *targets;
+
+	if (signing_part(document, "signed", &part, why) != 0 ||
+	    signing_part(part, "targets", &targets, why) != 0)
+		return -1;
+	if (json_remove(targets, path) != 0)
+		return fault_set(why, FAULT_NOT_FOUND, "the document has no target %.200s", path);
+	return signing_clear(document, why);
+}
+
 // The signatures that other keys made, in their order.
 static int others_signatures(const struct json *document, const char *id, struct json **out,
 			     struct fault *why)

@@ -27,6 +27,9 @@ int signing_set_target(struct json *document, const char *path, int64_t length,
 		       const struct sha256 *sha256, struct json *custom, struct fault *why)
 	MUST_CHECK;
 
+// Takes signed.targets[path] out. FAULT_NOT_FOUND when it is not there. Clears all signatures.
+int signing_drop_target(struct json *document, const char *path, struct fault *why) MUST_CHECK;
+
 // Adds this key's signature over the canonical form of `signed`, replacing an earlier one of the same key id.
 int signing_sign(struct json *document, const struct secret_key *key, struct fault *why) MUST_CHECK;
 

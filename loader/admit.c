@@ -15,13 +15,22 @@
 #include "bpf/inspect.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
+#include "loader/denied.h"
 #include "loader/source.h"
 #include "loader/sys.h"
 
 struct repo {
 	const char *name; // of node.json
 	struct source *source;
+	struct deny *deny;
 };
+
+static void repo_drop(struct repo *repo)
+{
+	source_free(repo->source);
+	deny_free(repo->deny);
+	*repo = (struct repo){0};
+}
 
 struct admit {
 	struct admit_places places;
@@ -56,38 +65,10 @@ void admit_free(struct admit *admit)
 	if (!admit)
 		return;
 	for (size_t i = 0; i < admit->repo_count; i++)
-		source_free(admit->repos[i].source);
+		repo_drop(&admit->repos[i]);
 	free(admit->repos);
 	drop_fd(&admit->blobs_dirfd);
 	free(admit);
-}
-
-// The verified metadata of a repository: once for each command.
-static int admit_repo(struct admit *admit, const char *name, struct client **out, struct fault *why)
-{
-	const struct node_repository *repository = node_repository(admit->places.node, name);
-	struct repo *repo;
-
-	for (size_t i = 0; i < admit->repo_count; i++) {
-		if (!strcmp(admit->repos[i].name, name)) {
-			*out = source_client(admit->repos[i].source);
-			return 0;
-		}
-	}
-	if (!repository)
-		return fault_set(why, FAULT_CONFIG, "node.json names no repository %s", name);
-	repo = &admit->repos[admit->repo_count];
-	if (source_open(&(struct source_places){.root = admit->places.root,
-						.name = name,
-						.store_dirfd = admit->places.store_dirfd,
-						.trust_dirfd = admit->places.trust_dirfd,
-						.now = admit->places.now},
-			&repo->source, why))
-		return fault_within(why, "repository %s is not usable", name);
-	repo->name = repository->name;
-	admit->repo_count++;
-	*out = source_client(repo->source);
-	return 0;
 }
 
 // ---- blobs ----
@@ -141,6 +122,69 @@ static int admit_target(const struct admit *admit, const struct target *target, 
 	return target_check(target, bytes->data, bytes->len, why);
 }
 
+// ---- repositories ----
+
+// The deny list that the verified metadata names is kept before anything is admitted; where it names none, the one that
+// was kept still holds (loader/denied.h).
+static int admit_denied(const struct admit *admit, struct repo *repo, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	const struct target *target;
+
+	if (client_find(source_client(repo->source), DENY_PATH, &target, why)) {
+		if (why->code != FAULT_UNTRUSTED)
+			return -1;
+		fault_clear(why);
+		return denied_load(admit->places.trust_dirfd, repo->name, &repo->deny, why);
+	}
+	if (admit_target(admit, target, DENY_MAX, &bytes, why) ||
+	    deny_parse(bytes.data, bytes.len, &repo->deny, why))
+		return -1;
+	return denied_keep(admit->places.trust_dirfd, repo->name, &bytes, why);
+}
+
+// The verified metadata of a repository: once for each command.
+static int admit_repo(struct admit *admit, const char *name, struct repo **out, struct fault *why)
+{
+	const struct node_repository *repository = node_repository(admit->places.node, name);
+	OWNED(repo_drop) struct repo repo = {0};
+
+	for (size_t i = 0; i < admit->repo_count; i++) {
+		if (!strcmp(admit->repos[i].name, name)) {
+			*out = &admit->repos[i];
+			return 0;
+		}
+	}
+	if (!repository)
+		return fault_set(why, FAULT_CONFIG, "node.json names no repository %s", name);
+	repo.name = repository->name;
+	if (source_open(&(struct source_places){.root = admit->places.root,
+						.name = name,
+						.store_dirfd = admit->places.store_dirfd,
+						.trust_dirfd = admit->places.trust_dirfd,
+						.now = admit->places.now},
+			&repo.source, why) ||
+	    admit_denied(admit, &repo, why))
+		return fault_within(why, "repository %s is not usable", name);
+	*out = &admit->repos[admit->repo_count++];
+	**out = repo;
+	repo = (struct repo){0};
+	return 0;
+}
+
+void admit_deny(struct admit *admit)
+{
+	const struct node *node = admit->places.node;
+
+	for (size_t i = 0; i < node->repository_count; i++) {
+		struct repo *repo;
+		struct fault later = {0};
+
+		if (admit_repo(admit, node->repositories[i].name, &repo, &later))
+			fault_clear(&later);
+	}
+}
+
 // ---- which version ----
 
 // Patterns are resolved from the signed index, and from nothing that a server or the fetcher says.
@@ -162,7 +206,7 @@ static int admit_version(struct admit *admit, struct client *client, const struc
 		return -1;
 	if (strcmp(index->name, use->use))
 		return fault_set(why, FAULT_FORMAT, "%s is the index of %s", path, index->name);
-	if (index_resolve(index, use->version, &found, why))
+	if (index_resolve(index, use->version, use->channel, &found, why))
 		return -1;
 	return text_copy(found->version, version, why);
 }
@@ -190,9 +234,9 @@ static int wanted_each(void *ctx, const char *name, const struct sha256 *sha256,
 	return 0;
 }
 
-// One file of a bundle, by the digest that the bundle's own target metadata signs for it.
-static int admit_file(const struct admit *admit, const struct target *target, const char *name,
-		      struct wanted *wanted, int *out, struct bytes *bytes, struct fault *why)
+// What the bundle's own target metadata signs for one file of it.
+static int admit_wanted(const struct target *target, const char *name, struct wanted *wanted,
+			struct fault *why)
 {
 	*wanted = (struct wanted){.name = name};
 	if (!target->custom)
@@ -203,8 +247,15 @@ static int admit_file(const struct admit *admit, const struct target *target, co
 	if (!wanted->found)
 		return fault_set(why, FAULT_UNTRUSTED, "%s has no signed member %s", target->path,
 				 name);
+	return 0;
+}
+
+static int admit_file(const struct admit *admit, const struct target *target,
+		      const struct wanted *wanted, int *out, struct bytes *bytes, struct fault *why)
+{
 	if (admit_blob(admit, &wanted->sha256, wanted->len, out, bytes, why))
-		return fault_within(why, "cannot read %s of %s from the store", name, target->path);
+		return fault_within(why, "cannot read %s of %s from the store", wanted->name,
+				    target->path);
 	return 0;
 }
 
@@ -224,7 +275,8 @@ static int admit_manifest(const struct admit *admit, const struct target *target
 	OWNED(drop_heap) char *path = NULL;
 	struct wanted wanted;
 
-	if (admit_file(admit, target, MANIFEST_NAME, &wanted, NULL, &bytes, why) ||
+	if (admit_wanted(target, MANIFEST_NAME, &wanted, why) ||
+	    admit_file(admit, target, &wanted, NULL, &bytes, why) ||
 	    manifest_parse(bytes.data, bytes.len, target->path, &member->manifest, why) ||
 	    bundle_target_path(member->manifest, &path, why))
 		return -1;
@@ -236,23 +288,21 @@ static int admit_manifest(const struct admit *admit, const struct target *target
 }
 
 static int admit_program(const struct admit *admit, const struct target *target,
-			 struct member *member, struct fault *why)
+			 const struct wanted *wanted, struct member *member, struct fault *why)
 {
 	const char *name = member->program->object;
 	const struct manifest_file *file = manifest_file(member->manifest, name);
 	OWNED(bytes_drop) struct bytes bytes = {0};
-	struct wanted wanted;
 
-	if (admit_file(admit, target, name, &wanted, &member->object_fd, &bytes, why))
+	if (admit_file(admit, target, wanted, &member->object_fd, &bytes, why))
 		return -1;
-	if (!file || !sha256_equal(&file->sha256, &wanted.sha256) || file->size != wanted.len)
+	if (!file || !sha256_equal(&file->sha256, &wanted->sha256) || file->size != wanted->len)
 		return fault_set(why, FAULT_DIGEST,
 				 "the manifest of %s and its signed metadata differ about %s",
 				 target->path, name);
-	member->object = wanted.sha256;
 	if (admit_object(&admit->places.node->policy, member, why))
 		return -1;
-	return admit_keep(admit, &wanted.sha256, &bytes, why);
+	return admit_keep(admit, &wanted->sha256, &bytes, why);
 }
 
 int admit_object(const struct policy *policy, struct member *member, struct fault *why)
@@ -294,15 +344,21 @@ static int admit_values(const struct node_use *use, struct member *member, struc
 	return 0;
 }
 
+// What is denied by its digest is not opened: what made it be denied may be what opening it does.
 static int admit_bundle(struct admit *admit, const struct node_use *use, enum hook hook,
-			struct member *member, struct fault *why)
+			bool denied_too, struct member *member, const struct deny_entry **denied,
+			struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
 	const struct target *target;
-	struct client *client = NULL;
+	struct repo *repo = NULL;
+	struct client *client;
+	struct wanted wanted;
 
-	if (admit_repo(admit, use->from, &client, why) ||
-	    admit_version(admit, client, use, &member->version, why))
+	if (admit_repo(admit, use->from, &repo, why))
+		return -1;
+	client = source_client(repo->source);
+	if (admit_version(admit, client, use, &member->version, why))
 		return -1;
 	if (asprintf(&path, "%s/%s.bundle", use->use, member->version) < 0)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -311,21 +367,31 @@ static int admit_bundle(struct admit *admit, const struct node_use *use, enum ho
 	if (!target->has_sha256)
 		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", path);
 	member->bundle = target->sha256;
+	*denied = deny_find(repo->deny, &member->bundle);
+	if (*denied && !denied_too)
+		return 0;
 	if (admit_manifest(admit, target, member, why) ||
-	    member_choose(member, hook, use->program, why))
+	    member_choose(member, hook, use->program, why) ||
+	    admit_wanted(target, member->program->object, &wanted, why))
 		return -1;
-	return admit_program(admit, target, member, why);
+	member->object = wanted.sha256;
+	if (!*denied)
+		*denied = deny_find(repo->deny, &member->object);
+	if (*denied && !denied_too)
+		return 0;
+	return admit_program(admit, target, &wanted, member, why);
 }
 
-int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, struct member *out,
-	      struct fault *why)
+int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, bool denied_too,
+	      struct member *out, const struct deny_entry **denied, struct fault *why)
 {
 	OWNED(member_drop) struct member member = {.object_fd = -1};
 
+	*denied = NULL;
 	if (text_copy(use->use, &member.name, why) || text_copy(use->from, &member.from, why) ||
 	    admit_values(use, &member, why))
 		return -1;
-	if (admit_bundle(admit, use, hook, &member, why)) {
+	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why)) {
 		fault_within(why, "%s %s cannot be used", use->use, use->version);
 		return use->where[0] && !why->where[0] ? fault_where(why, "%s", use->where) : -1;
 	}

@@ -23,8 +23,8 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 {
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
-				   .native_ok = plan->interface->xdp_native_ok,
-				   .generic_ok = plan->interface->xdp_generic_ok,
+				   .native_ok = !plan->interface || plan->interface->xdp_native_ok,
+				   .generic_ok = plan->interface && plan->interface->xdp_generic_ok,
 				   .members = plan->members,
 				   .count = plan->count,
 				   .policy = &places->node->policy,
@@ -67,6 +67,45 @@ static int apply_audit(const struct apply_places *places, const struct apply_cha
 			    HAND_OVER(details), why);
 }
 
+static bool has_line(const struct json *lines, const struct json *line)
+{
+	for (size_t i = 0; i < json_count(lines); i++)
+		if (json_same(json_item(lines, i), line))
+			return true;
+	return false;
+}
+
+// Each denial once: when it first takes effect here.
+static int apply_audit_denied(const struct apply_places *places, const struct plan_chain *plan,
+			      struct fault *why)
+{
+	const struct json *old = json_member(plan->record, "denied");
+
+	for (size_t i = 0; i < json_count(plan->denied); i++) {
+		const struct json *line = json_item(plan->denied, i);
+		OWNED(json_drop) struct json *details = NULL;
+
+		if (has_line(old, line))
+			continue;
+		if (json_clone(line, &details, why) ||
+		    json_put_text(details, "interface", plan->iface, why) ||
+		    json_put_text(details, "hook", hook_name(plan->hook), why) ||
+		    audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "denied",
+				 HAND_OVER(details), why))
+			return -1;
+	}
+	return 0;
+}
+
+static int put_denied(struct json *record, const struct plan_chain *plan, struct fault *why)
+{
+	if (!json_count(plan->denied)) {
+		json_remove(record, "denied");
+		return 0;
+	}
+	return json_put(record, "denied", json_keep(plan->denied), why);
+}
+
 // Builds every chain beside what runs, and writes down what shall be before anything is.
 static int apply_build(const struct apply_places *places, struct plan *plan, struct apply *out,
 		       struct json *next, struct fault *why)
@@ -80,8 +119,13 @@ static int apply_build(const struct apply_places *places, struct plan *plan, str
 			continue;
 		spec = spec_of(places, chain);
 		if (chain_build(&spec, &out->chains[i].chain, why) ||
-		    record_of(&spec, out->chains[i].chain, &record, why) ||
-		    record_set(next, chain->iface, hook_name(chain->hook), record, why))
+		    record_of(&spec, out->chains[i].chain, &record, why))
+			return -1;
+		if (put_denied(record, chain, why)) {
+			json_free(record);
+			return -1;
+		}
+		if (record_set(next, chain->iface, hook_name(chain->hook), record, why))
 			return -1;
 	}
 	return record_stage(places->loader_dirfd, next, why);
@@ -108,6 +152,30 @@ static int apply_enter(const struct apply_places *places, struct apply_chain *at
 	return 0;
 }
 
+// What the record shall say of one chain; NULL: nothing. Of a chain whose last members were denied it keeps the lines, as
+// only what is known there is left out again and not refused.
+static int apply_entry(const struct apply_chain *at, const struct json *next, struct json **out,
+		       struct fault *why)
+{
+	const struct plan_chain *plan = at->plan;
+	const struct json *built = record_chain(next, plan->iface, hook_name(plan->hook));
+	OWNED(json_drop) struct json *entry = NULL;
+
+	*out = NULL;
+	if (at->chain) {
+		*out = json_keep(built);
+		return 0;
+	}
+	if (plan->action == PLAN_KEEP && plan->record ? json_clone(plan->record, &entry, why)
+	    : !json_count(plan->denied)		      ? 0
+					: record_of_none(plan->iface, plan->hook, &entry, why))
+		return -1;
+	if (entry && put_denied(entry, plan, why))
+		return -1;
+	*out = HAND_OVER(entry);
+	return 0;
+}
+
 // The record says what was really entered, in `plan->record`.
 static int apply_record(const struct apply_places *places, struct plan *plan,
 			const struct apply *out, const struct json *next, struct fault *why)
@@ -118,13 +186,13 @@ static int apply_record(const struct apply_places *places, struct plan *plan,
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
-		const char *hook = hook_name(chain->hook);
-		const struct json *entered = record_chain(next, chain->iface, hook);
+		struct json *entered = NULL;
 
-		if (!out->chains[i].done)
+		if (!out->chains[i].done &&
+		    !(chain->action == PLAN_KEEP && plan_denied_differs(chain)))
 			continue;
-		if (record_set(active, chain->iface, hook,
-			       out->chains[i].chain ? json_keep(entered) : NULL, why))
+		if (apply_entry(&out->chains[i], next, &entered, why) ||
+		    record_set(active, chain->iface, hook_name(chain->hook), entered, why))
 			return -1;
 	}
 	return record_commit(places->loader_dirfd, active, why);
@@ -136,9 +204,11 @@ static int apply_settle(const struct apply_places *places, const struct apply *o
 	for (size_t i = 0; i < out->count; i++) {
 		const struct apply_chain *at = &out->chains[i];
 
-		if (!at->done)
-			continue;
-		if ((at->chain && chain_settle(at->chain, why)) || apply_audit(places, at, why))
+		if (at->done &&
+		    ((at->chain && chain_settle(at->chain, why)) || apply_audit(places, at, why)))
+			return -1;
+		if ((at->done || at->plan->action == PLAN_KEEP) &&
+		    apply_audit_denied(places, at->plan, why))
 			return -1;
 	}
 	return 0;
@@ -160,6 +230,14 @@ static int apply_tidy(const struct apply_places *places, const struct plan *plan
 	return record_adopt(places->loader_dirfd, plan->record, why);
 }
 
+static bool denied_differ(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan_denied_differs(&plan->chains[i]))
+			return true;
+	return false;
+}
+
 int apply_plan(const struct apply_places *places, struct plan *plan, struct apply *out,
 	       struct fault *why)
 {
@@ -172,8 +250,10 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 	out->count = plan->count;
 	for (size_t i = 0; i < plan->count; i++)
 		out->chains[i].plan = &plan->chains[i];
-	if (apply_tidy(places, plan, why) || !plan_is_pending(plan))
-		return why->code == FAULT_NONE ? 0 : -1;
+	if (apply_tidy(places, plan, why))
+		return -1;
+	if (!plan_is_pending(plan) && !denied_differ(plan))
+		return 0;
 	if (json_clone(plan->record, &next, why) || apply_build(places, plan, out, next, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {

@@ -15,5 +15,7 @@ embedded_\name\()_end:
 	bpf_object root_tc, BPFDIR
 	bpf_object end_xdp, BPFDIR
 	bpf_object end_tc, BPFDIR
+	bpf_object drop_xdp, BPFDIR
+	bpf_object drop_tc, BPFDIR
 
 	.section .note.GNU-stack, "", @progbits

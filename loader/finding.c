@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/owned.h"
 #include "bpf/version.h"
+#include "loader/denied.h"
+#include "loader/record.h"
+#include "loader/standin.h"
 
 struct place {
 	const char *iface;
@@ -149,6 +153,32 @@ bool record_fits_use(const struct json *recorded, const struct node_use *use)
 	       same_values(json_member(recorded, "maps"), use);
 }
 
+// What was denied is not missing: its line in the record still has to be what node.json asks for.
+static bool record_fits_place(const struct json *record, size_t place, const struct node_use *use)
+{
+	const struct json *line = denied_at(json_member(record, "denied"), place);
+	const struct json *member = record_member_at(record, place);
+	const char *name = json_text(json_member(line, "name"));
+	const char *version = json_text(json_member(line, "version"));
+
+	if (!line || (member && !standin_is(member)))
+		return member && record_fits_use(member, use);
+	return name && version && !strcmp(name, use->use) && version_matches(version, use->version);
+}
+
+bool record_fits(const struct json *record, const struct node_interface *interface, enum hook hook)
+{
+	size_t wanted = interface->chain_count[hook];
+
+	if (wanted !=
+	    json_count(json_member(record, "members")) + denied_gone(json_member(record, "denied")))
+		return false;
+	for (size_t i = 0; i < wanted; i++)
+		if (!record_fits_place(record, i, &interface->chain[hook][i]))
+			return false;
+	return true;
+}
+
 int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 		   const struct node_interface *interface, const struct truth *truth,
 		   const struct json *record, struct fault *why)
@@ -160,18 +190,72 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 	if (!wanted && truth->root_id)
 		return add(findings, place, why, "drift_from_config",
 			   "node.json asks for no chain here, and one runs");
+	if (wanted && !truth->root_id && denied_gone(json_member(record, "denied")) == wanted)
+		return 0; // all of it is denied
 	if (wanted && !truth->root_id)
 		return add(findings, place, why, "drift_from_config",
 			   "node.json asks for a chain of %zu, and none runs", wanted);
 	if (!wanted)
 		return 0;
-	if (wanted != json_count(members))
+	if (wanted != json_count(members) + denied_gone(json_member(record, "denied")))
 		return add(findings, place, why, "drift_from_config",
 			   "node.json asks for a chain of %zu, and one of %zu runs", wanted,
 			   json_count(members));
 	for (size_t i = 0; i < wanted; i++)
-		if (!record_fits_use(json_item(members, i), &interface->chain[hook][i]))
+		if (!record_fits_place(record, i, &interface->chain[hook][i]))
 			return add(findings, place, why, "drift_from_config",
 				   "place %zu is not what node.json asks for", i + 1);
+	return 0;
+}
+
+// ---- denied ----
+
+static const char *text_of(const struct json *object, const char *key)
+{
+	const char *text = json_text(json_member(object, key));
+
+	return text ? text : "";
+}
+
+static const char *consequence(const struct json *line)
+{
+	const char *on_denied = text_of(line, "on_denied");
+
+	if (!strcmp(on_denied, node_on_denied_name(NODE_DENIED_KEEP)))
+		return "still runs, as node.json says";
+	if (!strcmp(on_denied, node_on_denied_name(NODE_DENIED_DROP)))
+		return "was taken out; every packet is dropped in its place";
+	return "was taken out; the chain goes on without it";
+}
+
+int findings_denied(struct findings *findings, const char *iface, enum hook hook,
+		    const struct json *record, int trust_dirfd, struct fault *why)
+{
+	const struct place place = {iface, hook};
+	const struct json *denied = json_member(record, "denied");
+	const struct json *members = json_member(record, "members");
+
+	for (size_t i = 0; i < json_count(denied); i++) {
+		const struct json *line = json_item(denied, i);
+
+		if (add(findings, place, why, "denied", "%s %s is denied and %s: %s",
+			text_of(line, "name"), text_of(line, "version"), consequence(line),
+			text_of(line, "reason")))
+			return -1;
+	}
+	for (size_t i = 0; i < json_count(members); i++) {
+		const struct json *member = json_item(members, i);
+		OWNED(deny_drop) struct deny *list = NULL;
+		const struct deny_entry *entry;
+
+		if (denied_at(denied, record_place(record, i)))
+			continue;
+		if (denied_member(trust_dirfd, member, &list, &entry, why) ||
+		    (entry &&
+		     add(findings, place, why, "denied",
+			 "%s %s is denied and still runs until the next apply: %s",
+			 text_of(member, "name"), text_of(member, "version"), entry->reason)))
+			return -1;
+	}
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "loader/truth.h"
 
 // The codes: "link_detached", "link_replaced", "root_slot_changed", "pin_missing", "slot_changed", "fell_through",
-// "foreign_before", "interface_missing", "drift_from_config".
+// "foreign_before", "interface_missing", "drift_from_config", "denied".
 struct finding {
 	const char *code;
 	const char *iface; // borrowed
@@ -35,5 +35,12 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 		   const struct node_interface *interface, const struct truth *truth,
 		   const struct json *record, struct fault *why) MUST_CHECK;
 
+// Denied: what a deny list has taken out of the chain, put a stand-in for, or left running as the admin said; and what
+// runs and is denied since (`trust_dirfd`: our kept lists).
+int findings_denied(struct findings *findings, const char *iface, enum hook hook,
+		    const struct json *record, int trust_dirfd, struct fault *why) MUST_CHECK;
+
 // Whether a recorded member still is what one line of node.json asks for.
 bool record_fits_use(const struct json *recorded, const struct node_use *use);
+// And a whole recorded chain, with what is denied in it.
+bool record_fits(const struct json *record, const struct node_interface *interface, enum hook hook);

@@ -178,7 +178,10 @@ static int run_plan(struct cli *cli, struct fault *why)
 		return -1;
 	places = plan_places(&desk);
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why) ||
-	    plan_decide(plan, &places, admit, why) || report_plan(cli, plan, why))
+	    plan_decide(plan, &places, admit, why))
+		return -1;
+	report_denied(cli, plan);
+	if (report_plan(cli, plan, why))
 		return -1;
 	if (!cli_has(cli, "--check") || !plan_is_pending(plan))
 		return 0;
@@ -208,25 +211,33 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 	return report_apply(cli, &apply, restored, why);
 }
 
-// Metadata too old to admit anything new: what runs stays, and what ran here and is gone or damaged comes back from our
-// own copies. The command still fails, with the reason.
-static int apply_stale(struct cli *cli, const struct desk *desk, struct plan *plan,
-		       struct fault *why)
+// Nothing new can be admitted: what runs stays, but for what is denied by now. Where only the metadata is too old, what
+// ran here and is gone or damaged comes back from our own copies. The command still fails, with the reason.
+static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *plan,
+			struct fault *why)
 {
 	const struct plan_places places = plan_places(desk);
-	const struct fault stale = *why;
+	const struct fault refused = *why;
+	const struct plan_copies copies = {.objects_dirfd = desk->objects_dirfd,
+					   .trust_dirfd = desk->trust_dirfd,
+					   .stale = why->code == FAULT_EXPIRED ||
+						    why->code == FAULT_CLOCK};
 	struct fault trouble = {0};
 
-	if (plan_restore(plan, &places, desk->objects_dirfd, &trouble))
+	if (plan_restore(plan, &places, &copies, &trouble))
 		cli_note(cli, "alarm: no restore from our own copies: %s", trouble.text);
 	else if (plan_is_pending(plan)) {
-		cli_note(cli, "alarm: metadata is stale; restoring what ran here before");
+		report_denied(cli, plan);
+		cli_note(cli,
+			 copies.stale
+				 ? "alarm: metadata is stale; restoring what ran here before"
+				 : "alarm: nothing new is admitted; taking out what is denied");
 		if (apply_and_report(cli, desk, plan, true, &trouble))
 			cli_note(cli, "alarm: the restore failed: %s", trouble.text);
 		else
 			cli_document_done(cli);
 	}
-	*why = stale;
+	*why = refused;
 	return -1;
 }
 
@@ -242,11 +253,9 @@ static int run_apply(struct cli *cli, struct fault *why)
 	places = plan_places(&desk);
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
 		return -1;
-	if (plan_decide(plan, &places, admit, why)) {
-		if (why->code == FAULT_EXPIRED || why->code == FAULT_CLOCK)
-			return apply_stale(cli, &desk, plan, why);
-		return -1;
-	}
+	if (plan_decide(plan, &places, admit, why))
+		return apply_copies(cli, &desk, plan, why);
+	report_denied(cli, plan);
 	return apply_and_report(cli, &desk, plan, false, why);
 }
 
@@ -272,11 +281,14 @@ static int run_status(struct cli *cli, struct fault *why)
 		places.node = &nothing;
 	if (plan_look(&places, &plan, why))
 		return -1;
-	for (size_t i = 0; desk.node && i < plan->count; i++) {
+	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
 
-		if (findings_drift(&drift, chain->iface, chain->hook, chain->interface,
-				   &chain->truth, chain->record, why))
+		if (findings_denied(&drift, chain->iface, chain->hook, chain->record,
+				    desk.trust_dirfd, why))
+			return -1;
+		if (desk.node && findings_drift(&drift, chain->iface, chain->hook, chain->interface,
+						&chain->truth, chain->record, why))
 			return -1;
 	}
 	if (report_status(cli, plan, &drift, why))

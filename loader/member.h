@@ -23,6 +23,7 @@ struct member {
 	struct manifest *manifest;
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
+	size_t place;				// in the list of node.json, from 0
 	bool tail_calls;			// spends tail calls of its own
 };
 

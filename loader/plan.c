@@ -12,9 +12,11 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
+#include "loader/denied.h"
 #include "loader/object.h"
 #include "loader/record.h"
 #include "loader/restore.h"
+#include "loader/standin.h"
 
 const char *plan_action_name(enum plan_action action)
 {
@@ -37,6 +39,7 @@ void plan_free(struct plan *plan)
 			maps_report_drop(&chain->maps[k]);
 		free(chain->maps);
 		members_free(chain->members, chain->count);
+		json_free(chain->denied);
 		findings_drop(&chain->damage);
 	}
 	free(plan->chains);
@@ -50,6 +53,15 @@ bool plan_is_pending(const struct plan *plan)
 		if (plan->chains[i].action != PLAN_KEEP)
 			return true;
 	return false;
+}
+
+bool plan_denied_differs(const struct plan_chain *chain)
+{
+	const struct json *recorded = json_member(chain->record, "denied");
+
+	if (!chain->denied || (!json_count(chain->denied) && !json_count(recorded)))
+		return false;
+	return !recorded || !json_same(recorded, chain->denied);
 }
 
 // ---- what is there ----
@@ -137,7 +149,8 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 		chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
 		if (truth_read(places->tree, chain->iface, chain->hook, &chain->truth, why))
 			return -1;
-		if ((chain->truth.root_id || chain->truth.linked || chain->record) &&
+		if ((chain->truth.root_id || chain->truth.linked ||
+		     json_count(json_member(chain->record, "members"))) &&
 		    findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth,
 				    chain->record, why))
 			return -1;
@@ -148,21 +161,77 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 
 // ---- what shall be ----
 
+static int refuse_denied(const struct node_use *use, const struct member *member,
+			 const struct deny_entry *entry, struct fault *why)
+{
+	fault_set(why, FAULT_POLICY, "%s %s is on the deny list of %s: %s", member->name,
+		  member->version, member->from, entry->reason);
+	fault_where(why, "%s", use->where);
+	return fault_fix(why, "ask for another version, or take it out of node.json");
+}
+
+// What ran here when it was denied goes the way that on_denied says, and stays gone; what was denied before the admin
+// asked for it is refused. Takes over `member`.
+static int plan_deny(struct plan_chain *chain, const struct node_use *use, struct member *member,
+		     const struct deny_entry *entry, enum node_on_denied how, struct fault *why)
+{
+	OWNED(member_drop) struct member own = *member;
+	struct member *next = &chain->members[chain->count];
+
+	*member = (struct member){.object_fd = -1};
+	if (!denied_is_known(chain->record, entry))
+		return refuse_denied(use, &own, entry, why);
+	// To keep is to keep what runs: what is gone is not loaded again.
+	if (how == NODE_DENIED_KEEP && !denied_runs(chain->record, entry))
+		how = NODE_DENIED_REMOVE;
+	if (denied_note(chain->denied, &own, entry, how, why))
+		return -1;
+	if (how == NODE_DENIED_REMOVE)
+		return 0;
+	if (how == NODE_DENIED_DROP && standin_member(chain->hook, own.place, next, why))
+		return -1;
+	if (how == NODE_DENIED_KEEP) {
+		*next = own;
+		own = (struct member){.object_fd = -1};
+	}
+	chain->count++;
+	return 0;
+}
+
+static int plan_admit_use(struct plan_chain *chain, size_t place, struct admit *admit,
+			  struct fault *why)
+{
+	const struct node_use *use = &chain->interface->chain[chain->hook][place];
+	enum node_on_denied how = chain->interface->on_denied;
+	const struct deny_entry *denied;
+	struct member member;
+
+	if (how == NODE_DENIED_KEEP && !chain->truth.root_id)
+		how = NODE_DENIED_REMOVE;
+	if (admit_use(admit, use, chain->hook, how == NODE_DENIED_KEEP, &member, &denied, why))
+		return -1;
+	member.place = place;
+	if (denied)
+		return plan_deny(chain, use, &member, denied, how, why);
+	chain->members[chain->count++] = member;
+	return 0;
+}
+
 static int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
 
+	chain->denied = json_make_array();
+	if (!chain->denied)
+		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (!wanted)
 		return 0;
 	chain->members = calloc(wanted, sizeof(*chain->members));
 	if (!chain->members)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i < wanted; i++) {
-		if (admit_use(admit, &chain->interface->chain[chain->hook][i], chain->hook,
-			      &chain->members[i], why))
+	for (size_t i = 0; i < wanted; i++)
+		if (plan_admit_use(chain, i, admit, why))
 			return -1;
-		chain->count = i + 1;
-	}
 	return chain_check_length(chain->members, chain->count, why);
 }
 
@@ -175,15 +244,18 @@ static bool chain_is_the_same(const struct plan_chain *chain, const struct polic
 	    chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop))
 		return false;
 	for (size_t i = 0; i < chain->count; i++)
-		if (!record_is_member(json_item(members, i), &chain->members[i]))
+		if (!record_is_member(json_item(members, i), &chain->members[i]) ||
+		    record_place(chain->record, i) != chain->members[i].place)
 			return false;
 	return true;
 }
 
 static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
 {
+	bool empty = !chain->truth.root_id && !chain->truth.linked && !chain->truth.generation;
+
 	if (!chain->count)
-		return PLAN_REMOVE;
+		return empty && json_count(chain->denied) ? PLAN_KEEP : PLAN_REMOVE;
 	if (!chain->truth.root_id && !chain->truth.linked)
 		return PLAN_LOAD;
 	if (!chain_is_the_same(chain, policy))
@@ -234,6 +306,7 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why)
 {
+	admit_deny(admit);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
@@ -246,25 +319,47 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 	return 0;
 }
 
-int plan_restore(struct plan *plan, const struct plan_places *places, int objects_dirfd,
-		 struct fault *why)
+// Forgets what was decided.
+static void plan_reset(struct plan_chain *chain)
+{
+	for (size_t k = 0; chain->maps && k < chain->count; k++)
+		maps_report_drop(&chain->maps[k]);
+	free(HAND_OVER(chain->maps));
+	members_free(HAND_OVER(chain->members), chain->count);
+	json_free(HAND_OVER(chain->denied));
+	chain->count = 0;
+	chain->action = PLAN_KEEP;
+}
+
+int plan_restore(struct plan *plan, const struct plan_places *places,
+		 const struct plan_copies *copies, struct fault *why)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
-		bool broken = chain->damage.count || !chain->truth.root_id;
+		bool broken = chain->damage.count || !chain->truth.root_id, denied;
+		struct restore restore = {.objects_dirfd = copies->objects_dirfd,
+					  .trust_dirfd = copies->trust_dirfd,
+					  .node = places->node,
+					  .interface = chain->interface,
+					  .hook = chain->hook,
+					  .record = chain->record,
+					  .runs = chain->truth.root_id};
 
-		for (size_t k = 0; chain->maps && k < chain->count; k++)
-			maps_report_drop(&chain->maps[k]);
-		free(HAND_OVER(chain->maps));
-		members_free(HAND_OVER(chain->members), chain->count);
-		chain->count = 0;
-		chain->action = PLAN_KEEP;
-		if (!broken || !chain->record || !chain->interface)
+		plan_reset(chain);
+		if (!json_count(json_member(chain->record, "members")))
 			continue;
-		if (restore_members(objects_dirfd, chain->record, places->node, chain->interface,
-				    chain->hook, &chain->members, &chain->count, why))
+		if (restore_has_denied(&restore, &denied, why))
 			return -1;
-		chain->action = PLAN_REPAIR;
+		denied = denied && chain->truth.root_id;
+		if (!denied && !(copies->stale && broken && chain->interface))
+			continue;
+		restore.runs = denied;
+		if (restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
+			return fault_within(why, "%s of %s cannot be restored",
+					    hook_name(chain->hook), chain->iface);
+		chain->action = chain->count ? PLAN_REPAIR : PLAN_REMOVE;
+		if (!chain->count && !chain->truth.root_id)
+			chain->action = PLAN_KEEP;
 	}
 	return 0;
 }

@@ -30,6 +30,7 @@ struct plan_chain {
 	const struct node_interface *interface; // NULL: not in node.json
 	struct member *members;			// what shall run
 	size_t count;
+	struct json *denied;	  // lines as in loader/denied.h; NULL: not decided
 	struct maps_report *maps; // of each member, foretold
 	struct truth truth;
 	const struct json *record; // what was applied here; NULL: nothing
@@ -56,9 +57,15 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 // Admits what node.json asks for and decides each chain's action. On a refusal nothing has changed.
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why) MUST_CHECK;
-// Without metadata: where a recorded chain is damaged or gone, plans to restore exactly it; all else is kept as it is.
-int plan_restore(struct plan *plan, const struct plan_places *places, int objects_dirfd,
-		 struct fault *why) MUST_CHECK;
+// Where nothing new can be admitted: our own copies and deny lists. Borrowed for the call.
+struct plan_copies {
+	int objects_dirfd, trust_dirfd;
+	bool stale; // only because the metadata is too old
+};
+// Plans from them alone: what is denied and runs goes, or gets a stand-in; and when the metadata is but stale, a recorded
+// chain that is damaged or gone comes back, exactly it but for what is denied. All else is kept as it is.
+int plan_restore(struct plan *plan, const struct plan_places *places,
+		 const struct plan_copies *copies, struct fault *why) MUST_CHECK;
 void plan_free(struct plan *plan);
 static inline void plan_drop(struct plan **plan)
 {
@@ -66,3 +73,5 @@ static inline void plan_drop(struct plan **plan)
 	*plan = NULL;
 }
 bool plan_is_pending(const struct plan *plan);
+// Whether what is denied in a chain is not what its record says.
+bool plan_denied_differs(const struct plan_chain *chain);

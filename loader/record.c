@@ -69,6 +69,38 @@ const struct json *record_chain(const struct json *record, const char *iface, co
 	return NULL;
 }
 
+// Records from before there were gaps have no places: there the order is the place.
+size_t record_place(const struct json *chain, size_t index)
+{
+	const struct json *place =
+		json_member(json_item(json_member(chain, "members"), index), "place");
+
+	return json_is(place, JSON_KIND_INT) ? (size_t)json_int(place) : index;
+}
+
+const struct json *record_member_at(const struct json *chain, size_t place)
+{
+	const struct json *members = json_member(chain, "members");
+
+	for (size_t i = 0; i < json_count(members); i++)
+		if (record_place(chain, i) == place)
+			return json_item(members, i);
+	return NULL;
+}
+
+int record_of_none(const char *iface, enum hook hook, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *made = json_make_object();
+
+	if (json_put_text(made, "interface", iface, why) ||
+	    json_put_text(made, "hook", hook_name(hook), why) ||
+	    json_put_int(made, "generation", 0, why) ||
+	    json_put(made, "members", json_make_array(), why))
+		return -1;
+	*out = HAND_OVER(made);
+	return 0;
+}
+
 int record_set(struct json *record, const char *iface, const char *hook, struct json *chain,
 	       struct fault *why)
 {
@@ -183,6 +215,7 @@ static int member_record(const struct member *member, const struct chain_program
 	    json_put_text(made, "version", member->version, why) ||
 	    json_put_text(made, "from", member->from, why) ||
 	    json_put_text(made, "entry", member->program->entry, why) ||
+	    json_put_int(made, "place", (int64_t)member->place, why) ||
 	    put_digest(made, "bundle", &member->bundle, why) ||
 	    put_digest(made, "object", &member->object, why) ||
 	    put_digest(made, "manifest", &member->manifest_sha256, why) ||

@@ -16,12 +16,20 @@
 // each chain of next.json that the kernel has entered replaces its predecessor. FAULT_FORMAT on a damaged file.
 int record_load(int dirfd, const char *tree, struct json **out, struct fault *why) MUST_CHECK;
 
-// The chain of one hook: {"interface","hook","generation","members":[...]}. NULL when there is none. Borrowed.
+// The chain of one hook: {"interface","hook","generation","members":[...],"denied":[...]}; "denied" as in loader/denied.h,
+// absent where nothing is. A chain of which nothing is left but that has generation 0. NULL when there is none. Borrowed.
 const struct json *record_chain(const struct json *record, const char *iface, const char *hook);
+
+// The recorded member of a place of node.json, or NULL; and the place of a recorded member.
+const struct json *record_member_at(const struct json *chain, size_t place);
+size_t record_place(const struct json *chain, size_t index);
 
 // A chain's record from what was built.
 int record_of(const struct chain_spec *spec, const struct chain *chain, struct json **out,
 	      struct fault *why) MUST_CHECK;
+// The record of a chain all of whose members are denied.
+int record_of_none(const char *iface, enum hook hook, struct json **out, struct fault *why)
+	MUST_CHECK;
 // Puts a chain in the place of that hook's earlier one (NULL: takes it out). Takes over `chain`.
 int record_set(struct json *record, const char *iface, const char *hook, struct json *chain,
 	       struct fault *why) MUST_CHECK;
@@ -33,5 +41,5 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_C
 int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 
-// Whether a recorded member is this one: same bundle, object, entry and values.
+// Whether a recorded member is this one: same bundle, object, entry and values. (Not the place: record_place.)
 bool record_is_member(const struct json *recorded, const struct member *member);

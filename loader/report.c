@@ -24,6 +24,28 @@ static int put_place(struct json *out, const struct plan_chain *chain, struct fa
 		       : 0;
 }
 
+static int put_denied(struct json *out, const struct plan_chain *chain, struct fault *why)
+{
+	return json_put(out, "denied", chain->denied ? json_keep(chain->denied) : json_make_array(),
+			why);
+}
+
+void report_denied(const struct cli *cli, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		for (size_t k = 0; k < json_count(chain->denied); k++) {
+			const struct json *line = json_item(chain->denied, k);
+
+			cli_note(cli, "alarm: %s on %s: %s %s is denied (%s): %s",
+				 hook_name(chain->hook), chain->iface, text_of(line, "name"),
+				 text_of(line, "version"), text_of(line, "on_denied"),
+				 text_of(line, "reason"));
+		}
+	}
+}
+
 // ---- maps ----
 
 static int maps_text(const struct maps_report *maps, struct bytes *out, struct fault *why)
@@ -157,7 +179,7 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 		    put_place(made, chain, why) ||
 		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
 		    members_json(chain, json_member(chain->record, "members"), made, why) ||
-		    findings_json(&chain->damage, findings, why))
+		    put_denied(made, chain, why) || findings_json(&chain->damage, findings, why))
 			return -1;
 	}
 	*out = HAND_OVER(document);
@@ -221,7 +243,7 @@ static int applied_json(const struct apply *apply, bool restored, struct json **
 		    (at->chain &&
 		     (json_put_int(made, "generation", chain_generation(at->chain), why) ||
 		      json_put_text(made, "how", chain_how(at->chain), why))) ||
-		    members_json(at->plan, NULL, made, why))
+		    members_json(at->plan, NULL, made, why) || put_denied(made, at->plan, why))
 			return -1;
 		json_remove(made, "now");
 	}

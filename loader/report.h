@@ -17,3 +17,5 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 // `drift` are the findings that node.json adds to each chain's own.
 int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
 		  struct fault *why) MUST_CHECK;
+// One alarm for each place of a plan that a deny list has something to say about, on stderr.
+void report_denied(const struct cli *cli, const struct plan *plan);

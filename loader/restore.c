@@ -8,7 +8,10 @@
 #include "base/owned.h"
 #include "bpf/inspect.h"
 #include "loader/admit.h"
+#include "loader/denied.h"
 #include "loader/finding.h"
+#include "loader/record.h"
+#include "loader/standin.h"
 #include "loader/sys.h"
 
 static int need_digest(const struct json *object, const char *key, const char **hex,
@@ -73,37 +76,126 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	return 0;
 }
 
-int restore_members(int objects_dirfd, const struct json *chain, const struct node *node,
-		    const struct node_interface *interface, enum hook hook, struct member **out,
-		    size_t *count, struct fault *why)
+static enum node_on_denied on_denied(const struct restore *restore)
 {
-	const struct json *records = json_member(chain, "members");
-	size_t wanted = json_count(records);
+	enum node_on_denied said =
+		restore->interface ? restore->interface->on_denied : NODE_DENIED_REMOVE;
+
+	// To keep is to keep what runs: what is gone from the kernel is not loaded again.
+	return said == NODE_DENIED_KEEP && !restore->runs ? NODE_DENIED_REMOVE : said;
+}
+
+int restore_has_denied(const struct restore *restore, bool *out, struct fault *why)
+{
+	const struct json *records = json_member(restore->record, "members");
+
+	*out = false;
+	for (size_t i = 0; i < json_count(records) && !*out; i++) {
+		OWNED(deny_drop) struct deny *list = NULL;
+		const struct deny_entry *entry;
+
+		if (denied_member(restore->trust_dirfd, json_item(records, i), &list, &entry, why))
+			return -1;
+		*out = entry && on_denied(restore) != NODE_DENIED_KEEP;
+	}
+	return 0;
+}
+
+// A member of which only the names are known, for a line in "denied".
+static int restore_note(const struct restore *restore, size_t index, const struct deny_entry *entry,
+			struct json *denied, struct fault *why)
+{
+	const struct json *record = json_item(json_member(restore->record, "members"), index);
+	OWNED(member_drop) struct member names = {.object_fd = -1};
+	const char *name, *version, *from;
+
+	names.place = record_place(restore->record, index);
+	if (denied_at(denied, names.place))
+		return 0;
+	if (json_need_text(record, "name", &name, why) ||
+	    json_need_text(record, "version", &version, why) ||
+	    json_need_text(record, "from", &from, why) || text_copy(name, &names.name, why) ||
+	    text_copy(version, &names.version, why) || text_copy(from, &names.from, why))
+		return -1;
+	return denied_note(denied, &names, entry, on_denied(restore), why);
+}
+
+// One place of the record: itself, a stand-in, or nothing (then *made is false).
+static int restore_place(const struct restore *restore, size_t index, struct json *denied,
+			 struct member *out, bool *made, struct fault *why)
+{
+	const struct json *record = json_item(json_member(restore->record, "members"), index);
+	size_t place = record_place(restore->record, index);
+	OWNED(deny_drop) struct deny *list = NULL;
+	const struct deny_entry *entry;
+	enum node_on_denied how = on_denied(restore);
+
+	*made = true;
+	if (standin_is(record))
+		return standin_member(restore->hook, place, out, why);
+	if (denied_member(restore->trust_dirfd, record, &list, &entry, why) ||
+	    (entry && restore_note(restore, index, entry, denied, why)))
+		return -1;
+	if (entry && how == NODE_DENIED_DROP)
+		return standin_member(restore->hook, place, out, why);
+	*made = !entry || how == NODE_DENIED_KEEP;
+	if (*made && restore_member(restore->objects_dirfd, record, &restore->node->policy,
+				    restore->hook, out, why))
+		return -1;
+	out->place = place;
+	return 0;
+}
+
+// What is denied already keeps its line, but a line "keep-and-alarm" of what no longer runs is written anew.
+static int restore_lines(const struct restore *restore, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *lines = json_make_array();
+	const struct json *old = json_member(restore->record, "denied");
+	const char *keep = node_on_denied_name(NODE_DENIED_KEEP);
+
+	for (size_t i = 0; i < json_count(old); i++) {
+		const struct json *line = json_item(old, i);
+		const char *how = json_text(json_member(line, "on_denied"));
+
+		if (how && !strcmp(how, keep) && on_denied(restore) != NODE_DENIED_KEEP)
+			continue;
+		if (json_add(lines, json_keep(line), why))
+			return -1;
+	}
+	if (!lines)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	*out = HAND_OVER(lines);
+	return 0;
+}
+
+int restore_members(const struct restore *restore, struct member **out, size_t *count,
+		    struct json **denied, struct fault *why)
+{
+	size_t recorded = json_count(json_member(restore->record, "members")), made_count = 0;
+	OWNED(json_drop) struct json *lines = NULL;
 	struct member *members;
 
-	if (!wanted || wanted != interface->chain_count[hook])
+	if (!restore->runs && (!restore->interface ||
+			       !record_fits(restore->record, restore->interface, restore->hook)))
 		return fault_set(why, FAULT_UNTRUSTED,
-				 "what ran on %s is not what node.json asks for", interface->name);
-	for (size_t i = 0; i < wanted; i++)
-		if (!record_fits_use(json_item(records, i), &interface->chain[hook][i]))
-			return fault_set(
-				why, FAULT_UNTRUSTED,
-				"what ran in place %zu of %s is not what node.json asks for", i + 1,
-				interface->name);
-	members = calloc(wanted, sizeof(*members));
+				 "what ran here is not what node.json asks for");
+	if (restore_lines(restore, &lines, why))
+		return -1;
+	members = calloc(recorded + 1, sizeof(*members));
 	if (!members)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i < wanted; i++)
-		members[i].object_fd = -1;
-	for (size_t i = 0; i < wanted; i++) {
-		if (restore_member(objects_dirfd, json_item(records, i), &node->policy, hook,
-				   &members[i], why)) {
-			members_free(members, wanted);
-			return fault_within(why, "our copy of place %zu of %s cannot be restored",
-					    i + 1, interface->name);
+	for (size_t i = 0; i < recorded; i++) {
+		bool made;
+
+		members[made_count].object_fd = -1;
+		if (restore_place(restore, i, lines, &members[made_count], &made, why)) {
+			members_free(members, made_count);
+			return fault_within(why, "our copy of place %zu cannot be restored", i + 1);
 		}
+		made_count += made;
 	}
 	*out = members;
-	*count = wanted;
+	*count = made_count;
+	*denied = HAND_OVER(lines);
 	return 0;
 }

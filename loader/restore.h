@@ -3,6 +3,7 @@
 // (a reboot during an outage).
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/fault.h"
@@ -10,9 +11,22 @@
 #include "bpf/node.h"
 #include "loader/member.h"
 
-// Makes the members of a recorded chain again. Every byte is held against the digest in the record, every object
-// against today's policy, and every member against today's node.json: only what the admin still asks for comes back.
-// `*out` holds `*count`; free with members_free.
-int restore_members(int objects_dirfd, const struct json *chain, const struct node *node,
-		    const struct node_interface *interface, enum hook hook, struct member **out,
-		    size_t *count, struct fault *why) MUST_CHECK;
+// What to restore, from where. Borrowed for the call.
+struct restore {
+	int objects_dirfd, trust_dirfd; // our copies; our kept deny lists
+	const struct node *node;
+	const struct node_interface *interface; // NULL: node.json does not name it
+	enum hook hook;
+	const struct json *record;
+	bool runs; // the chain is in the kernel, and only what is denied shall leave it
+};
+
+// Whether a member of it is denied and, by on_denied, may not stay.
+int restore_has_denied(const struct restore *restore, bool *out, struct fault *why) MUST_CHECK;
+
+// Makes the members of a recorded chain again, without those that are denied by now: these get a line in `*denied` (and
+// a stand-in, by on_denied). Every byte is held against the digest in the record and every object against today's
+// policy; and unless it runs the chain against today's node.json: only what the admin still asks for comes back.
+// `*out` holds `*count`; free with members_free. `*denied` is yours.
+int restore_members(const struct restore *restore, struct member **out, size_t *count,
+		    struct json **denied, struct fault *why) MUST_CHECK;

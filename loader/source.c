@@ -11,6 +11,7 @@
 #include "base/owned.h"
 #include "keys/local.h"
 #include "keys/pin.h"
+#include "loader/denied.h"
 
 // The name of the file that says from which pin the kept metadata descends.
 #define PIN_FILE   "pin"
@@ -111,7 +112,9 @@ static int kept_begin(int dirfd, const struct bytes *root_json, const char *fing
 	size_t count = 0;
 	int bad = 0;
 
-	if (file_remove_at(dirfd, PIN_FILE, why) || dir_list(dirfd, &names, &count, why))
+	// Another root, another publisher: its list could never be lifted by the new one.
+	if (file_remove_at(dirfd, PIN_FILE, why) || file_remove_at(dirfd, DENIED_FILE, why) ||
+	    dir_list(dirfd, &names, &count, why))
 		return -1;
 	for (size_t i = 0; i < count && !bad; i++) {
 		size_t len = strlen(names[i]);

@@ -5,6 +5,7 @@
 
 #include "base/owned.h"
 #include "bpf/bundle.h"
+#include "bpf/deny.h"
 #include "bpf/index.h"
 #include "bpf/policy.h"
 #include "keys/local.h"
@@ -147,6 +148,20 @@ static int check_index(const struct goods *goods, const struct target *target, s
 	return 0;
 }
 
+// ---- the deny list ----
+
+// A list that does not parse would make every node refuse the whole repository.
+static int check_deny(const struct goods *goods, const struct target *target, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(deny_drop) struct deny *deny = NULL;
+
+	if (blob_read(goods->blobs, &target->sha256, DENY_MAX, &data, why) ||
+	    target_check(target, data.data, data.len, why))
+		return -1;
+	return deny_parse(data.data, data.len, &deny, why);
+}
+
 // ---- any target ----
 
 // Nodes look a path up through the delegations; a file that this search does not lead to here is never served.
@@ -196,6 +211,8 @@ static int check_target(const struct goods *goods, const struct target *target, 
 			return -1;
 		return check_bundle(goods, target, why);
 	}
+	if (!strcmp(target->path, DENY_PATH))
+		return check_deny(goods, target, why);
 	return ends_with(target->path, "/index.json") ? check_index(goods, target, why) : 0;
 }
 

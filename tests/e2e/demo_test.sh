@@ -6,7 +6,14 @@ set -u
 . "$(dirname "$0")/tap.sh"
 R=$(mktemp -d)
 trap 'rm -rf "$R"' EXIT
-left() { ls -d "$R"/tmp/bpfseal-* 2>/dev/null; ip netns list 2>/dev/null | grep bpfseal-; mount | grep "$R"; }
+# What the demos of this test left on the machine. Others may be at work on it too.
+left() {
+	ls -d "$R"/tmp/bpfseal-* 2>/dev/null
+	mount | grep "$R"
+	for world in $(sed -n 's/^state of this demo: .*bpfseal-//p' "$R/one" "$R/two" "$R/cut" "$R/tap.out" 2>/dev/null); do
+		ip netns list 2>/dev/null | grep "bpfseal-$world"
+	done
+}
 mkdir -m 1777 "$R/tmp"
 chmod 755 "$R"
 

@@ -25,7 +25,7 @@ static void resolve(const struct index *index, const char *pattern)
 	const struct index_version *best = NULL;
 	struct fault why = {0};
 
-	if (index_resolve(index, pattern, &best, &why)) {
+	if (index_resolve(index, pattern, INDEX_RELEASED, &best, &why)) {
 		fuzz_refused(&why);
 		HOLDS(!best);
 	} else {

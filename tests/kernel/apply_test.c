@@ -14,6 +14,8 @@
 
 #include "base/audit.h"
 #include "base/owned.h"
+#include "bpf/deny.h"
+#include "keys/signing.h"
 #include "loader/bpffs.h"
 #include "loader/finding.h"
 #include "loader/record.h"
@@ -344,11 +346,14 @@ static int restored(struct stock *stock, struct plan **out, struct fault *why)
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
+	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					   .trust_dirfd = stock->trust_dirfd,
+					   .stale = true};
 	struct fault stale = {0};
 
 	assert_int_equal(stock_plan(stock, STOCK_NOW + 2 * STOCK_LIFE, out, &stale), -1);
 	assert_int_equal(stale.code, FAULT_EXPIRED);
-	return plan_restore(*out, &places, stock->objects_dirfd, why);
+	return plan_restore(*out, &places, &copies, why);
 }
 
 // What a reboot does to the kernel.
@@ -408,6 +413,121 @@ static void what_the_admin_no_longer_asks_for_is_not_restored(void **state)
 	assert_int_equal(restored(stock, &plan, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
 	assert_false(the_truth(stock).linked);
+}
+
+// ---- what is denied ----
+
+// The object that runs goes on the deny list.
+static void denied(struct stock *stock)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	stock_deny(stock, &plan->chains[0].members[0].object);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+}
+
+static void a_denied_chain_of_one_goes_and_stays_gone(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	denied(stock);
+	assert_int_equal(planned(stock), PLAN_REMOVE);
+	applied(stock);
+	assert_false(the_truth(stock).linked);
+	assert_int_equal(planned(stock), PLAN_KEEP);
+	applied(stock);
+	stock_deny(stock, NULL);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	applied(stock);
+	assert_true(runs(stock));
+}
+
+static void what_was_denied_before_it_ran_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	denied(stock);
+	refused(stock, STOCK_NOW, FAULT_POLICY);
+	assert_false(the_truth(stock).linked);
+}
+
+static void a_list_that_is_no_longer_named_still_holds(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+
+	denied(stock);
+	refused(stock, STOCK_NOW, FAULT_POLICY);
+	assert_int_equal(signing_drop_target(stock->targets, DENY_PATH, &why), 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_POLICY);
+}
+
+static void what_is_denied_is_not_restored_in_an_outage(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *seen = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	applied(stock);
+	denied(stock);
+	// The list has been seen, and nothing was done yet.
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &seen, &why), 0);
+	reboot(stock);
+	assert_int_equal(restored(stock, &plan, &why), 0);
+	assert_int_equal(plan->chains[0].count, 0);
+	assert_int_equal(json_count(plan->chains[0].denied), 1);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	assert_false(the_truth(stock).linked);
+}
+
+static void what_is_denied_goes_also_when_nothing_can_be_admitted(void **state)
+{
+	struct stock *stock = the_stock(state);
+	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					   .trust_dirfd = stock->trust_dirfd};
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct plan_places places;
+	struct fault why = {0};
+
+	applied(stock);
+	denied(stock);
+	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
+	places = (struct plan_places){.node = stock->node,
+				      .tree = stock->ground->tree,
+				      .loader_dirfd = stock->loader_dirfd};
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
+	assert_int_equal(why.code, FAULT_UNTRUSTED);
+	fault_clear(&why);
+	assert_int_equal(plan_restore(plan, &places, &copies, &why), 0);
+	assert_int_equal(plan->chains[0].action, PLAN_REMOVE);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	assert_false(the_truth(stock).linked);
+}
+
+static void nothing_is_taken_out_of_a_chain_without_a_denial(void **state)
+{
+	struct stock *stock = the_stock(state);
+	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					   .trust_dirfd = stock->trust_dirfd};
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct plan_places places;
+	struct fault why = {0};
+
+	applied(stock);
+	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
+	places = (struct plan_places){.node = stock->node,
+				      .tree = stock->ground->tree,
+				      .loader_dirfd = stock->loader_dirfd};
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
+	fault_clear(&why);
+	assert_int_equal(plan_restore(plan, &places, &copies, &why), 0);
+	assert_false(plan_is_pending(plan));
+	assert_true(runs(stock));
 }
 
 // ---- damage and records ----
@@ -494,6 +614,12 @@ int main(void)
 		IN_WORLD(after_a_reboot_in_an_outage_the_same_digests_come_back),
 		IN_WORLD(a_damaged_copy_of_ours_is_not_restored),
 		IN_WORLD(what_the_admin_no_longer_asks_for_is_not_restored),
+		IN_WORLD(a_denied_chain_of_one_goes_and_stays_gone),
+		IN_WORLD(what_was_denied_before_it_ran_is_refused),
+		IN_WORLD(a_list_that_is_no_longer_named_still_holds),
+		IN_WORLD(what_is_denied_is_not_restored_in_an_outage),
+		IN_WORLD(what_is_denied_goes_also_when_nothing_can_be_admitted),
+		IN_WORLD(nothing_is_taken_out_of_a_chain_without_a_denial),
 		IN_WORLD(a_detached_link_is_found_and_repaired),
 		IN_WORLD(a_crash_between_switch_and_record_is_mended),
 		IN_WORLD(drift_from_the_file_is_told_without_any_metadata),

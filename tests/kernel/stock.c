@@ -18,6 +18,7 @@
 #include "base/owned.h"
 #include "bpf/bundle.h"
 #include "bpf/custom.h"
+#include "bpf/deny.h"
 #include "bpf/index.h"
 #include "bpf/pack.h"
 #include "keys/pin.h"
@@ -179,6 +180,19 @@ void stock_add(struct stock *stock, const char *manifest)
 	MUST(bundle_target_path(bundle->manifest, &path, &why));
 	stock_target(stock, path, &packed, custom);
 	stock_index(stock, bundle->manifest, path, &packed);
+}
+
+void stock_deny(struct stock *stock, const struct sha256 *digest)
+{
+	OWNED(deny_drop) struct deny *deny = NULL;
+	OWNED(bytes_drop) struct bytes text = {0};
+
+	MUST(deny_new(&deny, &why));
+	if (digest)
+		MUST(deny_add(deny, digest, "leaks", STOCK_NOW, &why));
+	MUST(deny_write(deny, &text, &why));
+	stock_blob(stock, text.data, text.len);
+	stock_target(stock, DENY_PATH, &text, NULL);
 }
 
 static void stock_file(const struct stock *stock, int dirfd, const char *name,

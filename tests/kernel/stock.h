@@ -30,6 +30,8 @@ void stock_up(struct stock *stock, const struct ground *ground);
 void stock_down(struct stock *stock);
 // Builds a bundle from a source manifest of ours (TEST_SOURCE_DIR/bpf/<manifest>), puts its members into the store.
 void stock_add(struct stock *stock, const char *manifest);
+// Puts a deny list into the store, of this digest or (NULL) of nothing.
+void stock_deny(struct stock *stock, const struct sha256 *digest);
 // Signs and writes the next set; `expires` is of the timestamp.
 void stock_publish(struct stock *stock, int64_t expires);
 // Points `current` at whatever.

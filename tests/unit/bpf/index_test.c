@@ -43,11 +43,11 @@ static void the_highest_version_that_matches_is_taken(void **state)
 	struct fault why = {0};
 
 	(void)state;
-	assert_int_equal(index_resolve(index, "1.*", &version, &why), 0);
+	assert_int_equal(index_resolve(index, "1.*", "released", &version, &why), 0);
 	assert_string_equal(version->version, "1.10.0");
-	assert_int_equal(index_resolve(index, "*", &version, &why), 0);
+	assert_int_equal(index_resolve(index, "*", "released", &version, &why), 0);
 	assert_string_equal(version->path, "net/count/2.0.0.bundle");
-	assert_int_equal(index_resolve(index, "1.9.0", &version, &why), 0);
+	assert_int_equal(index_resolve(index, "1.9.0", "released", &version, &why), 0);
 	assert_string_equal(version->version, "1.9.0");
 }
 
@@ -58,12 +58,51 @@ static void what_is_not_released_is_not_taken(void **state)
 	struct fault why = {0};
 
 	(void)state;
-	assert_int_equal(index_resolve(index, "1.11.0", &version, &why), -1);
+	assert_int_equal(index_resolve(index, "1.11.0", "released", &version, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
 	assert_non_null(strstr(why.text, "released"));
-	assert_int_equal(index_resolve(index, "3.*", &version, &why), -1);
+	assert_int_equal(index_resolve(index, "3.*", "released", &version, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
 	assert_null(version);
+}
+
+static void a_channel_gets_what_is_in_it_or_released(void **state)
+{
+	OWNED(index_drop) struct index *index = filled();
+	const struct index_version *version = NULL;
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(index_resolve(index, "1.*", "tested", &version, &why), 0);
+	assert_string_equal(version->version, "1.11.0");
+	assert_int_equal(index_resolve(index, "*", "tested", &version, &why), 0);
+	assert_string_equal(version->version, "2.0.0");
+	assert_int_equal(index_resolve(index, "1.*", "canary", &version, &why), 0);
+	assert_string_equal(version->version, "1.10.0");
+	// An older index may name what was withdrawn: nobody asks for it by that word.
+	add(index, "2.1.0", "withdrawn");
+	assert_int_equal(index_resolve(index, "2.*", "withdrawn", &version, &why), 0);
+	assert_string_equal(version->version, "2.0.0");
+	assert_int_equal(index_channel_check("withdrawn", FAULT_CONFIG, &why), -1);
+	assert_int_equal(index_channel_check("Canary!", FAULT_USAGE, &why), -1);
+	assert_int_equal(why.code, FAULT_USAGE);
+	assert_int_equal(index_channel_check("canary", FAULT_USAGE, &why), 0);
+}
+
+static void a_version_taken_out_leaves_the_others_in_order(void **state)
+{
+	OWNED(index_drop) struct index *index = filled();
+	const struct index_version *version = NULL;
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(index_remove(index, "2.0.0", &why), 0);
+	assert_int_equal(index_remove(index, "1.9.0", &why), 0);
+	assert_int_equal(index->count, 2);
+	assert_int_equal(index_resolve(index, "*", "released", &version, &why), 0);
+	assert_string_equal(version->version, "1.10.0");
+	assert_int_equal(index_remove(index, "2.0.0", &why), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
 }
 
 static void an_index_reads_back_as_it_was_written(void **state)
@@ -91,7 +130,7 @@ static void adding_a_version_again_replaces_it(void **state)
 	(void)state;
 	add(index, "1.11.0", "released");
 	assert_int_equal(index->count, 4);
-	assert_int_equal(index_resolve(index, "1.*", &version, &why), 0);
+	assert_int_equal(index_resolve(index, "1.*", "released", &version, &why), 0);
 	assert_string_equal(version->version, "1.11.0");
 }
 
@@ -160,6 +199,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_highest_version_that_matches_is_taken),
 		cmocka_unit_test(what_is_not_released_is_not_taken),
+		cmocka_unit_test(a_channel_gets_what_is_in_it_or_released),
+		cmocka_unit_test(a_version_taken_out_leaves_the_others_in_order),
 		cmocka_unit_test(an_index_reads_back_as_it_was_written),
 		cmocka_unit_test(adding_a_version_again_replaces_it),
 		cmocka_unit_test(an_index_cannot_lead_to_another_bundle),

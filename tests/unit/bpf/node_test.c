@@ -122,6 +122,27 @@ static void everything_in_the_file_is_read(void **state)
 	assert_true(node->policy.on_fall_through_drop);
 }
 
+static void channel_and_on_denied_have_their_defaults_and_words(void **state)
+{
+	OWNED(node_drop) struct node *plain = accepted(WITH_USE(USE));
+	OWNED(node_drop) struct node *channel = accepted(WITH_USE(USE ",\"channel\":\"canary\""));
+	OWNED(node_drop)
+	struct node *drop = accepted("{\"interfaces\":{\"eth0\":{\"on_denied\":\"drop\"}}}");
+	OWNED(node_drop)
+	struct node *keep =
+		accepted("{\"interfaces\":{\"eth0\":{\"on_denied\":\"keep-and-alarm\"}}}");
+
+	(void)state;
+	assert_string_equal(plain->interfaces[0].chain[HOOK_XDP][0].channel, "released");
+	assert_int_equal(plain->interfaces[0].on_denied, NODE_DENIED_REMOVE);
+	assert_string_equal(channel->interfaces[0].chain[HOOK_XDP][0].channel, "canary");
+	assert_int_equal(drop->interfaces[0].on_denied, NODE_DENIED_DROP);
+	assert_int_equal(keep->interfaces[0].on_denied, NODE_DENIED_KEEP);
+	refused(WITH_USE(USE ",\"channel\":\"withdrawn\""), "3:38", "withdrawn");
+	refused(WITH_USE(USE ",\"channel\":\"Beta\""), "3:38", "not a channel");
+	refused("{\"interfaces\":{\"eth0\":{\"on_denied\":\"keep\"}}}", "1:24", "keep");
+}
+
 static void the_only_repository_need_not_be_named(void **state)
 {
 	OWNED(node_drop) struct node *node = accepted(WITH_USE(USE));
@@ -529,7 +550,7 @@ static void the_schema_says_what_the_reader_says(void **state)
 	xdp = json_member(json_member(use, "properties"), "xdp");
 	assert_int_equal(json_int(json_member(xdp, "maxItems")), NODE_CHAIN_MAX);
 	use = json_member(xdp, "items");
-	assert_int_equal(json_count(json_member(use, "properties")), 6);
+	assert_int_equal(json_count(json_member(use, "properties")), 7);
 	assert_int_equal(json_count(json_member(use, "required")), 2);
 }
 
@@ -649,6 +670,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_object_is_a_node_that_runs_nothing),
 		cmocka_unit_test(everything_in_the_file_is_read),
+		cmocka_unit_test(channel_and_on_denied_have_their_defaults_and_words),
 		cmocka_unit_test(the_only_repository_need_not_be_named),
 		cmocka_unit_test(an_unknown_key_is_refused_with_the_nearest_known_one),
 		cmocka_unit_test(a_typo_in_any_key_is_refused),

@@ -103,7 +103,8 @@ static int add(const struct ceremony *ceremony, const char *version, const char 
 
 	bundle(version, description, &data, &survey);
 	*why = (struct fault){0};
-	if (stage_add(ceremony->dir, "net", EXPIRES, &data, survey, &stage, why))
+	if (stage_add(&(struct stage_place){ceremony->dir, "net", EXPIRES}, NULL, &data, survey,
+		      &stage, why))
 		return -1;
 	assert_string_equal(stage.index_path, "net/allow/index.json");
 	*changed = stage.changed;
@@ -272,8 +273,145 @@ static void a_role_without_a_draft_is_not_found(void **state)
 	(void)state;
 	make_ceremony(&ceremony);
 	bundle("1.0.0", "first", &data, &survey);
-	assert_int_equal(stage_add(ceremony.dir, "lab", EXPIRES, &data, survey, &stage, &why), -1);
+	assert_int_equal(stage_add(&(struct stage_place){ceremony.dir, "lab", EXPIRES}, NULL, &data,
+				   survey, &stage, &why),
+			 -1);
 	assert_int_equal(why.code, FAULT_NOT_FOUND);
+}
+
+static const char *channel_of(const struct ceremony *ceremony, const char *version)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+	OWNED(index_drop) struct index *index = NULL;
+	const struct index_version *found;
+	static char channel[INDEX_CHANNEL_MAX + 1];
+	struct fault why = {0};
+
+	read_file(ceremony, "targets/net/allow/index.json", &text);
+	assert_int_equal(index_parse(text.data, text.len, &index, &why), 0);
+	found = index_find(index, version);
+	snprintf(channel, sizeof channel, "%s", found ? found->channel : "none");
+	return channel;
+}
+
+static int promote(const struct ceremony *ceremony, const char *version, const char *channel,
+		   bool *changed, struct fault *why)
+{
+	const struct stage_place place = {ceremony->dir, "net", EXPIRES};
+	OWNED(stage_drop) struct stage stage = {0};
+
+	*why = (struct fault){0};
+	if (stage_promote(&place, "net/allow", version, channel, &stage, why))
+		return -1;
+	*changed = stage.changed;
+	return 0;
+}
+
+static int withdraw(const struct ceremony *ceremony, const char *version, struct fault *why)
+{
+	const struct stage_place place = {ceremony->dir, "net", EXPIRES};
+	OWNED(stage_drop) struct stage stage = {0};
+
+	*why = (struct fault){0};
+	return stage_withdraw(&place, "net/allow", version, &stage, why);
+}
+
+static void a_promoted_version_stays_there_when_it_is_added_again(void **state)
+{
+	OWNED(drop_ceremony) struct ceremony ceremony;
+	struct fault why;
+	bool changed;
+
+	(void)state;
+	make_ceremony(&ceremony);
+	assert_int_equal(add(&ceremony, "1.0.0", "first", &changed, &why), 0);
+	assert_string_equal(channel_of(&ceremony, "1.0.0"), "released");
+	assert_int_equal(promote(&ceremony, "1.0.0", "tested", &changed, &why), 0);
+	assert_true(changed);
+	assert_string_equal(channel_of(&ceremony, "1.0.0"), "tested");
+	check_draft(&ceremony, 2);
+	assert_int_equal(add(&ceremony, "1.0.0", "first", &changed, &why), 0);
+	assert_false(changed);
+	assert_string_equal(channel_of(&ceremony, "1.0.0"), "tested");
+	assert_int_equal(promote(&ceremony, "1.0.0", "tested", &changed, &why), 0);
+	assert_false(changed);
+	assert_int_equal(promote(&ceremony, "2.0.0", "tested", &changed, &why), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
+}
+
+static void a_withdrawn_version_is_in_neither_index_nor_draft(void **state)
+{
+	OWNED(drop_ceremony) struct ceremony ceremony;
+	struct fault why;
+	bool changed;
+
+	(void)state;
+	make_ceremony(&ceremony);
+	assert_int_equal(add(&ceremony, "1.0.0", "first", &changed, &why), 0);
+	assert_int_equal(add(&ceremony, "1.1.0", "second", &changed, &why), 0);
+	check_draft(&ceremony, 3);
+	assert_int_equal(withdraw(&ceremony, "1.1.0", &why), 0);
+	check_draft(&ceremony, 2);
+	assert_string_equal(channel_of(&ceremony, "1.1.0"), "none");
+	assert_string_equal(channel_of(&ceremony, "1.0.0"), "released");
+	assert_int_equal(withdraw(&ceremony, "1.1.0", &why), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
+	// Its name still means the bytes it meant.
+	assert_int_equal(add(&ceremony, "1.1.0", "another", &changed, &why), -1);
+	assert_int_equal(why.code, FAULT_POLICY);
+	assert_int_equal(add(&ceremony, "1.1.0", "second", &changed, &why), 0);
+	check_draft(&ceremony, 3);
+}
+
+static void a_withdrawal_that_broke_off_before_the_index_is_completed(void **state)
+{
+	OWNED(drop_ceremony) struct ceremony ceremony;
+	OWNED(bytes_drop) struct bytes index = {0};
+	struct fault why;
+	bool changed;
+
+	(void)state;
+	make_ceremony(&ceremony);
+	assert_int_equal(add(&ceremony, "1.0.0", "first", &changed, &why), 0);
+	assert_int_equal(add(&ceremony, "1.1.0", "second", &changed, &why), 0);
+	read_file(&ceremony, "targets/net/allow/index.json", &index);
+	assert_int_equal(withdraw(&ceremony, "1.1.0", &why), 0);
+	write_file(&ceremony, "targets/net/allow/index.json", &index);
+	assert_int_equal(withdraw(&ceremony, "1.1.0", &why), 0);
+	check_draft(&ceremony, 2);
+}
+
+static int deny_one(void *ctx, struct deny *deny, struct fault *why)
+{
+	const struct sha256 sha256 = {{5}};
+
+	return ctx ? deny_add(deny, &sha256, ctx, 1, why) : deny_remove(deny, &sha256, why);
+}
+
+static void the_deny_list_is_a_target_like_any_other(void **state)
+{
+	OWNED(drop_ceremony) struct ceremony ceremony;
+	OWNED(bytes_drop) struct bytes forged = {0};
+	const struct stage_place place = {ceremony.dir, "net", EXPIRES};
+	const struct stage_place nobody = {ceremony.dir, "lab", EXPIRES};
+	char reason[] = "drops mail";
+	struct fault why = {0};
+	bool changed;
+
+	(void)state;
+	make_ceremony(&ceremony);
+	assert_int_equal(stage_deny(&nobody, deny_one, reason, &changed, &why), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
+	assert_int_equal(stage_deny(&place, deny_one, reason, &changed, &why), 0);
+	assert_true(changed);
+	check_draft(&ceremony, 1);
+	assert_int_equal(stage_deny(&place, deny_one, reason, &changed, &why), 0);
+	assert_false(changed);
+	read_file(&ceremony, "targets/deny/list.json", &forged);
+	forged.data[forged.len - 1] = ' ';
+	write_file(&ceremony, "targets/deny/list.json", &forged);
+	assert_int_equal(stage_deny(&place, deny_one, NULL, &changed, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
 }
 
 int main(void)
@@ -286,6 +424,10 @@ int main(void)
 		cmocka_unit_test(a_run_that_broke_off_before_the_index_is_completed),
 		cmocka_unit_test(an_index_that_nobody_signed_is_refused),
 		cmocka_unit_test(a_role_without_a_draft_is_not_found),
+		cmocka_unit_test(a_promoted_version_stays_there_when_it_is_added_again),
+		cmocka_unit_test(a_withdrawn_version_is_in_neither_index_nor_draft),
+		cmocka_unit_test(a_withdrawal_that_broke_off_before_the_index_is_completed),
+		cmocka_unit_test(the_deny_list_is_a_target_like_any_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

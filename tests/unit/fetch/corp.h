@@ -127,10 +127,11 @@ static inline void corp_delegations(struct corp *corp, struct json *targets)
 
 	MUST(secret_key_public_json(corp->key, &key, &corp->why));
 	MUST(json_write(key, false, &key_text, &corp->why));
-	MUST(bytes_format(&text, &corp->why,
-			  "{\"keys\":{\"%s\":%s},\"roles\":[{\"name\":\"net\",\"keyids\":[\"%s\"],"
-			  "\"threshold\":1,\"terminating\":true,\"paths\":[\"net/*/*\"]}]}",
-			  id, bytes_text(&key_text), id));
+	MUST(bytes_format(
+		&text, &corp->why,
+		"{\"keys\":{\"%s\":%s},\"roles\":[{\"name\":\"net\",\"keyids\":[\"%s\"],"
+		"\"threshold\":1,\"terminating\":true,\"paths\":[\"net/*/*\",\"deny/*\"]}]}",
+		id, bytes_text(&key_text), id));
 	MUST(json_parse(text.data, text.len, "delegations", &delegations, &corp->why));
 	MUST(signing_part(targets, "signed", &inner, &corp->why));
 	MUST(json_put(inner, "delegations", delegations, &corp->why));

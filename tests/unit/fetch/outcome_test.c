@@ -16,7 +16,7 @@ static void make(struct outcome **out)
 
 	assert_int_equal(outcome_new(out, &why), 0);
 	assert_int_equal(outcome_add_repository(*out, "corp", "https://repo.example", &why), 0);
-	assert_int_equal(outcome_add_use(*out, "net/count", "1.*", "corp", &why), 0);
+	assert_int_equal(outcome_add_use(*out, "net/count", "1.*", "released", "corp", &why), 0);
 	(*out)->repositories[0].state = OUTCOME_PRESENT;
 	(*out)->uses[0].state = OUTCOME_PRESENT;
 }
@@ -28,9 +28,10 @@ static void the_same_use_on_two_interfaces_is_listed_once(void **state)
 
 	(void)state;
 	make(&outcome);
-	assert_int_equal(outcome_add_use(outcome, "net/count", "1.*", "corp", &why), 0);
+	assert_int_equal(outcome_add_use(outcome, "net/count", "1.*", "released", "corp", &why), 0);
 	assert_int_equal(outcome->use_count, 1);
-	assert_int_equal(outcome_add_use(outcome, "net/count", "1.0.0", "corp", &why), 0);
+	assert_int_equal(outcome_add_use(outcome, "net/count", "1.0.0", "released", "corp", &why),
+			 0);
 	assert_int_equal(outcome->use_count, 2);
 }
 

@@ -108,6 +108,89 @@ static void a_pattern_is_resolved_from_the_signed_index(void **state)
 	assert_false(corp_has_blob(corp, &old));
 }
 
+// Names a deny list in the role's draft, and serves it or does not.
+static struct sha256 deny_list(struct corp *corp, const char *text, bool served)
+{
+	struct bytes data = {0};
+	struct sha256 digest = text_digest(text);
+	char hex[SHA256_HEX], below[256];
+
+	MUST(bytes_format(&data, &corp->why, "%s", text));
+	sha256_hex(&digest, hex);
+	mkdir(place_path(&corp->place, "www/targets/deny"), 0755);
+	snprintf(below, sizeof(below), "www/targets/deny/%s.list.json", hex);
+	if (served)
+		corp_write(corp, below, &data);
+	MUST(signing_set_target(corp->net, "deny/list.json", (int64_t)data.len, &digest, NULL,
+				&corp->why));
+	bytes_drop(&data);
+	return digest;
+}
+
+#define NOBODY "{\"schema\":\"bpfseal.deny/1\",\"denied\":[]}"
+
+static void the_deny_list_is_fetched_before_any_bundle(void **state)
+{
+	struct corp *corp = *state;
+	struct sha256 list = deny_list(corp, NOBODY, true);
+
+	corp_add(corp, "1.0.0", "object one", "object one");
+	corp_publish(corp);
+	sync_expect(corp, FAULT_NONE, OUTCOME_NEW);
+	assert_true(corp_has_blob(corp, &list));
+	sync_expect(corp, FAULT_NONE, OUTCOME_PRESENT);
+	assert_true(corp_has_blob(corp, &list)); // the sweep leaves it
+}
+
+static void without_its_deny_list_a_new_state_is_not_made_current(void **state)
+{
+	struct corp *corp = *state;
+	struct sha256 bundle;
+
+	corp_add(corp, "1.0.0", "object one", "object one");
+	corp_publish(corp);
+	sync_expect(corp, FAULT_NONE, OUTCOME_NEW);
+	deny_list(corp, NOBODY, false);
+	bundle = corp_add(corp, "1.1.0", "object two", "object two");
+	corp_publish(corp);
+	corp_use(corp, "1.1.0");
+	sync_expect(corp, FAULT_NOT_FOUND, OUTCOME_REFUSED);
+	assert_false(corp_has_blob(corp, &bundle));
+	assert_true(place_has(&corp->place, CURRENT "/1.net.json"));
+}
+
+static void a_deny_list_that_is_none_is_refused(void **state)
+{
+	struct corp *corp = *state;
+
+	deny_list(corp, "{\"schema\":\"bpfseal.deny/1\"}", true);
+	corp_add(corp, "1.0.0", "object one", "object one");
+	corp_publish(corp);
+	sync_expect(corp, FAULT_FORMAT, OUTCOME_REFUSED);
+	assert_false(place_has(&corp->place, CURRENT));
+}
+
+static void a_pattern_takes_from_its_channel(void **state)
+{
+	struct corp *corp = *state;
+	OWNED(outcome_drop) struct outcome *outcome = NULL;
+	struct sha256 tested = corp_add(corp, "1.1.0", "object two", "object two");
+
+	corp_add(corp, "1.0.0", "object one", "object one");
+	MUST(index_add(corp->index, "1.1.0", "net/count/1.1.0.bundle", &tested, "tested",
+		       &corp->why));
+	corp_publish(corp);
+	corp_use(corp, "1.*");
+	sync_at(corp, CORP_NOW, &outcome);
+	assert_int_equal(outcome->first.code, FAULT_NONE);
+	assert_string_equal(outcome->uses[0].version, "1.0.0");
+	outcome_drop(&outcome);
+	corp_use(corp, "1.*\",\"channel\":\"tested");
+	sync_at(corp, CORP_NOW, &outcome);
+	assert_int_equal(outcome->first.code, FAULT_NONE);
+	assert_string_equal(outcome->uses[0].version, "1.1.0");
+}
+
 static void flip_last_byte(struct corp *corp, const char *version, const struct sha256 *digest)
 {
 	struct bytes data = {0};
@@ -421,6 +504,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_first_sync_brings_the_bundle_its_members_and_the_set, start, end),
 		cmocka_unit_test_setup_teardown(what_is_there_is_not_asked_for_again, start, end),
+		cmocka_unit_test_setup_teardown(the_deny_list_is_fetched_before_any_bundle, start,
+						end),
+		cmocka_unit_test_setup_teardown(
+			without_its_deny_list_a_new_state_is_not_made_current, start, end),
+		cmocka_unit_test_setup_teardown(a_deny_list_that_is_none_is_refused, start, end),
+		cmocka_unit_test_setup_teardown(a_pattern_takes_from_its_channel, start, end),
 		cmocka_unit_test_setup_teardown(a_pattern_is_resolved_from_the_signed_index, start,
 						end),
 		cmocka_unit_test_setup_teardown(

@@ -215,6 +215,22 @@ static void a_signature_has_one_spelling(void **state)
 	not_parsed(headers->content_digest, headers->signature_input, text);
 }
 
+static void no_byte_but_those_of_base64_is_read_as_base64(void **state)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const struct httpsig_headers *headers = &((struct sealed *)*state)->headers;
+	char text[HTTPSIG_HEADER_MAX];
+
+	memcpy(text, headers->signature, strlen(headers->signature) + 1);
+	for (int byte = 1; byte < 256; byte++) {
+		if (strchr(alphabet, byte))
+			continue;
+		text[20] = (char)byte;
+		not_parsed(headers->content_digest, headers->signature_input, text);
+	}
+}
+
 static void a_body_digest_is_sha256_and_nothing_else(void **state)
 {
 	const struct httpsig_headers *headers = &((struct sealed *)*state)->headers;
@@ -255,6 +271,7 @@ int main(void)
 		TEST(an_absent_header_is_an_unsigned_request),
 		TEST(only_the_profile_is_parsed),
 		TEST(a_signature_has_one_spelling),
+		TEST(no_byte_but_those_of_base64_is_read_as_base64),
 		TEST(a_body_digest_is_sha256_and_nothing_else),
 		TEST(a_path_with_a_line_break_cannot_be_signed),
 	};

@@ -132,6 +132,24 @@ static void a_fingerprint_is_written_in_groups_and_read_in_any_spelling(void **s
 	assert_true(sha256_equal(&back, &place->pin.fingerprint));
 }
 
+static void nothing_may_stand_behind_a_fingerprint(void **state)
+{
+	static const char *const tails[] = {"0", "-", " ", "-0000", " and more", "zzzzzzzzzzzzzzz"};
+	const struct place *place = *state;
+	char text[2 * PIN_FINGERPRINT_LEN], hex[SHA256_HEX];
+	struct sha256 back;
+
+	sha256_hex(&place->pin.fingerprint, hex);
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		struct fault why = {0};
+
+		// Without the dashes, so that it is no longer than a good one with them.
+		snprintf(text, sizeof(text), "%s%s", hex, tails[i]);
+		assert_int_equal(pin_fingerprint_read(text, &back, &why), -1);
+		assert_int_equal(why.code, FAULT_USAGE);
+	}
+}
+
 static void a_fingerprint_that_is_short_long_or_odd_is_refused(void **state)
 {
 	static const struct {
@@ -395,6 +413,7 @@ int main(void)
 		TEST(a_fingerprint_is_of_the_signed_part_only),
 		TEST(a_fingerprint_is_written_in_groups_and_read_in_any_spelling),
 		TEST(a_fingerprint_that_is_short_long_or_odd_is_refused),
+		TEST(nothing_may_stand_behind_a_fingerprint),
 		cmocka_unit_test(urls_that_may_be_pinned),
 		cmocka_unit_test(urls_that_may_not),
 		TEST(nothing_pinned_is_untrusted_and_says_how_to_pin),

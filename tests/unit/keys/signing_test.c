@@ -168,6 +168,24 @@ static void a_target_of_a_document_without_targets_is_refused(void **state)
 	assert_int_equal(why.code, FAULT_FORMAT);
 }
 
+static void a_target_taken_out_takes_the_signatures_along(void **state)
+{
+	OWNED(json_drop) struct json *document = NULL;
+	struct sha256 digest = {{1}};
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(signing_new_targets(1, 2000000000, &document, &why), 0);
+	assert_int_equal(signing_set_target(document, "a/b", 1, &digest, NULL, &why), 0);
+	assert_int_equal(json_put(document, "signatures", json_make_text("signed"), &why), 0);
+	assert_int_equal(signing_drop_target(document, "a/c", &why), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
+	assert_string_equal(json_text(json_member(document, "signatures")), "signed");
+	assert_int_equal(signing_drop_target(document, "a/b", &why), 0);
+	assert_int_equal(json_count(json_member(document, "signatures")), 0);
+	assert_int_equal(json_count(json_member(json_member(document, "signed"), "targets")), 0);
+}
+
 static void meta_without_bytes_has_no_length(void **state)
 {
 	OWNED(json_drop) struct json *document = NULL;
@@ -265,6 +283,7 @@ int main(void)
 		TEST(the_same_key_signs_once_and_others_stay),
 		TEST(a_new_target_takes_the_signatures_away),
 		cmocka_unit_test(a_target_of_a_document_without_targets_is_refused),
+		cmocka_unit_test(a_target_taken_out_takes_the_signatures_along),
 		cmocka_unit_test(meta_without_bytes_has_no_length),
 		TEST(an_unsigned_draft_is_changed_in_place),
 		TEST(a_signed_draft_is_kept_and_the_next_version_opened),

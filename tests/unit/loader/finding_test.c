@@ -3,10 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/owned.h"
 #include "loader/finding.h"
 
@@ -139,12 +143,94 @@ static void a_recorded_member_fits_its_line_of_the_file(void **state)
 	assert_false(record_fits_use(recorded, &use));
 }
 
+static const char *drift(const char *record, const char *chain)
+{
+	OWNED(json_drop) struct json *recorded = parsed(record);
+	OWNED(findings_drop) struct findings list = {0};
+	OWNED(node_drop) struct node *node = NULL;
+	struct truth truth = sound();
+	struct fault why = {0};
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "{\"repositories\":{\"corp\":{\"url\":\"https://repo.test\"}},"
+		 "\"interfaces\":{\"eth0\":{\"xdp\":%s}}}",
+		 chain);
+	assert_int_equal(node_parse(text, strlen(text), "node.json", &node, &why), 0);
+	assert_int_equal(findings_drift(&list, "eth0", HOOK_XDP, &node->interfaces[0], &truth,
+					recorded, &why),
+			 0);
+	return list.count ? list.list[0].code : "";
+}
+
+#define MEMBER(name, place)                                                           \
+	"{\"name\":\"" name                                                           \
+	"\",\"version\":\"1.0.0\",\"from\":\"corp\",\"entry\":\"e\",\"place\":" place \
+	",\"maps\":{}}"
+#define LINE(name, place, how)                                                                  \
+	"{\"name\":\"" name "\",\"version\":\"1.0.0\",\"place\":" place ",\"on_denied\":\"" how \
+	"\",\"reason\":\"leaks\"}"
+#define USE(name) "{\"use\":\"" name "\",\"version\":\"1.*\"}"
+
+static void what_was_denied_is_no_drift(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		drift("{\"members\":[" MEMBER("net/a", "0") "," MEMBER(
+			      "net/c", "2") "],\"denied\":[" LINE("net/b", "1", "remove") "]}",
+		      "[" USE("net/a") "," USE("net/b") "," USE("net/c") "]"),
+		"");
+	// Another program asked for in its place is.
+	assert_string_equal(
+		drift("{\"members\":[" MEMBER("net/a", "0") "," MEMBER(
+			      "net/c", "2") "],\"denied\":[" LINE("net/b", "1", "remove") "]}",
+		      "[" USE("net/a") "," USE("net/d") "," USE("net/c") "]"),
+		"drift_from_config");
+	assert_string_equal(
+		drift("{\"members\":[" MEMBER("net/a", "0") "," MEMBER(
+			      "net/c", "2") "],\"denied\":[" LINE("net/b", "1", "remove") "]}",
+		      "[" USE("net/a") "," USE("net/c") "]"),
+		"drift_from_config");
+	assert_string_equal(
+		drift("{\"members\":[" MEMBER("net/a", "0") "," MEMBER(
+			      "net/b", "1") "],\"denied\":[" LINE("net/b", "1",
+								  "keep-and-alarm") "]}",
+		      "[" USE("net/a") "," USE("net/b") "]"),
+		"");
+}
+
+static void every_denial_is_found(void **state)
+{
+	OWNED(json_drop)
+	struct json *record = parsed("{\"members\":[" MEMBER("net/a", "0") "],\"denied\":[" LINE(
+		"net/b", "1", "remove") "," LINE("net/c", "2", "drop") "]}");
+	OWNED(findings_drop) struct findings list = {0};
+	OWNED(drop_fd) int fd = -1;
+	char dir[] = "/tmp/bpfseal-finding-XXXXXX";
+	struct fault why = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(dir_open(dir, &fd, &why), 0);
+	// No list is kept there: the lines of the record are all there is.
+	assert_int_equal(findings_denied(&list, "eth0", HOOK_XDP, record, fd, &why), 0);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.list[0].code, "denied");
+	assert_non_null(strstr(list.list[0].text, "net/b 1.0.0"));
+	assert_non_null(strstr(list.list[0].text, "goes on without it"));
+	assert_non_null(strstr(list.list[1].text, "dropped"));
+	assert_non_null(strstr(list.list[1].text, "leaks"));
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_chain_has_no_findings),
 		cmocka_unit_test(each_damage_has_its_code),
 		cmocka_unit_test(a_recorded_member_fits_its_line_of_the_file),
+		cmocka_unit_test(what_was_denied_is_no_drift),
+		cmocka_unit_test(every_denial_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

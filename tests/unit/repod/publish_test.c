@@ -199,6 +199,29 @@ static void a_published_bundle_never_changes_its_content(void **state)
 	assert_int_equal(world_submit(world, "net", &data, &why), PUBLISH_CONFLICT);
 }
 
+// The top-level targets role may list anything itself.
+static void a_deny_list_that_no_node_could_read_is_refused(void **state)
+{
+	static const char list[] = "{\"schema\":\"bpfseal.deny/1\",\"denied\":[]}";
+	struct world *world = *state;
+	OWNED(bytes_drop) struct bytes data = {0};
+	struct json *targets = world_targets(world, 2);
+	struct fault why = {0};
+
+	world_publish_first(world);
+	world_blob(world, "{}", 2);
+	world_blob(world, list, strlen(list));
+	world_list(targets, "deny/list.json", "{}", 2, NULL);
+	world_seal(targets, world->targets, &data);
+	assert_int_equal(world_submit(world, "targets", &data, &why), PUBLISH_REFUSED);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_int_equal(world_role_version(world, "targets"), 1);
+	targets = world_targets(world, 2);
+	world_list(targets, "deny/list.json", list, strlen(list), NULL);
+	world_seal(targets, world->targets, &data);
+	assert_int_equal(world_submit(world, "targets", &data, &why), PUBLISH_DONE);
+}
+
 static void a_bundle_whose_signed_members_differ_is_refused(void **state)
 {
 	struct world *world = *state;
@@ -456,6 +479,7 @@ int main(void)
 		WORLD_TEST(bytes_that_are_no_bundle_are_refused_under_a_bundle_path),
 		WORLD_TEST(a_published_bundle_never_changes_its_content),
 		WORLD_TEST(a_bundle_whose_signed_members_differ_is_refused),
+		WORLD_TEST(a_deny_list_that_no_node_could_read_is_refused),
 		WORLD_TEST(a_new_root_is_taken_one_version_at_a_time),
 		WORLD_TEST(a_root_is_taken_before_anything_is_published),
 		WORLD_TEST(a_root_without_the_online_key_is_refused),
