@@ -99,6 +99,29 @@ static void object_redirect_maps(const struct object *object, struct bpf_insn *i
 	}
 }
 
+// Every map in the finished code is one of the object's own. Any other number is a descriptor of this process, which holds
+// other programs' maps; no relocation wrote it, so it came in past the inspection.
+static int check_own_maps(const struct object *object, const struct bpf_insn *insns, size_t count,
+			  struct fault *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct bpf_map *map;
+		bool own = false;
+
+		if (insns[i].code != (BPF_LD | BPF_DW | BPF_IMM))
+			continue;
+		if (insns[i].src_reg != 0 && insns[i].src_reg != BPF_PSEUDO_FUNC) {
+			bpf_object__for_each_map(map, object->bpf) own |=
+				bpf_map__fd(map) == insns[i].imm;
+			if (!own)
+				return fault_set(why, FAULT_POLICY,
+						 "it names a map by number, not by name");
+		}
+		i++;
+	}
+	return 0;
+}
+
 static int object_prepare(struct object *object, struct bpf_program *program,
 			  struct bpf_prog_load_opts *opts, struct fault *why)
 {
@@ -110,6 +133,8 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
 	if (object->source.policy && gate_check(object->source.policy, insns, count, why))
+		return -1;
+	if (check_own_maps(object, insns, count, why))
 		return -1;
 	object->gated = true;
 	object_redirect_maps(object, insns, count);
