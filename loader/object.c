@@ -188,10 +188,20 @@ static int object_register(struct fault *why)
 	return 0;
 }
 
+static int refuse_section(const struct object_source *source, const char *section,
+			  struct fault *why)
+{
+	fault_set(why, FAULT_KERNEL, "%s is in section \"%s\", which bypasses the gate",
+		  source->label, section);
+	return fault_fix(why, "build it with SEC(\"%s\")", source->hook == HOOK_XDP ? "xdp" : "tc");
+}
+
 // Exactly the signed manifest's entry is loaded, as the manifest's type.
 static int object_choose(struct object *object, struct fault *why)
 {
 	const struct object_source *source = &object->source;
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
 	struct bpf_program *program;
 	const char *section;
 
@@ -214,6 +224,12 @@ static int object_choose(struct object *object, struct fault *why)
 			  section);
 		return fault_fix(why, "build it with SEC(\"xdp\")");
 	}
+	// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1). Ours are all
+	// registered as XDP.
+	if (libbpf_prog_type_by_name(section, &type, &attach) || type != BPF_PROG_TYPE_XDP)
+		return fault_set(why, FAULT_KERNEL,
+				 "%s is in section \"%s\", which bypasses the gate", source->label,
+				 section);
 	bpf_program__set_type(object->program, sys_program_type(source->hook));
 	// One attach type for all XDP programs, or the arrays refuse to mix them.
 	bpf_program__set_expected_attach_type(
@@ -343,8 +359,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	if (error)
 		return object_explain(object, error, why);
 	if (!object->gated)
-		return fault_set(why, FAULT_KERNEL,
-				 "%s is in section \"%s\", which bypasses the gate",
-				 object->source.label, bpf_program__section_name(object->program));
+		return refuse_section(&object->source, bpf_program__section_name(object->program),
+				      why);
 	return 0;
 }

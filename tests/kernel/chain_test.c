@@ -360,6 +360,67 @@ static void a_frags_program_is_refused_before_the_arrays_do(void **state)
 	member_drop(&members[1]);
 }
 
+static void a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded(void **state)
+{
+	static const char *const bad[] = {
+		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
+		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
+		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
+		"place_cgroup", "place_syscall",
+	};
+	const struct ground *ground = the_ground(state);
+	struct member old = ordinary("t/a", "mark1");
+	char way[GROUND_WAY];
+
+	ground_apply(ground, &old, 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct member member =
+			ground_member("t/p", "places.bpf.o", bad[i], HOOK_XDP, LINK_WRAP, NULL);
+
+		refused(ground, &member, 1, FAULT_KERNEL, "bypasses the gate");
+		member_drop(&member);
+	}
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "1");
+	assert_int_equal(generations(ground), 1);
+	member_drop(&old);
+}
+
+// Whether the kernel has a program whose name begins so.
+static bool is_loaded(const char *name)
+{
+	uint32_t id = 0;
+
+	while (!bpf_prog_get_next_id(id, &id)) {
+		struct sys_program program;
+
+		sys_program_by_id(id, &program);
+		if (!strncmp(program.name, name, strlen(name)))
+			return true;
+	}
+	return false;
+}
+
+static void of_an_object_only_the_program_that_is_asked_for_is_loaded(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member members[] = {
+		ground_member("t/p", "places.bpf.o", "place_xdp", HOOK_XDP, LINK_WRAP, NULL),
+		ordinary("t/a", "mark1")};
+	char way[GROUND_WAY];
+
+	// Beside it stand a socket filter, a probe and an iterator; to load one of them is to pass the gate by.
+	ground_apply(ground, members, 2);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5 1");
+	assert_true(is_loaded("place_xdp"));
+	assert_false(is_loaded("place_socket"));
+	assert_false(is_loaded("place_raw_tp"));
+	assert_false(is_loaded("place_cgroup"));
+	member_drop(&members[0]);
+	member_drop(&members[1]);
+}
+
 static void a_foreign_program_on_the_hook_is_named_and_left_alone(void **state)
 {
 	const struct ground *ground = the_ground(state);
@@ -690,6 +751,8 @@ int main(void)
 		ON_GROUND(the_gate_refuses_a_helper_that_the_policy_does_not_name),
 		ON_GROUND(code_that_names_a_map_of_another_by_number_is_refused),
 		ON_GROUND(a_frags_program_is_refused_before_the_arrays_do),
+		ON_GROUND(a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded),
+		ON_GROUND(of_an_object_only_the_program_that_is_asked_for_is_loaded),
 		ON_GROUND(a_foreign_program_on_the_hook_is_named_and_left_alone),
 		ON_GROUND(generation_arrays_cannot_be_written_by_anybody),
 		ON_GROUND(an_emptied_root_slot_counts_falls_and_gives_the_policys_verdict),

@@ -530,6 +530,34 @@ static void a_manifest_that_says_otherwise_is_refused(void **state)
 	assert_non_null(strstr(why.text, "prog_array"));
 }
 
+static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
+		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
+		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
+		"place_cgroup", "place_syscall",
+	};
+	OWNED(inspection_drop) struct inspection *places = inspected("places.bpf.o");
+	OWNED(inspection_drop) struct inspection *marks = inspected("marks.bpf.o");
+	struct manifest_program program = counter;
+	struct fault why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		program.entry = (char *)(uintptr_t)bad[i];
+		assert_int_equal(check(places, &program, NULL, &why), -1);
+		assert_int_equal(why.code, FAULT_FORMAT);
+		assert_non_null(strstr(why.text, "not for packets"));
+	}
+	program.entry = (char *)"place_xdp";
+	assert_int_equal(check(places, &program, NULL, &why), 0);
+	// A section that nobody knows says nothing against the manifest; its maps are what is missing here.
+	program.entry = (char *)"mark_odd";
+	assert_int_equal(check(marks, &program, NULL, &why), -1);
+	assert_non_null(strstr(why.text, "a map"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,6 +579,7 @@ int main(void)
 		cmocka_unit_test(broken_bytes_break_nothing_but_the_worker),
 		cmocka_unit_test(an_answer_of_a_worker_gone_bad_is_refused),
 		cmocka_unit_test(a_manifest_that_says_otherwise_is_refused),
+		cmocka_unit_test(a_program_in_a_section_that_is_not_for_packets_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
