@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -186,10 +185,24 @@ int record_stage(int dirfd, const struct json *record, struct fault *why)
 	return record_write(dirfd, NEXT, record, why);
 }
 
+// A copy, not a rename: at no moment is there no record of what runs.
+static int keep_previous(int dirfd, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+
+	if (file_read_at(dirfd, ACTIVE, RECORD_FILE_MAX, &bytes, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	return file_replace_at(dirfd, PREVIOUS, bytes.data, bytes.len, 0600, why);
+}
+
 int record_commit(int dirfd, const struct json *record, struct fault *why)
 {
-	if (renameat(dirfd, ACTIVE, dirfd, PREVIOUS) && errno != ENOENT)
-		return fault_errno(why, FAULT_OTHER, "cannot keep the previous record");
+	if (keep_previous(dirfd, why))
+		return fault_within(why, "cannot keep the previous record");
 	if (record_write(dirfd, ACTIVE, record, why))
 		return -1;
 	return file_remove_at(dirfd, NEXT, why);

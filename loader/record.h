@@ -37,7 +37,8 @@ int record_set(struct json *record, const char *iface, const char *hook, struct 
 // Makes what record_load mended after a crash the record on disk; nothing to do without a crash.
 int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 
-// Before the first switch: next.json. After it: active becomes previous, next becomes active.
+// Before the first switch: next.json. After it: active is copied to previous, then replaced; next is gone. Once there is an
+// active.json there always is one, the old or the new.
 int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 
