@@ -23,6 +23,7 @@
 #include "loader/plan.h"
 #include "loader/record.h"
 #include "loader/report.h"
+#include "loader/sweep.h"
 #include "loader/unload.h"
 
 #define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
@@ -202,9 +203,13 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 					    .now = desk->now,
 					    .ticks_us = ticks_us};
 	OWNED(apply_drop) struct apply apply = {0};
+	struct fault leftover = {0};
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
+	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
+	if (sweep_run(desk->loader_dirfd, &leftover))
+		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
 	if (!plan_is_pending(plan) && !restored)
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
 	return report_apply(cli, &apply, restored, why);
