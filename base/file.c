@@ -259,6 +259,7 @@ int file_write_all(int fd, const void *data, size_t len, struct fault *why)
 	return 0;
 }
 
+#define TEMPORARY     ".tmp-"
 #define TEMPORARY_LEN 32
 
 // A durable temporary file with these bytes. On a refusal nothing is left behind.
@@ -272,7 +273,7 @@ static int write_temporary(int dirfd, const void *data, size_t len, mode_t mode,
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return fault_errno(why, FAULT_OTHER, "no random bytes");
 	hex_write(random, sizeof(random), hex);
-	snprintf(name, TEMPORARY_LEN, ".tmp-%s", hex);
+	snprintf(name, TEMPORARY_LEN, TEMPORARY "%s", hex);
 	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot make a file");
@@ -371,6 +372,21 @@ int file_remove_at(int dirfd, const char *name, struct fault *why)
 		return fault_errno(why, FAULT_OTHER, "cannot remove %s", name);
 	}
 	return dir_sync(dirfd, why);
+}
+
+int dir_sweep_temporaries(int dirfd, struct fault *why)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int bad = 0;
+
+	if (dir_list(dirfd, &names, &count, why))
+		return -1;
+	for (size_t i = 0; i < count && !bad; i++)
+		if (!strncmp(names[i], TEMPORARY, strlen(TEMPORARY)))
+			bad = file_remove_at(dirfd, names[i], why);
+	names_free(names, count);
+	return bad;
 }
 
 // ---- locks ----

@@ -56,6 +56,8 @@ int file_create(const char *path, const void *data, size_t len, mode_t mode, str
 	MUST_CHECK;
 // Removes a file; absent is fine. Durable.
 int file_remove_at(int dirfd, const char *name, struct fault *why) MUST_CHECK;
+// Removes what writers that were killed left: their temporaries, not below. Only for who holds off every writer.
+int dir_sweep_temporaries(int dirfd, struct fault *why) MUST_CHECK;
 int dir_sync(int dirfd, struct fault *why) MUST_CHECK;
 
 // Takes the lock file `name` below dirfd exclusively (made if absent); waits up to wait_ms, then FAULT_BUSY.

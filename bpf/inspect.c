@@ -410,16 +410,41 @@ static int check_next_map(const struct inspection *inspection, const char *entry
 	return 0;
 }
 
+static const struct inspect_program *find_program(const struct inspection *inspection,
+						  const char *name)
+{
+	for (size_t i = 0; i < inspection->program_count; i++)
+		if (strcmp(inspection->programs[i].name, name) == 0)
+			return &inspection->programs[i];
+	return NULL;
+}
+
+// The manifest says what a program is, and a section that nobody knows does not contradict it. One that means a probe, an
+// iterator or the like does, and every loader refuses it.
+static bool is_for_packets(const char *section)
+{
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+
+	return libbpf_prog_type_by_name(section, &type, &attach) || type == BPF_PROG_TYPE_XDP ||
+	       type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
+}
+
 static int check_program(const struct inspection *inspection,
 			 const struct manifest_program *program, struct fault *why)
 {
-	bool found = false;
+	const struct inspect_program *found = find_program(inspection, program->entry);
 
-	for (size_t i = 0; i < inspection->program_count; i++)
-		found |= strcmp(inspection->programs[i].name, program->entry) == 0;
 	if (!found)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", program->object,
 				 program->entry);
+	if (!is_for_packets(found->section)) {
+		fault_set(why, FAULT_FORMAT,
+			  "program %s is in section \"%s\", which is not for packets",
+			  program->entry, found->section);
+		return fault_fix(why, "build it with SEC(\"%s\")",
+				 program->hook == HOOK_XDP ? "xdp" : "tc");
+	}
 	if (program->linkage == LINK_OWN_MAP)
 		return check_next_map(inspection, program->entry, program->next_map, why);
 	if (program->linkage == LINK_CHAIN)

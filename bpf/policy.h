@@ -50,6 +50,6 @@ int policy_check(const struct policy *policy, const struct inspection *inspectio
 		 const struct manifest *manifest, struct fault *why) MUST_CHECK;
 int policy_check_helper(const struct policy *policy, uint32_t id, struct fault *why) MUST_CHECK;
 
-// What a map takes in the kernel: (key + value, each rounded up to 8) times its entries, times the CPUs where each has its
-// own. UINT64_MAX when it does not fit.
+// What a map takes in the kernel, about: (key + value, each rounded up to 8, times the CPUs where each has its own, + what a
+// hash or trie needs for an entry) times its entries. UINT64_MAX when it does not fit.
 uint64_t policy_map_bytes(const struct inspect_map *map, uint32_t cpus);

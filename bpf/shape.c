@@ -10,6 +10,7 @@
 #define EM_BPF 247
 #endif
 #define SHT_LLVM_ADDRSIG 0x6fff4c03
+#define LOAD_64		 0x18 // BPF_LD | BPF_DW | BPF_IMM: the one instruction of two halves
 
 // The file and its table of sections. Everything is copied out by memcpy: nothing in a hostile file is aligned.
 struct shape {
@@ -128,6 +129,22 @@ static int check_section(const struct shape *shape, unsigned index, struct fault
 	return check_links(shape, &section, why);
 }
 
+// What libbpf makes a program of: it lies within its section, and does not end between the two halves of a 64-bit load.
+// libbpf 1.1 checks neither (CVE-2025-29481): a value near 2^64 wraps, and code comes from where nobody scanned it; and a
+// cut load is relocated past the end of the buffer. Only sections of code have been held against the file's length.
+static bool is_code_whole(const struct shape *shape, const Elf64_Sym *symbol)
+{
+	Elf64_Shdr section = section_at(shape, symbol->st_shndx);
+
+	if (section.sh_type != SHT_PROGBITS || !(section.sh_flags & SHF_EXECINSTR))
+		return true;
+	if (!symbol->st_size || symbol->st_size % 8 || symbol->st_value % 8 ||
+	    symbol->st_value > section.sh_size ||
+	    symbol->st_size > section.sh_size - symbol->st_value)
+		return false;
+	return shape->data[section.sh_offset + symbol->st_value + symbol->st_size - 8] != LOAD_64;
+}
+
 // One symbol table, and in it every name within its table and every section index within the file.
 static int check_symbols(const struct shape *shape, const Elf64_Shdr *symtab, struct fault *why)
 {
@@ -141,6 +158,9 @@ static int check_symbols(const struct shape *shape, const Elf64_Shdr *symtab, st
 			return refuse(why, "a symbol has no name");
 		if (symbol.st_shndx >= shape->head.e_shnum && symbol.st_shndx < SHN_LORESERVE)
 			return refuse(why, "a symbol is of a section that is not there");
+		if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
+		    symbol.st_shndx < shape->head.e_shnum && !is_code_whole(shape, &symbol))
+			return refuse(why, "a function lies outside its section, or is cut");
 		if (symbol.st_shndx == SHN_XINDEX)
 			return refuse(why, "a symbol is of a section past the table");
 	}

@@ -26,9 +26,14 @@ void trusted_drop(struct trusted *trusted)
 static int open_both(int repo_dirfd, struct trusted *out, struct fault *why)
 {
 	trusted_drop(out);
-	if (store_make_dir(repo_dirfd, TRUSTED_DIRECTORY, &out->dirfd, why))
+	if (store_make_dir(repo_dirfd, TRUSTED_DIRECTORY, &out->dirfd, why) ||
+	    store_make_dir(repo_dirfd, TRUSTED_ROOTS, &out->roots_dirfd, why))
 		return -1;
-	return store_make_dir(repo_dirfd, TRUSTED_ROOTS, &out->roots_dirfd, why);
+	// Whoever opens these holds the store's lock: what killed runs left is nobody's.
+	return dir_sweep_temporaries(out->dirfd, why) ||
+			       dir_sweep_temporaries(out->roots_dirfd, why)
+		       ? -1
+		       : 0;
 }
 
 static int pin_text(const struct bytes *pinned, char text[static PIN_FINGERPRINT_LEN],

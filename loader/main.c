@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/audit.h"
 #include "base/cli.h"
 #include "base/file.h"
 #include "base/jail.h"
@@ -24,10 +23,11 @@
 #include "loader/plan.h"
 #include "loader/record.h"
 #include "loader/report.h"
+#include "loader/sweep.h"
+#include "loader/unload.h"
 
 #define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
 #define LOCK_WAIT_MS 10000
-#define AUDIT_FILE   "audit.log"
 
 // Everything that is opened before the jail shuts.
 struct desk {
@@ -203,9 +203,13 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 					    .now = desk->now,
 					    .ticks_us = ticks_us};
 	OWNED(apply_drop) struct apply apply = {0};
+	struct fault leftover = {0};
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
+	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
+	if (sweep_run(desk->loader_dirfd, &leftover))
+		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
 	if (!plan_is_pending(plan) && !restored)
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
 	return report_apply(cli, &apply, restored, why);
@@ -312,35 +316,17 @@ static int run_status(struct cli *cli, struct fault *why)
 
 // ---- unload ----
 
-static int unload_one(const struct desk *desk, struct plan *plan, const struct plan_chain *chain,
-		      struct fault *why)
-{
-	struct json *details = json_make_object();
-	char place[BPFFS_PATH_MAX];
-
-	if (!details || json_put_text(details, "interface", chain->iface, why) ||
-	    json_put_text(details, "hook", hook_name(chain->hook), why)) {
-		json_free(details);
-		return -1;
-	}
-	if (bpffs_place(desk->tree, chain->iface, chain->hook, place, why) ||
-	    chain_remove(place, why) ||
-	    record_set(plan->record, chain->iface, hook_name(chain->hook), NULL, why)) {
-		json_free(details);
-		return -1;
-	}
-	return audit_append(desk->loader_dirfd, AUDIT_FILE, desk->now, "unload", details, why);
-}
-
 static int run_unload(struct cli *cli, struct fault *why)
 {
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(plan_drop) struct plan *plan = NULL;
 	const char *iface = cli_arg(cli, 0);
 	struct node nothing = {0};
+	struct unload_places unload;
 	struct plan_places places;
-	int64_t count = 0;
 	struct json *document;
+	size_t removed;
+	int failed;
 
 	if (desk_open(&desk, cli, true, why))
 		return -1;
@@ -348,21 +334,19 @@ static int run_unload(struct cli *cli, struct fault *why)
 	places.node = &nothing; // a broken node.json must not keep a chain in the kernel
 	if (plan_look(&places, &plan, why))
 		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		if (iface && strcmp(plan->chains[i].iface, iface))
-			continue;
-		if (unload_one(&desk, plan, &plan->chains[i], why))
-			return -1;
-		cli_say(cli, "%s on %s: removed", hook_name(plan->chains[i].hook),
-			plan->chains[i].iface);
-		count++;
-	}
-	if (!count)
-		cli_say(cli, "nothing to unload");
-	else if (record_commit(desk.loader_dirfd, plan->record, why))
+	unload = (struct unload_places){
+		.tree = desk.tree, .loader_dirfd = desk.loader_dirfd, .now = desk.now};
+	failed = unload_chains(&unload, plan, iface, &removed, why);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->chains[i].action == PLAN_REMOVE)
+			cli_say(cli, "%s on %s: removed", hook_name(plan->chains[i].hook),
+				plan->chains[i].iface);
+	if (failed)
 		return -1;
+	if (!removed)
+		cli_say(cli, "nothing to unload");
 	document = json_make_object();
-	if (document && json_put_int(document, "removed", count, why)) {
+	if (document && json_put_int(document, "removed", (int64_t)removed, why)) {
 		json_free(document);
 		return -1;
 	}

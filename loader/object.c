@@ -99,6 +99,29 @@ static void object_redirect_maps(const struct object *object, struct bpf_insn *i
 	}
 }
 
+// Every map in the finished code is one of the object's own. Any other number is a descriptor of this process, which holds
+// other programs' maps; no relocation wrote it, so it came in past the inspection.
+static int check_own_maps(const struct object *object, const struct bpf_insn *insns, size_t count,
+			  struct fault *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct bpf_map *map;
+		bool own = false;
+
+		if (insns[i].code != (BPF_LD | BPF_DW | BPF_IMM))
+			continue;
+		if (insns[i].src_reg != 0 && insns[i].src_reg != BPF_PSEUDO_FUNC) {
+			bpf_object__for_each_map(map, object->bpf) own |=
+				bpf_map__fd(map) == insns[i].imm;
+			if (!own)
+				return fault_set(why, FAULT_POLICY,
+						 "it names a map by number, not by name");
+		}
+		i++;
+	}
+	return 0;
+}
+
 static int object_prepare(struct object *object, struct bpf_program *program,
 			  struct bpf_prog_load_opts *opts, struct fault *why)
 {
@@ -110,6 +133,8 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
 	if (object->source.policy && gate_check(object->source.policy, insns, count, why))
+		return -1;
+	if (check_own_maps(object, insns, count, why))
 		return -1;
 	object->gated = true;
 	object_redirect_maps(object, insns, count);
@@ -163,10 +188,20 @@ static int object_register(struct fault *why)
 	return 0;
 }
 
+static int refuse_section(const struct object_source *source, const char *section,
+			  struct fault *why)
+{
+	fault_set(why, FAULT_KERNEL, "%s is in section \"%s\", which bypasses the gate",
+		  source->label, section);
+	return fault_fix(why, "build it with SEC(\"%s\")", source->hook == HOOK_XDP ? "xdp" : "tc");
+}
+
 // Exactly the signed manifest's entry is loaded, as the manifest's type.
 static int object_choose(struct object *object, struct fault *why)
 {
 	const struct object_source *source = &object->source;
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
 	struct bpf_program *program;
 	const char *section;
 
@@ -189,6 +224,12 @@ static int object_choose(struct object *object, struct fault *why)
 			  section);
 		return fault_fix(why, "build it with SEC(\"xdp\")");
 	}
+	// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1). Ours are all
+	// registered as XDP.
+	if (libbpf_prog_type_by_name(section, &type, &attach) || type != BPF_PROG_TYPE_XDP)
+		return fault_set(why, FAULT_KERNEL,
+				 "%s is in section \"%s\", which bypasses the gate", source->label,
+				 section);
 	bpf_program__set_type(object->program, sys_program_type(source->hook));
 	// One attach type for all XDP programs, or the arrays refuse to mix them.
 	bpf_program__set_expected_attach_type(
@@ -318,8 +359,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	if (error)
 		return object_explain(object, error, why);
 	if (!object->gated)
-		return fault_set(why, FAULT_KERNEL,
-				 "%s is in section \"%s\", which bypasses the gate",
-				 object->source.label, bpf_program__section_name(object->program));
+		return refuse_section(&object->source, bpf_program__section_name(object->program),
+				      why);
 	return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,10 +10,8 @@
 #include "base/owned.h"
 #include "loader/truth.h"
 
-#define ACTIVE	 "active.json"
-#define PREVIOUS "previous.json"
-#define NEXT	 "next.json"
-#define SCHEMA	 "bpfseal.record/1"
+#define NEXT   "next.json"
+#define SCHEMA "bpfseal.record/1"
 
 static int record_new(struct json **out, struct fault *why)
 {
@@ -29,7 +26,7 @@ static int record_new(struct json **out, struct fault *why)
 	return 0;
 }
 
-static int record_read(int dirfd, const char *name, struct json **out, struct fault *why)
+int record_read(int dirfd, const char *name, struct json **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(json_drop) struct json *record = NULL;
@@ -151,7 +148,7 @@ int record_load(int dirfd, const char *tree, struct json **out, struct fault *wh
 	OWNED(json_drop) struct json *active = NULL;
 	OWNED(json_drop) struct json *next = NULL;
 
-	if (record_read(dirfd, ACTIVE, &active, why) || record_read(dirfd, NEXT, &next, why))
+	if (record_read(dirfd, RECORD_ACTIVE, &active, why) || record_read(dirfd, NEXT, &next, why))
 		return -1;
 	if (!active && record_new(&active, why))
 		return -1;
@@ -176,7 +173,7 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why)
 {
 	if (faccessat(dirfd, NEXT, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
 		return 0;
-	if (record_write(dirfd, ACTIVE, record, why))
+	if (record_write(dirfd, RECORD_ACTIVE, record, why))
 		return -1;
 	return file_remove_at(dirfd, NEXT, why);
 }
@@ -186,11 +183,25 @@ int record_stage(int dirfd, const struct json *record, struct fault *why)
 	return record_write(dirfd, NEXT, record, why);
 }
 
+// A copy, not a rename: at no moment is there no record of what runs.
+static int keep_previous(int dirfd, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+
+	if (file_read_at(dirfd, RECORD_ACTIVE, RECORD_FILE_MAX, &bytes, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	return file_replace_at(dirfd, RECORD_PREVIOUS, bytes.data, bytes.len, 0600, why);
+}
+
 int record_commit(int dirfd, const struct json *record, struct fault *why)
 {
-	if (renameat(dirfd, ACTIVE, dirfd, PREVIOUS) && errno != ENOENT)
-		return fault_errno(why, FAULT_OTHER, "cannot keep the previous record");
-	if (record_write(dirfd, ACTIVE, record, why))
+	if (keep_previous(dirfd, why))
+		return fault_within(why, "cannot keep the previous record");
+	if (record_write(dirfd, RECORD_ACTIVE, record, why))
 		return -1;
 	return file_remove_at(dirfd, NEXT, why);
 }

@@ -10,7 +10,12 @@
 #include "loader/chain.h"
 #include "loader/member.h"
 
+#define RECORD_ACTIVE	"active.json"
+#define RECORD_PREVIOUS "previous.json"
 #define RECORD_FILE_MAX (4u << 20)
+
+// One of these files as it is; NULL when it is not there. FAULT_FORMAT on a damaged one.
+int record_read(int dirfd, const char *name, struct json **out, struct fault *why) MUST_CHECK;
 
 // The record of all chains; an empty one when there is none. A crash between the switch and its record is mended here:
 // each chain of next.json that the kernel has entered replaces its predecessor. FAULT_FORMAT on a damaged file.
@@ -37,7 +42,8 @@ int record_set(struct json *record, const char *iface, const char *hook, struct 
 // Makes what record_load mended after a crash the record on disk; nothing to do without a crash.
 int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 
-// Before the first switch: next.json. After it: active becomes previous, next becomes active.
+// Before the first switch: next.json. After it: active is copied to previous, then replaced; next is gone. Once there is an
+// active.json there always is one, the old or the new.
 int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 

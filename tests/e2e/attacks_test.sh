@@ -136,6 +136,14 @@ ends 'a server that is gone is a network failure' 6 bpfseal sync
 check '... and the chain runs' runs
 check '... and can be applied again from what is there' node apply
 
+# ---- what killed runs leave ----
+own=$R/var/lib/bpfseal-loader
+touch "$own/.tmp-0123" "$own/trust/corp/.tmp-0123" "$own/objects/.tmp-0123" "$own/objects/$(printf %064d 5)"
+copies=$(find "$own/objects" -type f | wc -l)
+check 'an apply goes well beside leftovers' node apply
+check '... and removes them' [ -z "$(find "$own" -name '.tmp-*')" ]
+check '... with a copy that no record names, and no other' [ "$(find "$own/objects" -type f | wc -l)" = $((copies - 2)) ]
+
 # ---- stale metadata: nothing new, and what runs stays ----
 "$BIN/bpfseal" repod serve --listen "$LISTEN" --timestamp-expires 4s --ready-fd 9 --root "$R" >>"$R/repod.log" 2>&1 9>"$R/repod.address" &
 REPOD=$!

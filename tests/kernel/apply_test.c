@@ -19,6 +19,7 @@
 #include "loader/bpffs.h"
 #include "loader/finding.h"
 #include "loader/record.h"
+#include "loader/unload.h"
 #include "tests/kernel/stock.h"
 
 #define PASS 2
@@ -567,6 +568,43 @@ static void a_crash_between_switch_and_record_is_mended(void **state)
 	assert_int_equal(the_truth(stock).generation, 1);
 }
 
+static void an_unload_with_a_damaged_log_takes_out_every_chain_and_its_record(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct node nothing = {0};
+	const struct plan_places places = {
+		.node = &nothing, .tree = stock->ground->tree, .loader_dirfd = stock->loader_dirfd};
+	const struct unload_places unload = {
+		.tree = stock->ground->tree, .loader_dirfd = stock->loader_dirfd, .now = STOCK_NOW};
+	struct member other =
+		ground_member("t/1", "flows.bpf.o", "flow1", HOOK_TC_INGRESS, LINK_WRAP, NULL);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	OWNED(json_drop) struct json *record = NULL;
+	struct fault why = {0};
+	struct truth truth;
+	size_t removed;
+
+	applied(stock);
+	ground_apply(stock->ground, &other, 1);
+	ground_sh("echo damaged >>%s/var/lib/bpfseal-loader/audit.log", stock->ground->root);
+	assert_int_equal(plan_look(&places, &plan, &why), 0);
+	assert_int_equal(plan->count, 2);
+	assert_int_equal(unload_chains(&unload, plan, NULL, &removed, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+	assert_non_null(strstr(why.text, "audit"));
+	assert_int_equal(removed, 2);
+	assert_false(the_truth(stock).linked);
+	assert_int_equal(truth_read(stock->ground->tree, GROUND_IFACE, HOOK_TC_INGRESS, &truth,
+				    &(struct fault){0}),
+			 0);
+	assert_false(truth.linked);
+	assert_int_equal(
+		record_load(stock->loader_dirfd, stock->ground->tree, &record, &(struct fault){0}),
+		0);
+	assert_null(record_chain(record, GROUND_IFACE, "xdp"));
+	member_drop(&other);
+}
+
 static void drift_from_the_file_is_told_without_any_metadata(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -622,6 +660,7 @@ int main(void)
 		IN_WORLD(nothing_is_taken_out_of_a_chain_without_a_denial),
 		IN_WORLD(a_detached_link_is_found_and_repaired),
 		IN_WORLD(a_crash_between_switch_and_record_is_mended),
+		IN_WORLD(an_unload_with_a_damaged_log_takes_out_every_chain_and_its_record),
 		IN_WORLD(drift_from_the_file_is_told_without_any_metadata),
 	};
 

@@ -19,6 +19,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/file.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/truth.h"
@@ -305,12 +306,117 @@ static void the_gate_refuses_a_helper_that_the_policy_does_not_name(void **state
 	member_drop(&members[1]);
 }
 
+// What got past the inspection of an object: the number in its code becomes a descriptor of whoever loads it.
+static void name_map_by_number(struct member *member, int map)
+{
+	static const unsigned char number[] = {0x88, 0x77, 0x66, 0x55},
+				   rest[] = {0x44, 0x33, 0x22, 0x11};
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct fault why = {0};
+	unsigned char *insn = NULL;
+
+	assert_int_equal(file_read_fd(member->object_fd, 4u << 20, &bytes, &why), 0);
+	for (size_t at = 0; at + 16 <= bytes.len && !insn; at += 8)
+		if (bytes.data[at] == 0x18 &&
+		    !memcmp(bytes.data + at + 4, number, sizeof(number)) &&
+		    !memcmp(bytes.data + at + 12, rest, sizeof(rest)))
+			insn = bytes.data + at;
+	assert_non_null(insn);
+	insn[1] = (unsigned char)((insn[1] & 0x0f) | BPF_PSEUDO_MAP_FD << 4);
+	memcpy(insn + 4, &map, sizeof(map));
+	memset(insn + 12, 0, 4);
+	close(member->object_fd);
+	assert_int_equal(sys_sealed(bytes.data, bytes.len, "numbered", &member->object_fd, &why),
+			 0);
+}
+
+static void code_that_names_a_map_of_another_by_number_is_refused(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member old = ordinary("t/a", "mark1");
+	struct member members[] = {ordinary("t/b", "mark2"), ordinary("t/n", "mark_number")};
+	OWNED(drop_fd) int others = bpf_map_create(BPF_MAP_TYPE_ARRAY, "others", 4, 8, 1, NULL);
+	char way[GROUND_WAY];
+
+	assert_true(others >= 0);
+	name_map_by_number(&members[1], others);
+	ground_apply(ground, &old, 1);
+	refused(ground, members, 2, FAULT_POLICY, "names a map by number");
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "1");
+	assert_int_equal(generations(ground), 1);
+	member_drop(&old);
+	member_drop(&members[0]);
+	member_drop(&members[1]);
+}
+
 static void a_frags_program_is_refused_before_the_arrays_do(void **state)
 {
 	const struct ground *ground = the_ground(state);
 	struct member members[] = {ordinary("t/a", "mark1"), ordinary("t/f", "mark_frags")};
 
 	refused(ground, members, 2, FAULT_KERNEL, "frags");
+	member_drop(&members[0]);
+	member_drop(&members[1]);
+}
+
+static void a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded(void **state)
+{
+	static const char *const bad[] = {
+		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
+		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
+		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
+		"place_cgroup", "place_syscall",
+	};
+	const struct ground *ground = the_ground(state);
+	struct member old = ordinary("t/a", "mark1");
+	char way[GROUND_WAY];
+
+	ground_apply(ground, &old, 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct member member =
+			ground_member("t/p", "places.bpf.o", bad[i], HOOK_XDP, LINK_WRAP, NULL);
+
+		refused(ground, &member, 1, FAULT_KERNEL, "bypasses the gate");
+		member_drop(&member);
+	}
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "1");
+	assert_int_equal(generations(ground), 1);
+	member_drop(&old);
+}
+
+// Whether the kernel has a program whose name begins so.
+static bool is_loaded(const char *name)
+{
+	uint32_t id = 0;
+
+	while (!bpf_prog_get_next_id(id, &id)) {
+		struct sys_program program;
+
+		sys_program_by_id(id, &program);
+		if (!strncmp(program.name, name, strlen(name)))
+			return true;
+	}
+	return false;
+}
+
+static void of_an_object_only_the_program_that_is_asked_for_is_loaded(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member members[] = {
+		ground_member("t/p", "places.bpf.o", "place_xdp", HOOK_XDP, LINK_WRAP, NULL),
+		ordinary("t/a", "mark1")};
+	char way[GROUND_WAY];
+
+	// Beside it stand a socket filter, a probe and an iterator; to load one of them is to pass the gate by.
+	ground_apply(ground, members, 2);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5 1");
+	assert_true(is_loaded("place_xdp"));
+	assert_false(is_loaded("place_socket"));
+	assert_false(is_loaded("place_raw_tp"));
+	assert_false(is_loaded("place_cgroup"));
 	member_drop(&members[0]);
 	member_drop(&members[1]);
 }
@@ -643,7 +749,10 @@ int main(void)
 		ON_GROUND(the_admins_values_are_there_at_the_first_packet),
 		ON_GROUND(a_refused_fifth_of_six_leaves_the_old_chain_and_no_trace),
 		ON_GROUND(the_gate_refuses_a_helper_that_the_policy_does_not_name),
+		ON_GROUND(code_that_names_a_map_of_another_by_number_is_refused),
 		ON_GROUND(a_frags_program_is_refused_before_the_arrays_do),
+		ON_GROUND(a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded),
+		ON_GROUND(of_an_object_only_the_program_that_is_asked_for_is_loaded),
 		ON_GROUND(a_foreign_program_on_the_hook_is_named_and_left_alone),
 		ON_GROUND(generation_arrays_cannot_be_written_by_anybody),
 		ON_GROUND(an_emptied_root_slot_counts_falls_and_gives_the_policys_verdict),

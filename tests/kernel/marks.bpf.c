@@ -90,6 +90,17 @@ int mark_talks(struct xdp_md *ctx)
 	return mark(ctx, 6, XDP_PASS);
 }
 
+// Reads a map whose place in the code holds a plain number, of which a test makes a descriptor.
+SEC("xdp")
+int mark_number(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	void *map;
+
+	asm volatile("%0 = 0x1122334455667788 ll" : "=r"(map));
+	return mark(ctx, bpf_map_lookup_elem(map, &zero) ? 11 : 10, XDP_PASS);
+}
+
 SEC("xdp.frags")
 int mark_frags(struct xdp_md *ctx)
 {

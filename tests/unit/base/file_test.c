@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -77,6 +78,21 @@ static void a_replaced_file_is_whole_and_leaves_no_temporary(void **state)
 	assert_int_equal(fstatat(place->fd, "a", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_int_equal(entries(place->fd), 1);
+}
+
+static void only_temporaries_are_swept(void **state)
+{
+	const struct place *place = *state;
+	struct fault why = {0};
+
+	assert_int_equal(file_replace_at(place->fd, "a", "one", 3, 0640, &why), 0);
+	assert_int_equal(file_replace_at(place->fd, ".tmp", "two", 3, 0640, &why), 0);
+	assert_int_equal(file_replace_at(place->fd, ".tmp-0123456789abcdef", "", 0, 0400, &why), 0);
+	assert_int_equal(file_replace_at(place->fd, ".tmp-x", "half", 4, 0600, &why), 0);
+	assert_int_equal(dir_sweep_temporaries(place->fd, &why), 0);
+	assert_int_equal(entries(place->fd), 2);
+	assert_int_equal(faccessat(place->fd, "a", F_OK, 0), 0);
+	assert_int_equal(faccessat(place->fd, ".tmp", F_OK, 0), 0);
 }
 
 static void reading_stops_at_the_cap(void **state)
@@ -300,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_replaced_file_is_whole_and_leaves_no_temporary),
+		TEST(only_temporaries_are_swept),
 		TEST(reading_stops_at_the_cap),
 		TEST(symlinks_directories_and_pipes_are_not_read),
 		TEST(an_existing_file_is_never_overwritten_by_create),

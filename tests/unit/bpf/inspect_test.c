@@ -317,6 +317,98 @@ static void a_cut_object_is_refused_at_every_length(void **state)
 	}
 }
 
+// The place of the symbol of the object's first function.
+static size_t function_of(const struct bytes *data, Elf64_Sym *symbol)
+{
+	Elf64_Shdr section = {0};
+	Elf64_Ehdr head;
+
+	memcpy(&head, data->data, sizeof head);
+	for (unsigned i = 0; i < head.e_shnum && section.sh_type != SHT_SYMTAB; i++)
+		memcpy(&section, data->data + head.e_shoff + i * sizeof section, sizeof section);
+	for (size_t at = 0; at < section.sh_size; at += sizeof *symbol) {
+		memcpy(symbol, data->data + section.sh_offset + at, sizeof *symbol);
+		if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC)
+			return section.sh_offset + at;
+	}
+	fail_msg("the object has no function");
+	return 0;
+}
+
+static void a_function_outside_its_section_or_cut_is_refused(void **state)
+{
+	static const unsigned char load[8] = {0x18, 0x01};
+	OWNED(bytes_drop) struct bytes data = {0};
+	struct fault why = {0};
+	Elf64_Sym whole, symbol;
+	Elf64_Shdr section;
+	Elf64_Ehdr head;
+	size_t place, cut;
+
+	(void)state;
+	object("count.bpf.o", &data);
+	place = function_of(&data, &whole);
+	memcpy(&head, data.data, sizeof head);
+	memcpy(&section, data.data + head.e_shoff + whole.st_shndx * sizeof section,
+	       sizeof section);
+	cut = (size_t)(find(&data, load, sizeof load) - data.data) - section.sh_offset + 8;
+	assert_in_range(cut, 16, section.sh_size - 8);
+	const struct {
+		uint64_t value, size;
+	} bad[] = {
+		{section.sh_size, 8},	  // past the end
+		{0, section.sh_size + 8}, // over the end
+		{8, section.sh_size},	  // the same
+		{(uint64_t)0 - 96, 96},	  // 2^64 - 96: the sum is 0
+		{(uint64_t)0 - 96, 104},  // the sum is 8
+		{8, (uint64_t)0 - 8},	  // the other way round
+		{4, section.sh_size - 8}, // between two instructions
+		{0, section.sh_size - 4}, // ends in one
+		{0, 0},			  // nothing
+		{0, cut},		  // ends in the first half of a 64-bit load
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		symbol = whole;
+		symbol.st_value = bad[i].value;
+		symbol.st_size = bad[i].size;
+		memcpy(data.data + place, &symbol, sizeof symbol);
+		fault_clear(&why);
+		assert_int_equal(shape_check(data.data, data.len, &why), -1);
+		assert_int_equal(why.code, FAULT_FORMAT);
+		assert_non_null(strstr(why.text, "a function lies outside its section"));
+		refused(&data);
+	}
+	// A part of the section may well be a function.
+	symbol.st_value = 8;
+	symbol.st_size = section.sh_size - 8;
+	memcpy(data.data + place, &symbol, sizeof symbol);
+	assert_int_equal(shape_check(data.data, data.len, &why), 0);
+}
+
+static void a_function_of_a_section_of_no_kind_is_not_looked_for_in_the_file(void **state)
+{
+	OWNED(bytes_drop) struct bytes data = {0};
+	struct fault why = {0};
+	Elf64_Shdr section;
+	Elf64_Sym symbol;
+	Elf64_Ehdr head;
+	size_t place;
+
+	(void)state;
+	object("count.bpf.o", &data);
+	place = function_of(&data, &symbol);
+	memcpy(&head, data.data, sizeof head);
+	// Nothing says where a section of type NULL lies; an offset in it is anywhere.
+	section = (Elf64_Shdr){.sh_flags = SHF_EXECINSTR,
+			       .sh_offset = UINT64_C(1) << 46,
+			       .sh_size = symbol.st_size};
+	memcpy(data.data + head.e_shoff, &section, sizeof section);
+	symbol.st_shndx = 0;
+	memcpy(data.data + place, &symbol, sizeof symbol);
+	assert_int_equal(shape_check(data.data, data.len, &why), 0);
+}
+
 static void broken_bytes_break_nothing_but_the_worker(void **state)
 {
 	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
@@ -438,6 +530,34 @@ static void a_manifest_that_says_otherwise_is_refused(void **state)
 	assert_non_null(strstr(why.text, "prog_array"));
 }
 
+static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
+		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
+		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
+		"place_cgroup", "place_syscall",
+	};
+	OWNED(inspection_drop) struct inspection *places = inspected("places.bpf.o");
+	OWNED(inspection_drop) struct inspection *marks = inspected("marks.bpf.o");
+	struct manifest_program program = counter;
+	struct fault why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		program.entry = (char *)(uintptr_t)bad[i];
+		assert_int_equal(check(places, &program, NULL, &why), -1);
+		assert_int_equal(why.code, FAULT_FORMAT);
+		assert_non_null(strstr(why.text, "not for packets"));
+	}
+	program.entry = (char *)"place_xdp";
+	assert_int_equal(check(places, &program, NULL, &why), 0);
+	// A section that nobody knows says nothing against the manifest; its maps are what is missing here.
+	program.entry = (char *)"mark_odd";
+	assert_int_equal(check(marks, &program, NULL, &why), -1);
+	assert_non_null(strstr(why.text, "a map"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,9 +574,12 @@ int main(void)
 		cmocka_unit_test(a_header_that_lies_is_refused),
 		cmocka_unit_test(a_section_that_lies_is_refused),
 		cmocka_unit_test(a_cut_object_is_refused_at_every_length),
+		cmocka_unit_test(a_function_outside_its_section_or_cut_is_refused),
+		cmocka_unit_test(a_function_of_a_section_of_no_kind_is_not_looked_for_in_the_file),
 		cmocka_unit_test(broken_bytes_break_nothing_but_the_worker),
 		cmocka_unit_test(an_answer_of_a_worker_gone_bad_is_refused),
 		cmocka_unit_test(a_manifest_that_says_otherwise_is_refused),
+		cmocka_unit_test(a_program_in_a_section_that_is_not_for_packets_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

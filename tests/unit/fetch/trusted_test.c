@@ -95,6 +95,22 @@ static void without_its_pin_a_directory_is_not_whole(void **state)
 	place_expect(place, "trusted/root.json", ROOT_A);
 }
 
+static void leftovers_of_a_killed_sync_go_with_the_next(void **state)
+{
+	struct place *place = *state;
+	OWNED(trusted_drop) struct trusted trusted = {.dirfd = -1, .roots_dirfd = -1};
+
+	open_with(place, ROOT_A, &trusted);
+	place_write(place, "trusted/.tmp-0123456789abcdef", "half");
+	place_write(place, "roots/.tmp-0123456789abcdef", "half");
+	trusted_drop(&trusted);
+	open_with(place, ROOT_A, &trusted);
+	assert_false(place_has(place, "trusted/.tmp-0123456789abcdef"));
+	assert_false(place_has(place, "roots/.tmp-0123456789abcdef"));
+	place_expect(place, "trusted/root.json", ROOT_A);
+	place_expect(place, "roots/1.root.json", ROOT_A);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +120,8 @@ int main(void)
 						start, end),
 		cmocka_unit_test_setup_teardown(another_pin_begins_anew_and_keeps_the_old_aside,
 						start, end),
+		cmocka_unit_test_setup_teardown(leftovers_of_a_killed_sync_go_with_the_next, start,
+						end),
 		cmocka_unit_test_setup_teardown(without_its_pin_a_directory_is_not_whole, start,
 						end),
 	};

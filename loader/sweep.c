@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/sweep.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/owned.h"
+#include "loader/record.h"
+
+static int sweep_directory(int dirfd, const char *name, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+
+	if (dir_open_at(dirfd, name, &fd, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	return dir_sweep_temporaries(fd, why);
+}
+
+// One directory a repository.
+static int sweep_trust(int loader_dirfd, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+	char **names = NULL;
+	size_t count = 0;
+	int bad = 0;
+
+	if (dir_open_at(loader_dirfd, "trust", &fd, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (dir_list(fd, &names, &count, why))
+		return -1;
+	for (size_t i = 0; i < count && !bad; i++)
+		bad = sweep_directory(fd, names[i], why);
+	names_free(names, count);
+	return bad;
+}
+
+static bool member_names(const struct json *member, const char *hex)
+{
+	const char *object = json_text(json_member(member, "object"));
+	const char *manifest = json_text(json_member(member, "manifest"));
+
+	return (object && !strcmp(object, hex)) || (manifest && !strcmp(manifest, hex));
+}
+
+static bool record_names(const struct json *record, const char *hex)
+{
+	const struct json *chains = json_member(record, "chains");
+
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *members = json_member(json_item(chains, i), "members");
+
+		for (size_t k = 0; k < json_count(members); k++)
+			if (member_names(json_item(members, k), hex))
+				return true;
+	}
+	return false;
+}
+
+static int sweep_copies(int loader_dirfd, struct fault *why)
+{
+	OWNED(json_drop) struct json *active = NULL;
+	OWNED(json_drop) struct json *previous = NULL;
+	OWNED(drop_fd) int fd = -1;
+	char **names = NULL;
+	size_t count = 0;
+	int bad = 0;
+
+	if (record_read(loader_dirfd, RECORD_ACTIVE, &active, why) ||
+	    record_read(loader_dirfd, RECORD_PREVIOUS, &previous, why) ||
+	    dir_open_at(loader_dirfd, "objects", &fd, why) || dir_list(fd, &names, &count, why))
+		return -1;
+	for (size_t i = 0; i < count && !bad; i++)
+		if (!record_names(active, names[i]) && !record_names(previous, names[i]))
+			bad = file_remove_at(fd, names[i], why);
+	names_free(names, count);
+	return bad;
+}
+
+int sweep_run(int loader_dirfd, struct fault *why)
+{
+	if (dir_sweep_temporaries(loader_dirfd, why) ||
+	    sweep_directory(loader_dirfd, "logs", why) || sweep_trust(loader_dirfd, why))
+		return -1;
+	return sweep_copies(loader_dirfd, why);
+}
