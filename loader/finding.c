@@ -141,13 +141,21 @@ static bool same_values(const struct json *maps, const struct node_use *use)
 	return seen == total;
 }
 
+// Another repository's program of the same name and version is another program.
+static bool is_from(const struct json *recorded, const struct node_use *use)
+{
+	const char *from = json_text(json_member(recorded, "from"));
+
+	return from && !strcmp(from, use->from);
+}
+
 bool record_fits_use(const struct json *recorded, const struct node_use *use)
 {
 	const char *name = json_text(json_member(recorded, "name"));
 	const char *version = json_text(json_member(recorded, "version"));
 	const char *entry = json_text(json_member(recorded, "entry"));
 
-	return name && version && entry && !strcmp(name, use->use) &&
+	return name && version && entry && !strcmp(name, use->use) && is_from(recorded, use) &&
 	       version_matches(version, use->version) &&
 	       (!use->program || !strcmp(use->program, entry)) &&
 	       same_values(json_member(recorded, "maps"), use);
@@ -163,7 +171,8 @@ static bool record_fits_place(const struct json *record, size_t place, const str
 
 	if (!line || (member && !standin_is(member)))
 		return member && record_fits_use(member, use);
-	return name && version && !strcmp(name, use->use) && version_matches(version, use->version);
+	return name && version && !strcmp(name, use->use) && is_from(line, use) &&
+	       version_matches(version, use->version);
 }
 
 bool record_fits(const struct json *record, const struct node_interface *interface, enum hook hook)
