@@ -187,28 +187,85 @@ void admit_deny(struct admit *admit)
 
 // ---- which version ----
 
-// Patterns are resolved from the signed index, and from nothing that a server or the fetcher says.
-static int admit_version(struct admit *admit, struct client *client, const struct node_use *use,
-			 char **version, struct fault *why)
+// What a use of node.json means. `index` is NULL where the repository signs none for this name.
+struct choice {
+	char *version;
+	struct index *index;
+	const struct index_version *listed;
+};
+
+static void choice_drop(struct choice *choice)
+{
+	free(choice->version);
+	index_free(choice->index);
+}
+
+static int admit_index(const struct admit *admit, struct client *client, const char *name,
+		       struct index **out, struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(drop_heap) char *path = NULL;
-	const struct index_version *found;
 	const struct target *target;
 
-	if (version_check(use->version, why) == 0)
-		return text_copy(use->version, version, why);
-	fault_clear(why);
-	if (index_path(use->use, &path, why) || client_find(client, path, &target, why) ||
-	    admit_target(admit, target, INDEX_MAX, &bytes, why) ||
+	*out = NULL;
+	if (index_path(name, &path, why))
+		return -1;
+	if (client_find(client, path, &target, why)) {
+		if (why->code != FAULT_UNTRUSTED)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (admit_target(admit, target, INDEX_MAX, &bytes, why) ||
 	    index_parse(bytes.data, bytes.len, &index, why))
 		return -1;
-	if (strcmp(index->name, use->use))
+	if (strcmp(index->name, name))
 		return fault_set(why, FAULT_FORMAT, "%s is the index of %s", path, index->name);
-	if (index_resolve(index, use->version, use->channel, &found, why))
+	*out = HAND_OVER(index);
+	return 0;
+}
+
+// Versions come from the signed index, and from nothing that a server or the fetcher says. Where there is one, an exact
+// version has to be in it as well: it is how a publisher withdraws.
+static int admit_version(const struct admit *admit, struct client *client,
+			 const struct node_use *use, struct choice *out, struct fault *why)
+{
+	if (admit_index(admit, client, use->use, &out->index, why))
 		return -1;
-	return text_copy(found->version, version, why);
+	if (out->index) {
+		if (index_pick(out->index, use->version, use->channel, &out->listed, why))
+			return -1;
+		return text_copy(out->listed->version, &out->version, why);
+	}
+	if (version_check(use->version, why))
+		return fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s",
+				 use->use);
+	return text_copy(use->version, &out->version, why);
+}
+
+// The bundle that a use means. The index and the target are signed apart, perhaps by two roles: they have to agree.
+static int admit_choose(const struct admit *admit, struct client *client,
+			const struct node_use *use, struct member *member,
+			const struct target **out, struct fault *why)
+{
+	OWNED(choice_drop) struct choice choice = {0};
+	OWNED(drop_heap) char *path = NULL;
+
+	if (admit_version(admit, client, use, &choice, why))
+		return -1;
+	member->version = HAND_OVER(choice.version);
+	if (asprintf(&path, "%s/%s.bundle", use->use, member->version) < 0)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (client_find(client, path, out, why))
+		return -1;
+	if (!(*out)->has_sha256)
+		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", path);
+	if (choice.listed && !sha256_equal(&choice.listed->sha256, &(*out)->sha256))
+		return fault_set(why, FAULT_UNTRUSTED,
+				 "%s and its index are signed with two digests", path);
+	member->bundle = (*out)->sha256;
+	return 0;
 }
 
 // ---- members ----
@@ -349,24 +406,13 @@ static int admit_bundle(struct admit *admit, const struct node_use *use, enum ho
 			bool denied_too, struct member *member, const struct deny_entry **denied,
 			struct fault *why)
 {
-	OWNED(drop_heap) char *path = NULL;
 	const struct target *target;
 	struct repo *repo = NULL;
-	struct client *client;
 	struct wanted wanted;
 
-	if (admit_repo(admit, use->from, &repo, why))
+	if (admit_repo(admit, use->from, &repo, why) ||
+	    admit_choose(admit, source_client(repo->source), use, member, &target, why))
 		return -1;
-	client = source_client(repo->source);
-	if (admit_version(admit, client, use, &member->version, why))
-		return -1;
-	if (asprintf(&path, "%s/%s.bundle", use->use, member->version) < 0)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (client_find(client, path, &target, why))
-		return -1;
-	if (!target->has_sha256)
-		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", path);
-	member->bundle = target->sha256;
 	*denied = deny_find(repo->deny, &member->bundle);
 	if (*denied && !denied_too)
 		return 0;

@@ -262,6 +262,27 @@ static void a_name_that_no_role_vouches_for_is_refused(void **state)
 	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
 }
 
+static void an_exact_version_that_the_index_has_withdrawn_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	stock_withdraw(stock, "1.0.0");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_false(the_truth(stock).linked);
+}
+
+static void without_an_index_an_exact_version_is_admitted(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/index.json", &why), 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	applied(stock);
+	assert_true(runs(stock));
+}
+
 static void a_clock_before_the_last_trusted_time_is_refused(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -608,6 +629,8 @@ int main(void)
 		IN_WORLD(without_a_pin_nothing_is_admitted),
 		IN_WORLD(metadata_signed_under_another_root_is_refused),
 		IN_WORLD(a_name_that_no_role_vouches_for_is_refused),
+		IN_WORLD(an_exact_version_that_the_index_has_withdrawn_is_refused),
+		IN_WORLD(without_an_index_an_exact_version_is_admitted),
 		IN_WORLD(a_clock_before_the_last_trusted_time_is_refused),
 		IN_WORLD(a_blob_rewritten_during_the_load_never_reaches_the_kernel),
 		IN_WORLD(stale_metadata_loads_nothing_and_keeps_what_runs),

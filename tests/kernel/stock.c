@@ -182,6 +182,22 @@ void stock_add(struct stock *stock, const char *manifest)
 	stock_index(stock, bundle->manifest, path, &packed);
 }
 
+void stock_withdraw(struct stock *stock, const char *version)
+{
+	OWNED(index_drop) struct index *index = NULL;
+	OWNED(bytes_drop) struct bytes data = {0};
+	char kept[256];
+
+	snprintf(kept, sizeof(kept), "%s/count.index", stock->ground->root);
+	MUST(file_read(kept, INDEX_MAX, &data, &why));
+	MUST(index_parse(data.data, data.len, &index, &why));
+	MUST(index_remove(index, version, &why));
+	bytes_drop(&data);
+	MUST(index_write(index, &data, &why));
+	stock_blob(stock, data.data, data.len);
+	stock_target(stock, "net/count/index.json", &data, NULL);
+}
+
 void stock_deny(struct stock *stock, const struct sha256 *digest)
 {
 	OWNED(deny_drop) struct deny *deny = NULL;

@@ -32,6 +32,8 @@ void stock_down(struct stock *stock);
 void stock_add(struct stock *stock, const char *manifest);
 // Puts a deny list into the store, of this digest or (NULL) of nothing.
 void stock_deny(struct stock *stock, const struct sha256 *digest);
+// Puts the index of net/count into the store as if `version` of it had been withdrawn; its target stays signed.
+void stock_withdraw(struct stock *stock, const char *version);
 // Signs and writes the next set; `expires` is of the timestamp.
 void stock_publish(struct stock *stock, int64_t expires);
 // Points `current` at whatever.
