@@ -45,5 +45,7 @@ void stock_configure(struct stock *stock, const char *chain);
 
 // The way of `bpfseal plan` and `bpfseal apply` at a time. -1 with *why as they would say it.
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why) MUST_CHECK;
+// A plan that is refused, with the code that is returned, and then made from our own copies.
+enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **out);
 int stock_apply(struct stock *stock, int64_t now, struct fault *why) MUST_CHECK;
 int stock_run(struct stock *stock, struct plan *plan, struct fault *why) MUST_CHECK;
