@@ -80,7 +80,8 @@ quiet node apply
 chmod u+w "$R/var/lib/bpfseal-loader/objects/$object"
 flip "$R/var/lib/bpfseal-loader/objects/$object" 300
 sed -i 's/"value": 2000/"value": 2001/' "$R/etc/bpfseal/node.json"
-untouched '... and with both changed refused' 3 node apply
+ends '... and with both changed refused' 3 node apply
+check '... and the chain runs' chain_runs
 sed -i 's/"value": 2001/"value": 2000/' "$R/etc/bpfseal/node.json"
 put_store "$R/store.good"
 
