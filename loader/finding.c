@@ -268,3 +268,28 @@ int findings_denied(struct findings *findings, const char *iface, enum hook hook
 	}
 	return 0;
 }
+
+// ---- no longer signed ----
+
+int findings_unsigned(struct findings *findings, const char *iface, enum hook hook,
+		      const struct truth *truth, const struct json *record, struct admit *admit,
+		      struct fault *why)
+{
+	const struct place place = {iface, hook};
+	const struct json *members = json_member(record, "members");
+
+	for (size_t i = 0; truth->root_id && i < json_count(members); i++) {
+		const struct json *member = json_item(members, i);
+		struct fault verdict = {0};
+
+		if (standin_is(member) || !admit_recorded_kept(admit, member, &verdict) ||
+		    verdict.code != FAULT_UNTRUSTED)
+			continue;
+		if (add(findings, place, why, "no_longer_signed",
+			"%.60s %.30s still runs, and %.60s vouches for it no more: %s",
+			text_of(member, "name"), text_of(member, "version"),
+			text_of(member, "from"), verdict.text))
+			return -1;
+	}
+	return 0;
+}

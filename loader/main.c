@@ -262,6 +262,37 @@ static int run_apply(struct cli *cli, struct fault *why)
 
 // ---- status ----
 
+// What the record and our own files say beside the kernel. The store is not looked at: nothing is verified anew.
+static int status_findings(const struct desk *desk, const struct cli *cli, const struct plan *plan,
+			   struct findings *out, struct fault *why)
+{
+	const struct admit_places places = {.root = cli_root(cli),
+					    .store_dirfd = -1,
+					    .trust_dirfd = desk->trust_dirfd,
+					    .objects_dirfd = desk->objects_dirfd,
+					    .now = desk->now,
+					    .node = desk->node};
+	OWNED(admit_drop) struct admit *admit = NULL;
+
+	if (desk->node && admit_new(&places, &admit, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (findings_denied(out, chain->iface, chain->hook, chain->record,
+				    desk->trust_dirfd, why))
+			return -1;
+		if (!desk->node)
+			continue;
+		if (findings_unsigned(out, chain->iface, chain->hook, &chain->truth, chain->record,
+				      admit, why) ||
+		    findings_drift(out, chain->iface, chain->hook, chain->interface, &chain->truth,
+				   chain->record, why))
+			return -1;
+	}
+	return 0;
+}
+
 static int run_status(struct cli *cli, struct fault *why)
 {
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
@@ -282,16 +313,8 @@ static int run_status(struct cli *cli, struct fault *why)
 		places.node = &nothing;
 	if (plan_look(&places, &plan, why))
 		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *chain = &plan->chains[i];
-
-		if (findings_denied(&drift, chain->iface, chain->hook, chain->record,
-				    desk.trust_dirfd, why))
-			return -1;
-		if (desk.node && findings_drift(&drift, chain->iface, chain->hook, chain->interface,
-						&chain->truth, chain->record, why))
-			return -1;
-	}
+	if (status_findings(&desk, cli, plan, &drift, why))
+		return -1;
 	if (report_status(cli, plan, &drift, why))
 		return -1;
 	findings = drift.count;

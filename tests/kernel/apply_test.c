@@ -712,6 +712,70 @@ static void nothing_is_taken_out_of_a_chain_without_a_denial(void **state)
 	assert_true(runs(stock));
 }
 
+// ---- what is withdrawn ----
+
+static size_t unsigned_now(struct stock *stock)
+{
+	const struct plan_places places = {.node = stock->node,
+					   .tree = stock->ground->tree,
+					   .loader_dirfd = stock->loader_dirfd};
+	const struct admit_places at = {.root = stock->ground->root,
+					.store_dirfd = -1,
+					.trust_dirfd = stock->trust_dirfd,
+					.objects_dirfd = stock->objects_dirfd,
+					.now = STALE,
+					.node = stock->node};
+	OWNED(findings_drop) struct findings list = {0};
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	if (plan_look(&places, &plan, &why) || admit_new(&at, &admit, &why) ||
+	    findings_unsigned(&list, GROUND_IFACE, HOOK_XDP, &plan->chains[0].truth,
+			      plan->chains[0].record, admit, &why))
+		fail_msg("%s", why.text);
+	for (size_t i = 0; i < list.count; i++)
+		assert_string_equal(list.list[i].code, "no_longer_signed");
+	return list.count;
+}
+
+static void what_runs_and_is_withdrawn_is_found(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	assert_int_equal(unsigned_now(stock), 0);
+	stock_withdraw(stock, "1.0.0");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	assert_int_equal(unsigned_now(stock), 0); // nothing is verified by looking
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_int_equal(unsigned_now(stock), 1);
+	reboot(stock);
+	assert_int_equal(unsigned_now(stock), 0);
+}
+
+static void what_runs_and_is_signed_no_more_is_found(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/index.json", &why), 0);
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/1.0.0.bundle", &why), 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_int_equal(unsigned_now(stock), 1);
+}
+
+static void what_runs_and_has_lost_its_pin_is_found(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	ground_sh("rm -r %s/etc/bpfseal/trust/" STOCK_REPO, stock->ground->root);
+	assert_int_equal(unsigned_now(stock), 1);
+}
+
 // ---- damage and records ----
 
 static void a_detached_link_is_found_and_repaired(void **state)
@@ -813,6 +877,9 @@ int main(void)
 		IN_WORLD(what_is_denied_is_not_restored_in_an_outage),
 		IN_WORLD(what_is_denied_goes_also_when_nothing_can_be_admitted),
 		IN_WORLD(nothing_is_taken_out_of_a_chain_without_a_denial),
+		IN_WORLD(what_runs_and_is_withdrawn_is_found),
+		IN_WORLD(what_runs_and_is_signed_no_more_is_found),
+		IN_WORLD(what_runs_and_has_lost_its_pin_is_found),
 		IN_WORLD(a_detached_link_is_found_and_repaired),
 		IN_WORLD(a_crash_between_switch_and_record_is_mended),
 		IN_WORLD(drift_from_the_file_is_told_without_any_metadata),
