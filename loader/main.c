@@ -211,6 +211,16 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 	return report_apply(cli, &apply, restored, why);
 }
 
+static void say_lost(const struct cli *cli, const struct plan_chain *chain)
+{
+	const struct fault *lost = &chain->lost;
+
+	if (lost->code != FAULT_NONE)
+		cli_note(cli, "alarm: %s of %s does not come back from our own copies: %s%s%s",
+			 hook_name(chain->hook), chain->iface, lost->text,
+			 lost->cause[0] ? ": " : "", lost->cause);
+}
+
 // Nothing new can be admitted: what runs stays, but for what is denied by now. What ran here and is gone or damaged comes
 // back from our own copies, where only the store kept it from being admitted. The command still fails, with the reason.
 static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *plan,
@@ -225,10 +235,7 @@ static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *p
 
 	plan_restore(plan, &places, &copies);
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->chains[i].lost.code != FAULT_NONE)
-			cli_note(cli, "alarm: %s of %s does not come back from our own copies: %s",
-				 hook_name(plan->chains[i].hook), plan->chains[i].iface,
-				 plan->chains[i].lost.text);
+		say_lost(cli, &plan->chains[i]);
 	if (plan_is_pending(plan)) {
 		report_denied(cli, plan);
 		cli_note(cli, "alarm: nothing new is admitted; what ran here before is restored, "

@@ -135,4 +135,5 @@ bpfseal sync >/dev/null 2>&1
 reboot
 ends 'what corp has taken back' 4 node apply
 check '... does not come back' holds 'eth0 net/allow'
+check '... with an alarm that says why' said 'alarm: .*eth1 .*no trusted role names target'
 done_testing
