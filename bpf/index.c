@@ -293,6 +293,22 @@ int index_resolve(const struct index *index, const char *pattern, const char *ch
 	return 0;
 }
 
+int index_pick(const struct index *index, const char *wanted, const char *channel,
+	       const struct index_version **out, struct fault *why)
+{
+	const struct index_version *row;
+	struct fault not_exact = {0};
+
+	if (version_check(wanted, &not_exact))
+		return index_resolve(index, wanted, channel, out, why);
+	row = find(index, wanted);
+	if (!row || !strcmp(row->channel, WITHDRAWN))
+		return fault_set(why, FAULT_UNTRUSTED, "the signed index of %s %s %.60s",
+				 index->name, row ? "has withdrawn" : "does not list", wanted);
+	*out = row;
+	return 0;
+}
+
 int index_path(const char *name, char **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes path = {0};

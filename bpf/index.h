@@ -50,5 +50,9 @@ int index_channel_check(const char *channel, enum fault_code code, struct fault 
 // counts in every channel: a node that follows "tested" must not fall back when what it tests is promoted.
 int index_resolve(const struct index *index, const char *pattern, const char *channel,
 		  const struct index_version **out, struct fault *why) MUST_CHECK;
+// The version that a use means: an exact one has to be listed, in whatever channel ("withdrawn" is none: who names a
+// version has chosen it himself), a pattern is resolved. FAULT_UNTRUSTED when there is none. Borrowed.
+int index_pick(const struct index *index, const char *wanted, const char *channel,
+	       const struct index_version **out, struct fault *why) MUST_CHECK;
 // "net/count" -> "net/count/index.json". Yours.
 int index_path(const char *name, char **out, struct fault *why) MUST_CHECK;

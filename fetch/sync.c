@@ -79,6 +79,7 @@ static int target_bytes(struct visit *visit, const struct target *target, size_t
 	return source_target(visit->download, "targets/", target, visit->consistent, max, out, why);
 }
 
+// `*out` is NULL where no role names an index of this name.
 static int read_index(struct visit *visit, const char *use, struct index **out, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
@@ -87,8 +88,16 @@ static int read_index(struct visit *visit, const char *use, struct index **out, 
 	const struct target *target;
 	bool fresh;
 
-	if (index_path(use, &path, why) || client_find(visit->client, path, &target, why) ||
-	    target_bytes(visit, target, INDEX_MAX, &data, &fresh, why) ||
+	*out = NULL;
+	if (index_path(use, &path, why))
+		return -1;
+	if (client_find(visit->client, path, &target, why)) {
+		if (why->code != FAULT_UNTRUSTED)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (target_bytes(visit, target, INDEX_MAX, &data, &fresh, why) ||
 	    index_parse(data.data, data.len, &index, why))
 		return -1;
 	// A signed index of another name would let one publisher's role speak for a bundle of its neighbour.
@@ -103,43 +112,39 @@ static int read_index(struct visit *visit, const char *use, struct index **out, 
 	return 0;
 }
 
-static int bundle_path(const char *use, const char *version, char **out, struct fault *why)
+// The version that a use means. Where there is a signed index an exact one has to be listed as well; where there is none
+// (then `*listed` is NULL) it is its own word.
+static int pick(struct visit *visit, struct outcome_use *use, struct index **index,
+		const struct index_version **listed, struct fault *why)
 {
-	if (asprintf(out, "%s/%s.bundle", use, version) < 0) {
-		*out = NULL;
-		return fault_set(why, FAULT_OTHER, "out of memory");
+	*listed = NULL;
+	if (read_index(visit, use->use, index, why))
+		return -1;
+	if (*index) {
+		if (index_pick(*index, use->wanted, use->channel, listed, why))
+			return -1;
+		return text_copy((*listed)->version, &use->version, why);
 	}
-	return 0;
+	if (version_check(use->wanted, why))
+		return fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s",
+				 use->use);
+	return text_copy(use->wanted, &use->version, why);
 }
 
-// The bundle that a use means: by its path when the version is exact, else through the signed index.
 static int resolve(struct visit *visit, struct outcome_use *use, const struct target **out,
 		   struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;
-	OWNED(drop_heap) char *path = NULL;
-	const struct index_version *found;
-	struct fault not_exact = {0};
+	OWNED(bytes_drop) struct bytes path = {0};
+	const struct index_version *listed;
 
-	if (!version_check(use->wanted, &not_exact)) {
-		if (text_copy(use->wanted, &use->version, why) ||
-		    bundle_path(use->use, use->wanted, &path, why))
-			return -1;
-		return client_find(visit->client, path, out, why);
-	}
-	if (read_index(visit, use->use, &index, why) ||
-	    index_resolve(index, use->wanted, use->channel, &found, why) ||
-	    text_copy(found->version, &use->version, why) ||
-	    bundle_path(use->use, found->version, &path, why))
+	if (pick(visit, use, &index, &listed, why) ||
+	    bytes_format(&path, why, "%s/%s.bundle", use->use, use->version) ||
+	    client_find(visit->client, bytes_text(&path), out, why))
 		return -1;
-	if (strcmp(found->path, path))
-		return fault_set(why, FAULT_UNTRUSTED, "the index of %s names %s for version %s",
-				 use->use, found->path, found->version);
-	if (client_find(visit->client, path, out, why))
-		return -1;
-	if (!(*out)->has_sha256 || !sha256_equal(&(*out)->sha256, &found->sha256))
+	if (listed && (!(*out)->has_sha256 || !sha256_equal(&(*out)->sha256, &listed->sha256)))
 		return fault_set(why, FAULT_DIGEST, "%s and its index are signed with two digests",
-				 path);
+				 bytes_text(&path));
 	return 0;
 }
 

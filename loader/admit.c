@@ -21,13 +21,16 @@
 
 struct repo {
 	const char *name; // of node.json
-	struct source *source;
+	bool tried;
+	struct fault refused; // why there is no source, once tried
+	struct source *source, *kept;
 	struct deny *deny;
 };
 
 static void repo_drop(struct repo *repo)
 {
 	source_free(repo->source);
+	source_free(repo->kept);
 	deny_free(repo->deny);
 	*repo = (struct repo){0};
 }
@@ -50,12 +53,10 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
 	if (!admit->repos)
 		return fault_set(why, FAULT_OTHER, "out of memory");
+	// A store without blobs that we can read is an empty one: whoever owns it may not keep us from our own copies.
 	if (places->store_dirfd >= 0 &&
-	    dir_open_at(places->store_dirfd, "blobs", &admit->blobs_dirfd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
+	    dir_open_at(places->store_dirfd, "blobs", &admit->blobs_dirfd, why))
 		fault_clear(why);
-	}
 	*out = HAND_OVER(admit);
 	return 0;
 }
@@ -73,10 +74,10 @@ void admit_free(struct admit *admit)
 
 // ---- blobs ----
 
-// One blob of the store: read once, from one descriptor, into memory that is then sealed; its digest is taken of the
-// sealed copy. Whoever rewrites the store's file meanwhile changes nothing (A71).
-static int admit_blob(const struct admit *admit, const struct sha256 *digest, uint64_t len,
-		      int *out, struct bytes *bytes, struct fault *why)
+// One blob: read once, from one descriptor, into memory that is then sealed; its digest is taken of the sealed copy.
+// Whoever rewrites the file meanwhile changes nothing (A71).
+static int blob_seal(int dirfd, const struct sha256 *digest, uint64_t len, int *out,
+		     struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes read = {0};
 	OWNED(drop_fd) int file = -1;
@@ -86,13 +87,10 @@ static int admit_blob(const struct admit *admit, const struct sha256 *digest, ui
 	uint64_t got_len;
 
 	sha256_hex(digest, name);
-	if (admit->blobs_dirfd < 0)
+	if (dirfd < 0)
 		return fault_set(why, FAULT_NOT_FOUND, "the store is empty");
-	if (file_open_at(admit->blobs_dirfd, name, &file, why))
+	if (file_open_at(dirfd, name, &file, why))
 		return -1;
-	if (len > INSPECT_OBJECT_MAX)
-		return fault_set(why, FAULT_TOO_LARGE, "%" PRIu64 " bytes are more than the limit",
-				 len);
 	if (file_read_fd(file, (size_t)len, &read, why)) {
 		if (why->code == FAULT_TOO_LARGE)
 			why->code = FAULT_DIGEST; // longer than what was signed
@@ -103,11 +101,39 @@ static int admit_blob(const struct admit *admit, const struct sha256 *digest, ui
 		return -1;
 	if (got_len != len || !sha256_equal(&got, digest))
 		return fault_set(why, FAULT_DIGEST, "blob %s is not what was signed", name);
+	*out = HAND_OVER_FD(sealed);
+	return 0;
+}
+
+// From the store, or where its copy is missing or damaged from ours: the digest says that they are the same.
+static int admit_blob(const struct admit *admit, const struct sha256 *digest, uint64_t len,
+		      int *out, struct bytes *bytes, struct fault *why)
+{
+	OWNED(drop_fd) int sealed = -1;
+	struct fault ours = {0};
+
+	if (len > INSPECT_OBJECT_MAX)
+		return fault_set(why, FAULT_TOO_LARGE, "%" PRIu64 " bytes are more than the limit",
+				 len);
+	if (blob_seal(admit->blobs_dirfd, digest, len, &sealed, why)) {
+		if (blob_seal(admit->places.objects_dirfd, digest, len, &sealed, &ours))
+			return -1;
+		fault_clear(why);
+	}
 	if (bytes && file_read_fd(sealed, (size_t)len, bytes, why))
 		return -1;
 	if (out)
 		*out = HAND_OVER_FD(sealed);
 	return 0;
+}
+
+static int admit_keep(const struct admit *admit, const struct sha256 *digest,
+		      const struct bytes *bytes, struct fault *why)
+{
+	char name[SHA256_HEX];
+
+	sha256_hex(digest, name);
+	return file_store_at(admit->places.objects_dirfd, name, bytes->data, bytes->len, 0400, why);
 }
 
 static int admit_target(const struct admit *admit, const struct target *target, size_t max,
@@ -131,7 +157,7 @@ static int admit_denied(const struct admit *admit, struct repo *repo, struct fau
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	const struct target *target;
 
-	if (client_find(source_client(repo->source), DENY_PATH, &target, why)) {
+	if (source_find(repo->source, DENY_PATH, &target, why)) {
 		if (why->code != FAULT_UNTRUSTED)
 			return -1;
 		fault_clear(why);
@@ -143,11 +169,18 @@ static int admit_denied(const struct admit *admit, struct repo *repo, struct fau
 	return denied_keep(admit->places.trust_dirfd, repo->name, &bytes, why);
 }
 
-// The verified metadata of a repository: once for each command.
-static int admit_repo(struct admit *admit, const char *name, struct repo **out, struct fault *why)
+static struct source_places admit_source(const struct admit *admit, const char *name)
+{
+	return (struct source_places){.root = admit->places.root,
+				      .name = name,
+				      .store_dirfd = admit->places.store_dirfd,
+				      .trust_dirfd = admit->places.trust_dirfd,
+				      .now = admit->places.now};
+}
+
+static int repo_find(struct admit *admit, const char *name, struct repo **out, struct fault *why)
 {
 	const struct node_repository *repository = node_repository(admit->places.node, name);
-	OWNED(repo_drop) struct repo repo = {0};
 
 	for (size_t i = 0; i < admit->repo_count; i++) {
 		if (!strcmp(admit->repos[i].name, name)) {
@@ -157,18 +190,41 @@ static int admit_repo(struct admit *admit, const char *name, struct repo **out, 
 	}
 	if (!repository)
 		return fault_set(why, FAULT_CONFIG, "node.json names no repository %s", name);
-	repo.name = repository->name;
-	if (source_open(&(struct source_places){.root = admit->places.root,
-						.name = name,
-						.store_dirfd = admit->places.store_dirfd,
-						.trust_dirfd = admit->places.trust_dirfd,
-						.now = admit->places.now},
-			&repo.source, why) ||
-	    admit_denied(admit, &repo, why))
-		return fault_within(why, "repository %s is not usable", name);
 	*out = &admit->repos[admit->repo_count++];
-	**out = repo;
-	repo = (struct repo){0};
+	**out = (struct repo){.name = repository->name};
+	return 0;
+}
+
+// The verified metadata of a repository: once for each command.
+static int admit_repo(struct admit *admit, const char *name, struct repo **out, struct fault *why)
+{
+	const struct source_places places = admit_source(admit, name);
+	struct repo *repo;
+
+	if (repo_find(admit, name, &repo, why))
+		return -1;
+	*out = repo;
+	if (!repo->tried &&
+	    (source_open(&places, &repo->source, why) || admit_denied(admit, repo, why))) {
+		source_free(HAND_OVER(repo->source));
+		fault_within(why, "repository %s is not usable", name);
+		repo->refused = *why;
+	}
+	repo->tried = true;
+	if (repo->source)
+		return 0;
+	*why = repo->refused;
+	return -1;
+}
+
+int admit_settle(struct admit *admit, struct fault *why)
+{
+	for (size_t i = 0; i < admit->repo_count; i++) {
+		const struct repo *repo = &admit->repos[i];
+
+		if (repo->source && source_settle(repo->source, why))
+			return fault_within(why, "cannot keep the metadata of %s", repo->name);
+	}
 	return 0;
 }
 
@@ -187,28 +243,90 @@ void admit_deny(struct admit *admit)
 
 // ---- which version ----
 
-// Patterns are resolved from the signed index, and from nothing that a server or the fetcher says.
-static int admit_version(struct admit *admit, struct client *client, const struct node_use *use,
-			 char **version, struct fault *why)
+// What a use of node.json means. `index` is NULL where the repository signs none for this name.
+struct choice {
+	char *version;
+	struct index *index;
+	const struct index_version *listed;
+};
+
+static void choice_drop(struct choice *choice)
+{
+	free(choice->version);
+	index_free(choice->index);
+}
+
+// The index is kept beside the objects: after a reboot in an outage it still says what is withdrawn.
+static int admit_index(const struct admit *admit, struct source *source, const char *name,
+		       struct index **out, struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(drop_heap) char *path = NULL;
-	const struct index_version *found;
 	const struct target *target;
 
-	if (version_check(use->version, why) == 0)
-		return text_copy(use->version, version, why);
-	fault_clear(why);
-	if (index_path(use->use, &path, why) || client_find(client, path, &target, why) ||
-	    admit_target(admit, target, INDEX_MAX, &bytes, why) ||
-	    index_parse(bytes.data, bytes.len, &index, why))
+	*out = NULL;
+	if (index_path(name, &path, why))
 		return -1;
-	if (strcmp(index->name, use->use))
+	if (source_find(source, path, &target, why)) {
+		if (why->code != FAULT_UNTRUSTED)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (admit_target(admit, target, INDEX_MAX, &bytes, why)) {
+		source_lacks(source);
+		return -1;
+	}
+	if (index_parse(bytes.data, bytes.len, &index, why) ||
+	    admit_keep(admit, &target->sha256, &bytes, why))
+		return -1;
+	if (strcmp(index->name, name))
 		return fault_set(why, FAULT_FORMAT, "%s is the index of %s", path, index->name);
-	if (index_resolve(index, use->version, use->channel, &found, why))
+	*out = HAND_OVER(index);
+	return 0;
+}
+
+// Versions come from the signed index, and from nothing that a server or the fetcher says. Where there is one, an exact
+// version has to be in it as well: it is how a publisher withdraws.
+static int admit_version(const struct admit *admit, struct source *source,
+			 const struct node_use *use, struct choice *out, struct fault *why)
+{
+	if (admit_index(admit, source, use->use, &out->index, why))
 		return -1;
-	return text_copy(found->version, version, why);
+	if (out->index) {
+		if (index_pick(out->index, use->version, use->channel, &out->listed, why))
+			return -1;
+		return text_copy(out->listed->version, &out->version, why);
+	}
+	if (version_check(use->version, why))
+		return fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s",
+				 use->use);
+	return text_copy(use->version, &out->version, why);
+}
+
+// The bundle that a use means. The index and the target are signed apart, perhaps by two roles: they have to agree.
+static int admit_choose(const struct admit *admit, struct source *source,
+			const struct node_use *use, struct member *member,
+			const struct target **out, struct fault *why)
+{
+	OWNED(choice_drop) struct choice choice = {0};
+	OWNED(drop_heap) char *path = NULL;
+
+	if (admit_version(admit, source, use, &choice, why))
+		return -1;
+	member->version = HAND_OVER(choice.version);
+	if (asprintf(&path, "%s/%s.bundle", use->use, member->version) < 0)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (source_find(source, path, out, why))
+		return -1;
+	if (!(*out)->has_sha256)
+		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", path);
+	if (choice.listed && !sha256_equal(&choice.listed->sha256, &(*out)->sha256))
+		return fault_set(why, FAULT_UNTRUSTED,
+				 "%s and its index are signed with two digests", path);
+	member->bundle = (*out)->sha256;
+	return 0;
 }
 
 // ---- members ----
@@ -257,15 +375,6 @@ static int admit_file(const struct admit *admit, const struct target *target,
 		return fault_within(why, "cannot read %s of %s from the store", wanted->name,
 				    target->path);
 	return 0;
-}
-
-static int admit_keep(const struct admit *admit, const struct sha256 *digest,
-		      const struct bytes *bytes, struct fault *why)
-{
-	char name[SHA256_HEX];
-
-	sha256_hex(digest, name);
-	return file_store_at(admit->places.objects_dirfd, name, bytes->data, bytes->len, 0400, why);
 }
 
 static int admit_manifest(const struct admit *admit, const struct target *target,
@@ -349,24 +458,13 @@ static int admit_bundle(struct admit *admit, const struct node_use *use, enum ho
 			bool denied_too, struct member *member, const struct deny_entry **denied,
 			struct fault *why)
 {
-	OWNED(drop_heap) char *path = NULL;
 	const struct target *target;
 	struct repo *repo = NULL;
-	struct client *client;
 	struct wanted wanted;
 
-	if (admit_repo(admit, use->from, &repo, why))
+	if (admit_repo(admit, use->from, &repo, why) ||
+	    admit_choose(admit, repo->source, use, member, &target, why))
 		return -1;
-	client = source_client(repo->source);
-	if (admit_version(admit, client, use, &member->version, why))
-		return -1;
-	if (asprintf(&path, "%s/%s.bundle", use->use, member->version) < 0)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (client_find(client, path, &target, why))
-		return -1;
-	if (!target->has_sha256)
-		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", path);
-	member->bundle = target->sha256;
 	*denied = deny_find(repo->deny, &member->bundle);
 	if (*denied && !denied_too)
 		return 0;
@@ -398,4 +496,133 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 	*out = member;
 	member = (struct member){.object_fd = -1};
 	return 0;
+}
+
+// ---- what ran here before ----
+
+static int recorded_digest(const struct json *recorded, const char *key, struct sha256 *out,
+			   struct fault *why)
+{
+	const char *hex;
+
+	if (json_need_text(recorded, key, &hex, why))
+		return -1;
+	return sha256_read(hex, out)
+		       ? fault_set(why, FAULT_FORMAT, "the record's %s is no digest", key)
+		       : 0;
+}
+
+struct known {
+	struct sha256 manifest, object;
+	bool has_manifest, has_object;
+};
+
+static int known_each(void *ctx, const char *name, const struct sha256 *sha256, uint64_t length,
+		      struct fault *why)
+{
+	struct known *known = ctx;
+
+	(void)length, (void)why;
+	if (!strcmp(name, MANIFEST_NAME))
+		known->has_manifest = sha256_equal(sha256, &known->manifest);
+	else if (sha256_equal(sha256, &known->object))
+		known->has_object = true;
+	return 0;
+}
+
+static int recorded_members(const struct target *target, const struct json *recorded,
+			    struct fault *why)
+{
+	struct known known = {0};
+
+	if (recorded_digest(recorded, "manifest", &known.manifest, why) ||
+	    recorded_digest(recorded, "object", &known.object, why))
+		return -1;
+	if (!target->custom || custom_members(target->custom, known_each, &known, why) ||
+	    !known.has_manifest || !known.has_object)
+		return fault_set(why, FAULT_UNTRUSTED, "%s is signed with other members",
+				 target->path);
+	return 0;
+}
+
+// Whether this source names a recorded member, to the byte.
+static int vouch(const struct admit *admit, struct source *source, const struct json *recorded,
+		 struct fault *why)
+{
+	OWNED(index_drop) struct index *index = NULL;
+	OWNED(drop_heap) char *path = NULL;
+	const struct index_version *listed = NULL;
+	const struct target *target;
+	const char *name, *version;
+	struct sha256 bundle;
+
+	if (json_need_text(recorded, "name", &name, why) ||
+	    json_need_text(recorded, "version", &version, why) ||
+	    recorded_digest(recorded, "bundle", &bundle, why) || version_check(version, why) ||
+	    admit_index(admit, source, name, &index, why) ||
+	    (index && index_pick(index, version, INDEX_RELEASED, &listed, why)))
+		return -1;
+	if (asprintf(&path, "%s/%s.bundle", name, version) < 0)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (source_find(source, path, &target, why))
+		return -1;
+	if (!target->has_sha256 || !sha256_equal(&target->sha256, &bundle) ||
+	    (listed && !sha256_equal(&listed->sha256, &bundle)))
+		return fault_set(why, FAULT_UNTRUSTED, "%s is signed with another digest", path);
+	return recorded_members(target, recorded, why);
+}
+
+static int vouch_kept(struct admit *admit, struct repo *repo, const struct json *recorded,
+		      struct fault *why)
+{
+	const struct source_places places = admit_source(admit, repo->name);
+
+	if (!repo->kept && source_open_kept(&places, &repo->kept, why))
+		return -1;
+	return vouch(admit, repo->kept, recorded, why);
+}
+
+bool admit_is_store_fault(enum fault_code code)
+{
+	switch (code) {
+	case FAULT_EXPIRED:
+	case FAULT_CLOCK:
+	case FAULT_NOT_FOUND:
+	case FAULT_ROLLBACK:
+	case FAULT_DIGEST:
+	case FAULT_FORMAT:
+	case FAULT_TOO_LARGE:
+	case FAULT_SIGNATURE:
+	case FAULT_NETWORK:
+	case FAULT_OTHER:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int admit_recorded(struct admit *admit, const struct json *recorded, struct fault *why)
+{
+	struct repo *repo;
+	const char *from;
+
+	if (json_need_text(recorded, "from", &from, why))
+		return -1;
+	if (admit_repo(admit, from, &repo, why) == 0 &&
+	    vouch(admit, repo->source, recorded, why) == 0)
+		return 0;
+	if (!admit_is_store_fault(why->code))
+		return -1;
+	fault_clear(why);
+	return vouch_kept(admit, repo, recorded, why);
+}
+
+int admit_recorded_kept(struct admit *admit, const struct json *recorded, struct fault *why)
+{
+	struct repo *repo;
+	const char *from;
+
+	if (json_need_text(recorded, "from", &from, why) || repo_find(admit, from, &repo, why))
+		return -1;
+	return vouch_kept(admit, repo, recorded, why);
 }

@@ -3,6 +3,7 @@
 // version floor and clock floor, on bytes that nobody else can change (A70, A71, A72).
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/fault.h"
@@ -34,6 +35,10 @@ static inline void admit_drop(struct admit **admit)
 // cannot be verified is refused later, where it is used.
 void admit_deny(struct admit *admit);
 
+// Keeps the metadata that was verified, before anything is done by it: our floor, and what a restore asks. Of a repository
+// whose store lacks a part of it, nothing (loader/source.h).
+int admit_settle(struct admit *admit, struct fault *why) MUST_CHECK;
+
 // Admits one use of node.json. `*denied` is NULL, or says that the bundle or its object is on the deny list: the caller
 // must answer for that. Then nothing of it has been looked at and `out` only has name, version, from and digests, unless
 // `denied_too`. Borrowed while the admission lives. FAULT_EXPIRED when the metadata is stale, FAULT_ROLLBACK when the store is older than
@@ -44,3 +49,15 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 // The half that needs no metadata: bytes that were verified, held against the manifest and today's policy. Fills what
 // the object itself says (member->tail_calls). For the restore of copies that were admitted before.
 int admit_object(const struct policy *policy, struct member *member, struct fault *why) MUST_CHECK;
+
+// Whether a recorded member (loader/record.h) may come back from our copies: its repository's verified metadata names
+// it to the byte, and its index, where there is one, lists it. Where the store has no metadata that can be verified
+// the last that could be decides; never a newer file, nothing without a pin or under another one. FAULT_UNTRUSTED when nobody
+// vouches for it any more. The deny lists are the caller's.
+int admit_recorded(struct admit *admit, const struct json *recorded, struct fault *why) MUST_CHECK;
+// The same by the last metadata that was verified alone. Looks at no store, changes nothing.
+int admit_recorded_kept(struct admit *admit, const struct json *recorded, struct fault *why)
+	MUST_CHECK;
+// Whether a refusal may be the store's doing, or time's: something missing, damaged, older, expired. Never that nobody
+// vouches, and never a word of the admin.
+bool admit_is_store_fault(enum fault_code code);

@@ -2,7 +2,7 @@
 // Our tree in the BPF file system: what keeps a chain alive when no process of ours runs.
 //     <bpffs>/bpfseal/<interface>/<hook>/link
 //                                        root-<n>/{prog,array,fell,verdict}
-//                                        gen-<n>/{prog-<i>,next-<i>,end,fell,maps/<publisher>:<name>/<map>}
+//                                        gen-<n>/{prog-<i>,next-<i>,end,fell,maps/<repository>:<publisher>:<name>/<map>}
 //                                        maps -> gen-<n>/maps of the running generation
 // That file system has no names with a dot: a dot is written %2e.
 #pragma once

@@ -141,13 +141,21 @@ static bool same_values(const struct json *maps, const struct node_use *use)
 	return seen == total;
 }
 
+// Another repository's program of the same name and version is another program.
+static bool is_from(const struct json *recorded, const struct node_use *use)
+{
+	const char *from = json_text(json_member(recorded, "from"));
+
+	return from && !strcmp(from, use->from);
+}
+
 bool record_fits_use(const struct json *recorded, const struct node_use *use)
 {
 	const char *name = json_text(json_member(recorded, "name"));
 	const char *version = json_text(json_member(recorded, "version"));
 	const char *entry = json_text(json_member(recorded, "entry"));
 
-	return name && version && entry && !strcmp(name, use->use) &&
+	return name && version && entry && !strcmp(name, use->use) && is_from(recorded, use) &&
 	       version_matches(version, use->version) &&
 	       (!use->program || !strcmp(use->program, entry)) &&
 	       same_values(json_member(recorded, "maps"), use);
@@ -163,7 +171,8 @@ static bool record_fits_place(const struct json *record, size_t place, const str
 
 	if (!line || (member && !standin_is(member)))
 		return member && record_fits_use(member, use);
-	return name && version && !strcmp(name, use->use) && version_matches(version, use->version);
+	return name && version && !strcmp(name, use->use) && is_from(line, use) &&
+	       version_matches(version, use->version);
 }
 
 bool record_fits(const struct json *record, const struct node_interface *interface, enum hook hook)
@@ -255,6 +264,31 @@ int findings_denied(struct findings *findings, const char *iface, enum hook hook
 		     add(findings, place, why, "denied",
 			 "%s %s is denied and still runs until the next apply: %s",
 			 text_of(member, "name"), text_of(member, "version"), entry->reason)))
+			return -1;
+	}
+	return 0;
+}
+
+// ---- no longer signed ----
+
+int findings_unsigned(struct findings *findings, const char *iface, enum hook hook,
+		      const struct truth *truth, const struct json *record, struct admit *admit,
+		      struct fault *why)
+{
+	const struct place place = {iface, hook};
+	const struct json *members = json_member(record, "members");
+
+	for (size_t i = 0; truth->root_id && i < json_count(members); i++) {
+		const struct json *member = json_item(members, i);
+		struct fault verdict = {0};
+
+		if (standin_is(member) || !admit_recorded_kept(admit, member, &verdict) ||
+		    verdict.code != FAULT_UNTRUSTED)
+			continue;
+		if (add(findings, place, why, "no_longer_signed",
+			"%.60s %.30s still runs, and %.60s vouches for it no more: %s",
+			text_of(member, "name"), text_of(member, "version"),
+			text_of(member, "from"), verdict.text))
 			return -1;
 	}
 	return 0;

@@ -8,10 +8,11 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "bpf/node.h"
+#include "loader/admit.h"
 #include "loader/truth.h"
 
 // The codes: "link_detached", "link_replaced", "root_slot_changed", "pin_missing", "slot_changed", "fell_through",
-// "foreign_before", "interface_missing", "drift_from_config", "denied".
+// "foreign_before", "interface_missing", "drift_from_config", "denied", "no_longer_signed".
 struct finding {
 	const char *code;
 	const char *iface; // borrowed
@@ -39,6 +40,12 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 // runs and is denied since (`trust_dirfd`: our kept lists).
 int findings_denied(struct findings *findings, const char *iface, enum hook hook,
 		    const struct json *record, int trust_dirfd, struct fault *why) MUST_CHECK;
+
+// No longer signed: what runs although its repository's metadata, as we verified it last, does not name it any more. That
+// takes nothing out of a chain (the deny list does); it must not go unseen. What that metadata cannot tell is no finding.
+int findings_unsigned(struct findings *findings, const char *iface, enum hook hook,
+		      const struct truth *truth, const struct json *record, struct admit *admit,
+		      struct fault *why) MUST_CHECK;
 
 // Whether a recorded member still is what one line of node.json asks for.
 bool record_fits_use(const struct json *recorded, const struct node_use *use);

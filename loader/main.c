@@ -91,10 +91,10 @@ static int desk_directories(struct desk *desk, const struct cli *cli, struct fau
 	    dir_make_at(desk->loader_dirfd, "objects", 0700, &desk->objects_dirfd, why) ||
 	    dir_make_at(desk->loader_dirfd, "logs", 0700, &desk->logs_dirfd, why))
 		return -1;
-	// No store yet: nothing can be admitted, but status and unload work.
+	// No store yet, or none that its owner lets us read: nothing new can be admitted, all else works.
 	if (dir_open(desk->store_path, &desk->store_dirfd, why)) {
 		if (why->code != FAULT_NOT_FOUND)
-			return -1;
+			cli_note(cli, "warning: %s", why->text);
 		fault_clear(why);
 	}
 	return bpffs_open_tree(cli_root(cli), &desk->tree, why);
@@ -215,27 +215,35 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 	return report_apply(cli, &apply, restored, why);
 }
 
-// Nothing new can be admitted: what runs stays, but for what is denied by now. Where only the metadata is too old, what
-// ran here and is gone or damaged comes back from our own copies. The command still fails, with the reason.
+static void say_lost(const struct cli *cli, const struct plan_chain *chain)
+{
+	const struct fault *lost = &chain->lost;
+
+	if (lost->code != FAULT_NONE)
+		cli_note(cli, "alarm: %s of %s does not come back from our own copies: %s%s%s",
+			 hook_name(chain->hook), chain->iface, lost->text,
+			 lost->cause[0] ? ": " : "", lost->cause);
+}
+
+// Nothing new can be admitted: what runs stays, but for what is denied by now. What ran here and is gone or damaged comes
+// back from our own copies, where only the store kept it from being admitted. The command still fails, with the reason.
 static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *plan,
-			struct fault *why)
+			struct admit *admit, struct fault *why)
 {
 	const struct plan_places places = plan_places(desk);
 	const struct fault refused = *why;
 	const struct plan_copies copies = {.objects_dirfd = desk->objects_dirfd,
 					   .trust_dirfd = desk->trust_dirfd,
-					   .stale = why->code == FAULT_EXPIRED ||
-						    why->code == FAULT_CLOCK};
+					   .admit = admit};
 	struct fault trouble = {0};
 
-	if (plan_restore(plan, &places, &copies, &trouble))
-		cli_note(cli, "alarm: no restore from our own copies: %s", trouble.text);
-	else if (plan_is_pending(plan)) {
+	plan_restore(plan, &places, &copies);
+	for (size_t i = 0; i < plan->count; i++)
+		say_lost(cli, &plan->chains[i]);
+	if (plan_is_pending(plan)) {
 		report_denied(cli, plan);
-		cli_note(cli,
-			 copies.stale
-				 ? "alarm: metadata is stale; restoring what ran here before"
-				 : "alarm: nothing new is admitted; taking out what is denied");
+		cli_note(cli, "alarm: nothing new is admitted; what ran here before is restored, "
+			      "without what is denied");
 		if (apply_and_report(cli, desk, plan, true, &trouble))
 			cli_note(cli, "alarm: the restore failed: %s", trouble.text);
 		else
@@ -258,12 +266,43 @@ static int run_apply(struct cli *cli, struct fault *why)
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
 		return -1;
 	if (plan_decide(plan, &places, admit, why))
-		return apply_copies(cli, &desk, plan, why);
+		return apply_copies(cli, &desk, plan, admit, why);
 	report_denied(cli, plan);
 	return apply_and_report(cli, &desk, plan, false, why);
 }
 
 // ---- status ----
+
+// What the record and our own files say beside the kernel. The store is not looked at: nothing is verified anew.
+static int status_findings(const struct desk *desk, const struct cli *cli, const struct plan *plan,
+			   struct findings *out, struct fault *why)
+{
+	const struct admit_places places = {.root = cli_root(cli),
+					    .store_dirfd = -1,
+					    .trust_dirfd = desk->trust_dirfd,
+					    .objects_dirfd = desk->objects_dirfd,
+					    .now = desk->now,
+					    .node = desk->node};
+	OWNED(admit_drop) struct admit *admit = NULL;
+
+	if (desk->node && admit_new(&places, &admit, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (findings_denied(out, chain->iface, chain->hook, chain->record,
+				    desk->trust_dirfd, why))
+			return -1;
+		if (!desk->node)
+			continue;
+		if (findings_unsigned(out, chain->iface, chain->hook, &chain->truth, chain->record,
+				      admit, why) ||
+		    findings_drift(out, chain->iface, chain->hook, chain->interface, &chain->truth,
+				   chain->record, why))
+			return -1;
+	}
+	return 0;
+}
 
 static int run_status(struct cli *cli, struct fault *why)
 {
@@ -285,16 +324,8 @@ static int run_status(struct cli *cli, struct fault *why)
 		places.node = &nothing;
 	if (plan_look(&places, &plan, why))
 		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *chain = &plan->chains[i];
-
-		if (findings_denied(&drift, chain->iface, chain->hook, chain->record,
-				    desk.trust_dirfd, why))
-			return -1;
-		if (desk.node && findings_drift(&drift, chain->iface, chain->hook, chain->interface,
-						&chain->truth, chain->record, why))
-			return -1;
-	}
+	if (status_findings(&desk, cli, plan, &drift, why))
+		return -1;
 	if (report_status(cli, plan, &drift, why))
 		return -1;
 	findings = drift.count;

@@ -59,9 +59,10 @@ void member_key(const struct member *members, size_t index, char key[static MEMB
 	unsigned ordinal = 1;
 
 	for (size_t i = 0; i < index; i++)
-		if (!strcmp(members[i].name, members[index].name))
+		if (!strcmp(members[i].name, members[index].name) &&
+		    !strcmp(members[i].from, members[index].from))
 			ordinal++;
-	snprintf(key, MEMBER_LABEL_MAX, "%.200s", members[index].name);
+	snprintf(key, MEMBER_LABEL_MAX, "%.64s:%.180s", members[index].from, members[index].name);
 	for (char *at = key; *at; at++)
 		if (*at == '/')
 			*at = ':';

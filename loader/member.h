@@ -41,5 +41,6 @@ int member_choose(struct member *member, enum hook hook, const char *entry, stru
 
 // "net.count.1.0.0": fit for a file name.
 void member_label(const struct member *member, char label[static MEMBER_LABEL_MAX]);
-// "net:count", or "net:count:2" for the second of that name: the directory of its maps. `index` is its place.
+// "corp:net:count", or "corp:net:count:2" for the second of that name: the directory of its maps. What one repository's
+// program has counted or been told is nothing to another's of the same name. `index` is its place.
 void member_key(const struct member *members, size_t index, char key[static MEMBER_LABEL_MAX]);

@@ -49,20 +49,27 @@ static const struct json *find_member(const struct json *members, const char *us
 	return NULL;
 }
 
-static int open_pin(const struct peek *peek, const char *iface, enum hook hook, const char *use,
-		    const char *map, struct view *view, struct fault *why)
+static int open_pin(const struct peek *peek, const char *iface, enum hook hook,
+		    const struct json *recorded, const char *map, struct view *view,
+		    struct fault *why)
 {
 	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX],
 		key[MEMBER_LABEL_MAX];
-	struct member member = {.name = (char *)(uintptr_t)use};
+	struct member member = {.object_fd = -1};
+	const char *name, *from;
 
+	if (json_need_text(recorded, "name", &name, why) ||
+	    json_need_text(recorded, "from", &from, why))
+		return -1;
+	member.name = (char *)(uintptr_t)name;
+	member.from = (char *)(uintptr_t)from;
 	member_key(&member, 0, key);
 	if (bpffs_place(peek->tree, iface, hook, place, why) ||
 	    bpffs_join(place, "maps", maps, why) || bpffs_join(maps, key, dir, why))
 		return -1;
 	if (bpffs_get(dir, map, &view->fd, why)) {
 		if (why->code == FAULT_NOT_FOUND)
-			fault_set(why, FAULT_CONFIG, "%s has no map %s", use, map);
+			fault_set(why, FAULT_CONFIG, "%s has no map %s", name, map);
 		return -1;
 	}
 	return sys_map(view->fd, &view->info, why);
@@ -232,7 +239,7 @@ int peek_map(const struct peek *peek, const char *iface, enum hook hook, const c
 	if (!member)
 		return fault_set(why, FAULT_CONFIG, "%s does not run on %s %s", use, iface,
 				 hook_name(hook));
-	if (open_pin(peek, iface, hook, use, map, &view, why))
+	if (open_pin(peek, iface, hook, member, map, &view, why))
 		return -1;
 	cpus = is_per_cpu(view.info.type) ? libbpf_num_possible_cpus() : 1;
 	if (cpus < 1)

@@ -217,9 +217,17 @@ static int plan_admit_use(struct plan_chain *chain, size_t place, struct admit *
 	return 0;
 }
 
+static void fault_first(struct fault *first, struct fault *why)
+{
+	if (first->code == FAULT_NONE)
+		*first = *why;
+	fault_clear(why);
+}
+
 static int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+	struct fault first = {0};
 
 	chain->denied = json_make_array();
 	if (!chain->denied)
@@ -229,9 +237,14 @@ static int plan_admit(struct plan_chain *chain, struct admit *admit, struct faul
 	chain->members = calloc(wanted, sizeof(*chain->members));
 	if (!chain->members)
 		return fault_set(why, FAULT_OTHER, "out of memory");
+	// Also behind a refusal: what the metadata says of the others is to be known, and kept.
 	for (size_t i = 0; i < wanted; i++)
 		if (plan_admit_use(chain, i, admit, why))
-			return -1;
+			fault_first(&first, why);
+	if (first.code != FAULT_NONE) {
+		*why = first;
+		return -1;
+	}
 	return chain_check_length(chain->members, chain->count, why);
 }
 
@@ -303,20 +316,33 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 	return chain_check_foreign(tree, chain->iface, chain->hook, why);
 }
 
+static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
+			     struct admit *admit, struct fault *why)
+{
+	if (plan_admit(chain, admit, why))
+		return -1;
+	chain->action = plan_choose(chain, &places->node->policy);
+	return plan_foretell_all(chain, places->tree, why);
+}
+
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why)
 {
+	struct fault first = {0};
+
 	admit_deny(admit);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
-		if (plan_admit(chain, admit, why))
-			return -1;
-		chain->action = plan_choose(chain, &places->node->policy);
-		if (plan_foretell_all(chain, places->tree, why))
-			return -1;
+		if (!plan_decide_chain(chain, places, admit, why))
+			continue;
+		chain->refused = *why;
+		fault_first(&first, why);
 	}
-	return 0;
+	if (admit_settle(admit, why))
+		return -1;
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
 }
 
 // Forgets what was decided.
@@ -331,35 +357,56 @@ static void plan_reset(struct plan_chain *chain)
 	chain->action = PLAN_KEEP;
 }
 
-int plan_restore(struct plan *plan, const struct plan_places *places,
-		 const struct plan_copies *copies, struct fault *why)
+// What is gone, or is not as it was applied. A chain that waits for its interface is neither.
+static bool plan_is_broken(const struct plan_chain *chain)
+{
+	return chain->interface && chain->truth.iface_index &&
+	       (chain->damage.count || !chain->truth.root_id);
+}
+
+static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
+			      const struct plan_copies *copies, struct fault *why)
+{
+	struct restore restore = {.objects_dirfd = copies->objects_dirfd,
+				  .trust_dirfd = copies->trust_dirfd,
+				  .admit = copies->admit,
+				  .node = places->node,
+				  .interface = chain->interface,
+				  .hook = chain->hook,
+				  .record = chain->record,
+				  .runs = chain->truth.root_id};
+	bool denied;
+
+	if (restore_has_denied(&restore, &denied, why))
+		return -1;
+	restore.runs = denied && chain->truth.root_id;
+	if (!restore.runs) {
+		if (!plan_is_broken(chain))
+			return 0;
+		if (chain->refused.code != FAULT_NONE &&
+		    !admit_is_store_fault(chain->refused.code)) {
+			*why = chain->refused;
+			return -1;
+		}
+	}
+	if (restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
+		return -1;
+	chain->action = chain->count ? PLAN_REPAIR : PLAN_REMOVE;
+	if (!chain->count && !chain->truth.root_id)
+		chain->action = PLAN_KEEP;
+	return 0;
+}
+
+void plan_restore(struct plan *plan, const struct plan_places *places,
+		  const struct plan_copies *copies)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
-		bool broken = chain->damage.count || !chain->truth.root_id, denied;
-		struct restore restore = {.objects_dirfd = copies->objects_dirfd,
-					  .trust_dirfd = copies->trust_dirfd,
-					  .node = places->node,
-					  .interface = chain->interface,
-					  .hook = chain->hook,
-					  .record = chain->record,
-					  .runs = chain->truth.root_id};
 
 		plan_reset(chain);
 		if (!json_count(json_member(chain->record, "members")))
 			continue;
-		if (restore_has_denied(&restore, &denied, why))
-			return -1;
-		denied = denied && chain->truth.root_id;
-		if (!denied && !(copies->stale && broken && chain->interface))
-			continue;
-		restore.runs = denied;
-		if (restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
-			return fault_within(why, "%s of %s cannot be restored",
-					    hook_name(chain->hook), chain->iface);
-		chain->action = chain->count ? PLAN_REPAIR : PLAN_REMOVE;
-		if (!chain->count && !chain->truth.root_id)
-			chain->action = PLAN_KEEP;
+		if (plan_restore_chain(chain, places, copies, &chain->lost))
+			plan_reset(chain);
 	}
-	return 0;
 }

@@ -36,6 +36,8 @@ struct plan_chain {
 	const struct json *record; // what was applied here; NULL: nothing
 	struct findings damage;
 	enum plan_action action;
+	struct fault refused; // why it cannot be admitted as node.json says; FAULT_NONE: it can
+	struct fault lost;    // why it was not restored
 };
 
 struct plan {
@@ -54,18 +56,21 @@ struct plan_places {
 // A plan of the kernel's side: every hook that node.json names or that has pins of ours, what runs and what is damaged.
 // Nothing is admitted yet: what `status` shows.
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
-// Admits what node.json asks for and decides each chain's action. On a refusal nothing has changed.
+// Admits what node.json asks for and decides each chain's action. All or nothing: a refusal of one is the refusal of all,
+// the first one's is told, each chain has its own. Nothing has changed then but what is kept of the metadata.
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why) MUST_CHECK;
-// Where nothing new can be admitted: our own copies and deny lists. Borrowed for the call.
+// Where nothing new can be admitted: our own copies and deny lists, and who vouches for them. Borrowed for the call.
 struct plan_copies {
 	int objects_dirfd, trust_dirfd;
-	bool stale; // only because the metadata is too old
+	struct admit *admit;
 };
-// Plans from them alone: what is denied and runs goes, or gets a stand-in; and when the metadata is but stale, a recorded
-// chain that is damaged or gone comes back, exactly it but for what is denied. All else is kept as it is.
-int plan_restore(struct plan *plan, const struct plan_places *places,
-		 const struct plan_copies *copies, struct fault *why) MUST_CHECK;
+// Plans from them alone, chain by chain, after plan_decide has refused: what is denied and runs goes, or gets a stand-in;
+// a recorded chain that is damaged or gone comes back, exactly it but for what is denied, when each member is still
+// vouched for (admit_recorded) and nothing but the store kept it from being admitted. All else is kept as it is, with
+// `lost` saying why what is gone does not come back.
+void plan_restore(struct plan *plan, const struct plan_places *places,
+		  const struct plan_copies *copies);
 void plan_free(struct plan *plan);
 static inline void plan_drop(struct plan **plan)
 {

@@ -283,6 +283,7 @@ bool record_is_member(const struct json *recorded, const struct member *member)
 
 	return same_text(recorded, "name", member->name) &&
 	       same_text(recorded, "version", member->version) &&
+	       same_text(recorded, "from", member->from) &&
 	       same_text(recorded, "entry", member->program->entry) &&
 	       same_digest(recorded, "bundle", &member->bundle) &&
 	       same_digest(recorded, "object", &member->object) &&

@@ -47,5 +47,5 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_C
 int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 
-// Whether a recorded member is this one: same bundle, object, entry and values. (Not the place: record_place.)
+// Whether a recorded member is this one: same bundle, object, entry, values and repository. (Not the place: record_place.)
 bool record_is_member(const struct json *recorded, const struct member *member);

@@ -53,6 +53,7 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	OWNED(bytes_drop) struct bytes object = {0};
 	OWNED(drop_fd) int manifest_fd = -1;
 	const char *name, *version, *from, *entry, *hex;
+	const struct manifest_file *file;
 	const struct json *maps;
 
 	if (json_need_text(record, "name", &name, why) ||
@@ -68,8 +69,13 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	    manifest_parse(manifest.data, manifest.len, name, &member.manifest, why) ||
 	    member_choose(&member, hook, entry, why) ||
 	    restore_file(objects_dirfd, record, "object", INSPECT_OBJECT_MAX, &member.object,
-			 &member.object_fd, &object, why) ||
-	    admit_object(policy, &member, why))
+			 &member.object_fd, &object, why))
+		return -1;
+	file = manifest_file(member.manifest, member.program->object);
+	if (!file || !sha256_equal(&file->sha256, &member.object))
+		return fault_set(why, FAULT_DIGEST, "the record of %s and its manifest differ",
+				 name);
+	if (admit_object(policy, &member, why))
 		return -1;
 	*out = member;
 	member = (struct member){.object_fd = -1};
@@ -139,6 +145,8 @@ static int restore_place(const struct restore *restore, size_t index, struct jso
 	if (entry && how == NODE_DENIED_DROP)
 		return standin_member(restore->hook, place, out, why);
 	*made = !entry || how == NODE_DENIED_KEEP;
+	if (*made && !restore->runs && admit_recorded(restore->admit, record, why))
+		return -1;
 	if (*made && restore_member(restore->objects_dirfd, record, &restore->node->policy,
 				    restore->hook, out, why))
 		return -1;

@@ -17,23 +17,33 @@
 #define PIN_FILE   "pin"
 #define SET_DIGITS 12
 
+// A role that was verified in this run.
+struct staged {
+	char *role;
+	int64_t version;
+	struct bytes data;
+};
+
 struct source {
-	int set_dirfd, trust_dirfd;
+	int set_dirfd, trust_dirfd; // set_dirfd -1: only what we kept
 	struct local local;
 	struct client_io io;
 	struct client *client;
+	struct staged *staged;
+	size_t staged_count;
+	bool partial; // something that this state names cannot be had
 };
-
-struct client *source_client(const struct source *source)
-{
-	return source->client;
-}
 
 void source_free(struct source *source)
 {
 	if (!source)
 		return;
 	client_free(source->client);
+	for (size_t i = 0; i < source->staged_count; i++) {
+		free(source->staged[i].role);
+		bytes_drop(&source->staged[i].data);
+	}
+	free(source->staged);
 	drop_fd(&source->set_dirfd);
 	drop_fd(&source->trust_dirfd);
 	free(source);
@@ -54,6 +64,17 @@ static int set_fetch(void *ctx, const char *file, size_t max, struct bytes *out,
 	return file_read_at(source->set_dirfd, file, max, out, why);
 }
 
+// The loader's own state is its only witness: no file that it has not verified before, and no newer root.
+static int kept_fetch(void *ctx, const char *file, size_t max, struct bytes *out, struct fault *why)
+{
+	struct source *source = ctx;
+
+	(void)max;
+	if (!strcmp(file, "timestamp.json"))
+		return local_load(&source->local, "timestamp", out, why);
+	return fault_set(why, FAULT_NOT_FOUND, "%s is not among what we keep", file);
+}
+
 static int kept_load(void *ctx, const char *role, struct bytes *out, struct fault *why)
 {
 	struct source *source = ctx;
@@ -61,12 +82,62 @@ static int kept_load(void *ctx, const char *role, struct bytes *out, struct faul
 	return local_load(&source->local, role, out, why);
 }
 
-static int kept_keep(void *ctx, const char *role, int64_t version, const void *data, size_t len,
+static int kept_none(void *ctx, const char *role, int64_t version, const void *data, size_t len,
 		     struct fault *why)
 {
-	struct source *source = ctx;
+	(void)ctx, (void)role, (void)version, (void)data, (void)len, (void)why;
+	return 0;
+}
 
-	return local_keep(&source->local, role, version, data, len, why);
+// Roots are kept at once (TUF 5.3.8): a key that one takes away must not count again. The rest waits for source_settle.
+static int kept_stage(void *ctx, const char *role, int64_t version, const void *data, size_t len,
+		      struct fault *why)
+{
+	struct source *source = ctx;
+	struct staged *grown, made = {.version = version};
+
+	if (!strcmp(role, "root"))
+		return local_keep(&source->local, role, version, data, len, why);
+	grown = reallocarray(source->staged, source->staged_count + 1, sizeof(*grown));
+	if (!grown)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	source->staged = grown;
+	if (text_copy(role, &made.role, why) || bytes_append(&made.data, data, len, why)) {
+		free(made.role);
+		return -1;
+	}
+	source->staged[source->staged_count++] = made;
+	return 0;
+}
+
+int source_find(struct source *source, const char *path, const struct target **out,
+		struct fault *why)
+{
+	if (client_find(source->client, path, out, why) == 0)
+		return 0;
+	// That nobody names it is an answer; all else is something missing.
+	if (why->code != FAULT_UNTRUSTED)
+		source->partial = true;
+	return -1;
+}
+
+void source_lacks(struct source *source)
+{
+	source->partial = true;
+}
+
+int source_settle(struct source *source, struct fault *why)
+{
+	if (source->partial)
+		return 0;
+	for (size_t i = 0; i < source->staged_count; i++) {
+		const struct staged *staged = &source->staged[i];
+
+		if (local_keep(&source->local, staged->role, staged->version, staged->data.data,
+			       staged->data.len, why))
+			return -1;
+	}
+	return 0;
 }
 
 // ---- what the fetcher left ----
@@ -167,25 +238,81 @@ static int check_class(const struct source_places *places, const struct client *
 	return 0;
 }
 
-int source_open(const struct source_places *places, struct source **out, struct fault *why)
+static int source_new(struct source **out, struct fault *why)
 {
-	OWNED(source_drop) struct source *source = calloc(1, sizeof(*source));
-	struct client_limits limits = client_limits_default();
+	struct source *source = calloc(1, sizeof(*source));
 
 	if (!source)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	source->set_dirfd = source->trust_dirfd = -1;
+	source->local = (struct local){.dirfd = -1, .roots_dirfd = -1, .mode = 0600};
+	*out = source;
+	return 0;
+}
+
+static int source_verify(struct source *source, const struct source_places *places, int64_t now,
+			 struct fault *why)
+{
+	struct client_limits limits = client_limits_default();
+
+	source->local.dirfd = source->trust_dirfd;
+	if (client_new(&source->io, &limits, now, &source->client, why) ||
+	    client_refresh(source->client, why))
+		return -1;
+	return check_class(places, source->client, why);
+}
+
+int source_open(const struct source_places *places, struct source **out, struct fault *why)
+{
+	OWNED(source_drop) struct source *source = NULL;
+
+	if (source_new(&source, why))
+		return -1;
 	source->io = (struct client_io){
-		.ctx = source, .fetch = set_fetch, .load = kept_load, .keep = kept_keep};
+		.ctx = source, .fetch = set_fetch, .load = kept_load, .keep = kept_stage};
 	if (kept_open(places, &source->trust_dirfd, why) ||
 	    local_clock_check(source->trust_dirfd, places->now, why) ||
-	    set_open(places, &source->set_dirfd, why))
-		return -1;
-	source->local =
-		(struct local){.dirfd = source->trust_dirfd, .roots_dirfd = -1, .mode = 0600};
-	if (client_new(&source->io, &limits, places->now, &source->client, why) ||
-	    client_refresh(source->client, why) || check_class(places, source->client, why) ||
+	    set_open(places, &source->set_dirfd, why) ||
+	    source_verify(source, places, places->now, why) ||
 	    local_clock_raise(source->trust_dirfd, places->now, why))
+		return -1;
+	*out = HAND_OVER(source);
+	return 0;
+}
+
+// The directory of what we keep, if it descends from today's pin. Nothing is changed.
+static int kept_look(const struct source_places *places, int *out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes root_json = {0};
+	OWNED(bytes_drop) struct bytes kept = {0};
+	OWNED(drop_fd) int dirfd = -1;
+	char fingerprint[PIN_FINGERPRINT_LEN];
+	struct sha256 digest;
+
+	if (pin_load(places->root, places->name, &root_json, why) ||
+	    pin_fingerprint(root_json.data, root_json.len, &digest, why) ||
+	    dir_open_at(places->trust_dirfd, places->name, &dirfd, why) ||
+	    file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why))
+		return -1;
+	pin_fingerprint_write(&digest, fingerprint);
+	if (strcmp(bytes_text(&kept), fingerprint))
+		return fault_set(why, FAULT_UNTRUSTED, "another root of %s is pinned by now",
+				 places->name);
+	*out = HAND_OVER_FD(dirfd);
+	return 0;
+}
+
+int source_open_kept(const struct source_places *places, struct source **out, struct fault *why)
+{
+	OWNED(source_drop) struct source *source = NULL;
+
+	if (source_new(&source, why))
+		return -1;
+	source->io = (struct client_io){
+		.ctx = source, .fetch = kept_fetch, .load = kept_load, .keep = kept_none};
+	// Each of these files was fresh when it was kept. No later time than the first is asked about: the clock floor
+	// goes on with every new timestamp, past the expiry of a role that did not change.
+	if (kept_look(places, &source->trust_dirfd, why) || source_verify(source, places, 0, why))
 		return -1;
 	*out = HAND_OVER(source);
 	return 0;

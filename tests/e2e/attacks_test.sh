@@ -69,10 +69,19 @@ put_store "$R/store.old"
 untouched 'an older, correctly signed store is a rollback' 4 node apply
 put_store "$R/store.good"
 
+# What was admitted once is read from our own copy: the store's owner cannot keep a change of the admin's from it.
 chmod u+w "$store/blobs/$object"
 flip "$store/blobs/$object" 300
 sed -i 's/"value": 2000/"value": 2001/' "$R/etc/bpfseal/node.json"
-untouched 'an object changed in the store after it was verified is refused' 3 node apply
+check 'an object changed in the store after it was admitted is read from our copy' node apply
+check '... and runs' runs
+sed -i 's/"value": 2001/"value": 2000/' "$R/etc/bpfseal/node.json"
+quiet node apply
+chmod u+w "$R/var/lib/bpfseal-loader/objects/$object"
+flip "$R/var/lib/bpfseal-loader/objects/$object" 300
+sed -i 's/"value": 2000/"value": 2001/' "$R/etc/bpfseal/node.json"
+ends '... and with both changed refused' 3 node apply
+check '... and the chain runs' chain_runs
 sed -i 's/"value": 2001/"value": 2000/' "$R/etc/bpfseal/node.json"
 put_store "$R/store.good"
 
@@ -82,7 +91,7 @@ node apply >"$R/tap.out" 2>&1 || got=$?
 check 'a `current` that points out of the store is not followed' [ "$got" != 0 ]
 put_store "$R/store.good"
 
-rm -f "$store/blobs/$object"
+rm -f "$store/blobs/$object" "$R/var/lib/bpfseal-loader/objects/$object"
 ln -s "$BPFSEAL_BPF/count2.bpf.o" "$store/blobs/$object"
 sed -i 's/"value": 2000/"value": 2001/' "$R/etc/bpfseal/node.json"
 got=0

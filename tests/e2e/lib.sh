@@ -180,8 +180,8 @@ counter() {
 		jq --arg key "$3" "[.entries[] | select((.key|tostring) == \$key) | .value${4:+.$4}] | add // 0"
 }
 
-# Whether the kernel's chain is whole, whatever node.json asks for by now.
+# Whether the kernel's chain is whole, whatever node.json asks for or the repository signs by now.
 chain_runs() {
 	node status --json | jq -e '(.chains | length) == 1 and all(.chains[]; .link.attached and all(.members[]; .state == "running"))
-		and all(.findings[]; .code == "drift_from_config")' >/dev/null
+		and all(.findings[]; .code == "drift_from_config" or .code == "no_longer_signed")' >/dev/null
 }

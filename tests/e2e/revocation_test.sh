@@ -73,11 +73,14 @@ sed 's/"version": "\*"/"version": "2.0.0"/' "$R/node.released" >"$R/etc/bpfseal/
 ends 'who asks for exactly what was withdrawn is told by the fetcher' 3 bpfseal sync
 ends '... and by the loader' 3 node apply
 check '... and what runs stays' holds "$both net/count 2.0.0"
+check '... and shows as no longer signed' finding no_longer_signed
+ends '... so --check is 8' 8 node status --check
 cp "$R/node.released" "$R/etc/bpfseal/node.json"
 before=$(counter net/count counts 17 packets)
 quiet bpfseal sync
 quiet node apply
 check 'a pattern moves to the best that remains' holds "$both net/count 1.0.0"
+ends '... and nothing is found' 0 node status --check
 check '... and its counters go on' [ "$(counter net/count counts 17 packets)" = "$before" ]
 ends 'what was withdrawn does not come back with other bytes' 5 sh -c "
 	jq '.description = \"another\"' $SOURCE/bpf/count2.json >$R/team/other.json &&

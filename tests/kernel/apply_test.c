@@ -19,6 +19,7 @@
 #include "loader/bpffs.h"
 #include "loader/finding.h"
 #include "loader/record.h"
+#include "loader/source.h"
 #include "loader/unload.h"
 #include "tests/kernel/stock.h"
 
@@ -185,7 +186,23 @@ static void a_chain_that_node_json_no_longer_names_is_removed(void **state)
 	assert_false(the_truth(stock).linked);
 }
 
+// What a reboot does to the kernel.
+static void reboot(struct stock *stock)
+{
+	char place[BPFFS_PATH_MAX];
+	struct fault why = {0};
+
+	assert_int_equal(bpffs_place(stock->ground->tree, GROUND_IFACE, HOOK_XDP, place, &why), 0);
+	assert_int_equal(chain_remove(place, &why), 0);
+}
+
 // ---- what is not admitted ----
+
+// As if it had never been admitted.
+static void forget_copies(const struct stock *stock)
+{
+	ground_sh("rm -f %s/var/lib/bpfseal-loader/objects/*", stock->ground->root);
+}
 
 static void a_changed_object_in_the_store_is_refused_and_the_chain_stays(void **state)
 {
@@ -195,8 +212,27 @@ static void a_changed_object_in_the_store_is_refused_and_the_chain_stays(void **
 
 	applied(stock);
 	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	forget_copies(stock);
 	stock_damage(stock, &plan->chains[0].members[0].object);
 	refused(stock, STOCK_NOW, FAULT_DIGEST);
+	assert_true(runs(stock));
+}
+
+static void what_the_store_has_lost_is_read_from_our_own_copy(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	stock_damage(stock, &plan->chains[0].members[0].object);
+	reboot(stock);
+	applied(stock);
+	assert_true(runs(stock));
+	ground_sh("rm %s/var/lib/bpfseal/store/blobs/*", stock->ground->root);
+	reboot(stock);
+	applied(stock);
 	assert_true(runs(stock));
 }
 
@@ -207,6 +243,7 @@ static void a_changed_manifest_in_the_store_is_refused(void **state)
 	struct fault why = {0};
 
 	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), 0);
+	forget_copies(stock);
 	stock_damage(stock, &plan->chains[0].members[0].manifest_sha256);
 	refused(stock, STOCK_NOW, FAULT_DIGEST);
 	assert_false(the_truth(stock).linked);
@@ -263,6 +300,27 @@ static void a_name_that_no_role_vouches_for_is_refused(void **state)
 	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
 }
 
+static void an_exact_version_that_the_index_has_withdrawn_is_refused(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	stock_withdraw(stock, "1.0.0");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_false(the_truth(stock).linked);
+}
+
+static void without_an_index_an_exact_version_is_admitted(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/index.json", &why), 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	applied(stock);
+	assert_true(runs(stock));
+}
+
 static void a_clock_before_the_last_trusted_time_is_refused(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -316,6 +374,7 @@ static void a_blob_rewritten_during_the_load_never_reaches_the_kernel(void **sta
 	for (int i = 0; i < 100; i++) {
 		OWNED(plan_drop) struct plan *plan = NULL;
 
+		forget_copies(stock);
 		fault_clear(&why);
 		if (stock_plan(stock, STOCK_NOW, &plan, &why)) {
 			assert_int_equal(why.code, FAULT_DIGEST);
@@ -342,29 +401,31 @@ static void stale_metadata_loads_nothing_and_keeps_what_runs(void **state)
 	assert_true(runs(stock));
 }
 
-static int restored(struct stock *stock, struct plan **out, struct fault *why)
-{
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
-	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-					   .trust_dirfd = stock->trust_dirfd,
-					   .stale = true};
-	struct fault stale = {0};
+#define STALE (STOCK_NOW + 2 * STOCK_LIFE)
 
-	assert_int_equal(stock_plan(stock, STOCK_NOW + 2 * STOCK_LIFE, out, &stale), -1);
-	assert_int_equal(stale.code, FAULT_EXPIRED);
-	return plan_restore(*out, &places, &copies, why);
-}
-
-// What a reboot does to the kernel.
-static void reboot(struct stock *stock)
+// Plans from our copies, and does it: whether the chain runs then.
+static bool comes_back(struct stock *stock, int64_t now, enum fault_code refused)
 {
-	char place[BPFFS_PATH_MAX];
+	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
 
-	assert_int_equal(bpffs_place(stock->ground->tree, GROUND_IFACE, HOOK_XDP, place, &why), 0);
-	assert_int_equal(chain_remove(place, &why), 0);
+	assert_int_equal(stock_restore(stock, now, &plan), refused);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	return runs(stock);
+}
+
+// Why it does not.
+static void stays_away(struct stock *stock, int64_t now, enum fault_code refused,
+		       enum fault_code lost)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	assert_int_equal(stock_restore(stock, now, &plan), refused);
+	if (plan->chains[0].lost.code != lost)
+		fail_msg("lost as %s, not %s: %s", fault_name(plan->chains[0].lost.code),
+			 fault_name(lost), plan->chains[0].lost.text);
+	assert_false(plan_is_pending(plan));
+	assert_false(the_truth(stock).linked);
 }
 
 static void after_a_reboot_in_an_outage_the_same_digests_come_back(void **state)
@@ -379,7 +440,7 @@ static void after_a_reboot_in_an_outage_the_same_digests_come_back(void **state)
 	reboot(stock);
 	// Not even the store is needed.
 	ground_sh("rm -r %s/var/lib/bpfseal/store/blobs", stock->ground->root);
-	assert_int_equal(restored(stock, &plan, &why), 0);
+	assert_int_equal(stock_restore(stock, STALE, &plan), FAULT_EXPIRED);
 	assert_int_equal(plan->chains[0].action, PLAN_REPAIR);
 	assert_int_equal(stock_run(stock, plan, &why), 0);
 	assert_true(runs(stock));
@@ -389,31 +450,171 @@ static void after_a_reboot_in_an_outage_the_same_digests_come_back(void **state)
 static void a_damaged_copy_of_ours_is_not_restored(void **state)
 {
 	struct stock *stock = the_stock(state);
-	OWNED(plan_drop) struct plan *plan = NULL;
-	struct fault why = {0};
 
 	applied(stock);
 	reboot(stock);
-	ground_sh("for f in %s/var/lib/bpfseal-loader/objects/*; do chmod 600 $f; "
-		  "printf x | dd of=$f bs=1 seek=300 conv=notrunc 2>/dev/null; done",
-		  stock->ground->root);
-	assert_int_equal(restored(stock, &plan, &why), -1);
-	assert_int_equal(why.code, FAULT_DIGEST);
-	assert_false(the_truth(stock).linked);
+	// The index stays whole: it still vouches.
+	ground_sh("for f in $(grep -L bpfseal.index %s/var/lib/bpfseal-loader/objects/*); do "
+		  "chmod 600 $f; printf x | dd of=$f bs=1 seek=300 conv=notrunc 2>/dev/null; done; "
+		  "rm -r %s/var/lib/bpfseal/store/blobs",
+		  stock->ground->root, stock->ground->root);
+	stays_away(stock, STALE, FAULT_EXPIRED, FAULT_DIGEST);
 }
 
 static void what_the_admin_no_longer_asks_for_is_not_restored(void **state)
 {
 	struct stock *stock = the_stock(state);
-	OWNED(plan_drop) struct plan *plan = NULL;
-	struct fault why = {0};
 
 	applied(stock);
 	reboot(stock);
 	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
-	assert_int_equal(restored(stock, &plan, &why), -1);
+	stays_away(stock, STALE, FAULT_EXPIRED, FAULT_UNTRUSTED);
+}
+
+// The newest state that we have verified names it no more; then the attacker withholds until that has expired.
+static void what_the_verified_metadata_no_longer_names_is_not_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/1.0.0.bundle", &why), 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_true(runs(stock));
+	reboot(stock);
+	stays_away(stock, STOCK_NOW, FAULT_UNTRUSTED, FAULT_UNTRUSTED);
+	stays_away(stock, STALE, FAULT_EXPIRED, FAULT_UNTRUSTED);
+	ground_sh("rm -r %s/var/lib/bpfseal/store/repo", stock->ground->root);
+	stays_away(stock, STOCK_NOW, FAULT_NOT_FOUND, FAULT_UNTRUSTED);
+}
+
+static void what_the_index_has_withdrawn_is_not_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	stock_withdraw(stock, "1.0.0");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	reboot(stock);
+	ground_sh("rm -r %s/var/lib/bpfseal/store/*", stock->ground->root);
+	stays_away(stock, STALE, FAULT_NOT_FOUND, FAULT_UNTRUSTED);
+}
+
+static void what_is_signed_with_another_digest_by_now_is_not_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct sha256 other = {{1}};
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/index.json", &why), 0);
+	assert_int_equal(signing_set_target(stock->targets, "net/count/1.0.0.bundle", 100, &other,
+					    NULL, &why),
+			 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_FORMAT);
+	reboot(stock);
+	stays_away(stock, STALE, FAULT_EXPIRED, FAULT_UNTRUSTED);
+}
+
+static void without_its_pin_nothing_is_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	reboot(stock);
+	ground_sh("rm -r %s/etc/bpfseal/trust/" STOCK_REPO, stock->ground->root);
+	stays_away(stock, STALE, FAULT_UNTRUSTED, FAULT_UNTRUSTED);
+}
+
+static void under_another_pin_nothing_is_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+	struct source *source = NULL;
+
+	applied(stock);
+	reboot(stock);
+	ground_sh("printf 0000 >%s/var/lib/bpfseal-loader/trust/" STOCK_REPO "/pin",
+		  stock->ground->root);
+	const struct source_places places = {.root = stock->ground->root,
+					     .name = STOCK_REPO,
+					     .store_dirfd = -1,
+					     .trust_dirfd = stock->trust_dirfd};
+	assert_int_equal(source_open_kept(&places, &source, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
-	assert_false(the_truth(stock).linked);
+	// And the store's refusal has begun anew by then: nothing of what was kept is left.
+	stays_away(stock, STALE, FAULT_EXPIRED, FAULT_NOT_FOUND);
+}
+
+// ---- the store's owner ----
+
+static void whatever_the_store_lacks_the_chain_comes_back(void **state)
+{
+	struct stock *stock = the_stock(state);
+	static const struct {
+		const char *how;
+		enum fault_code code;
+	} ways[] = {
+		{"rm current", FAULT_NOT_FOUND},
+		{"ln -s nowhere current", FAULT_FORMAT},
+		{"rm -r sets", FAULT_NOT_FOUND},
+		{"echo {} >current/timestamp.json", FAULT_FORMAT},
+		{"rm current/timestamp.json", FAULT_NOT_FOUND},
+		{"head -c 99999 /dev/zero >current/timestamp.json", FAULT_TOO_LARGE},
+		{"ln -sfn sets/000000000001 current", FAULT_ROLLBACK},
+		{"sed -i 's/[0-9a-f]\\{128\\}/'$(printf %%128s | tr ' ' 0)'/' "
+		 "current/timestamp.json",
+		 FAULT_SIGNATURE},
+		{"rm -r ../../*", FAULT_NOT_FOUND},
+	};
+
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	applied(stock);
+	ground_sh("cp -a %s/var/lib/bpfseal/store %s/good", stock->ground->root,
+		  stock->ground->root);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		reboot(stock);
+		ground_sh("cd %s/var/lib/bpfseal/store/repo/" STOCK_REPO " && rm -f x && "
+			  "case '%zu' in 1) rm current;; esac && %s",
+			  stock->ground->root, i, ways[i].how);
+		assert_true(comes_back(stock, STOCK_NOW, ways[i].code));
+		ground_sh("cd %s/var/lib/bpfseal/store && rm -rf * && cp -a %s/good/* .",
+			  stock->ground->root, stock->ground->root);
+		applied(stock);
+	}
+}
+
+// It shows a new snapshot and keeps back what that names: that must not cost us the state that we had.
+static void half_of_a_new_state_is_as_if_none_of_it_were_there(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	stock_add(stock, "count2.json"); // another index
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	ground_sh("rm -r %s/var/lib/bpfseal/store/blobs", stock->ground->root);
+	refused(stock, STOCK_NOW, FAULT_NOT_FOUND);
+	reboot(stock);
+	assert_true(comes_back(stock, STOCK_NOW, FAULT_NOT_FOUND));
+	reboot(stock);
+	ground_sh("rm -r %s/var/lib/bpfseal/store/repo", stock->ground->root);
+	assert_true(comes_back(stock, STALE, FAULT_NOT_FOUND));
+}
+
+static void a_sound_chain_is_not_touched_by_a_store_that_is_gone(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	applied(stock);
+	ground_sh("rm -r %s/var/lib/bpfseal/store/*", stock->ground->root);
+	assert_int_equal(stock_restore(stock, STALE, &plan), FAULT_NOT_FOUND);
+	assert_false(plan_is_pending(plan));
+	assert_int_equal(plan->chains[0].lost.code, FAULT_NONE);
+	assert_int_equal(the_truth(stock).generation, 1);
 }
 
 // ---- what is denied ----
@@ -479,7 +680,7 @@ static void what_is_denied_is_not_restored_in_an_outage(void **state)
 	// The list has been seen, and nothing was done yet.
 	assert_int_equal(stock_plan(stock, STOCK_NOW, &seen, &why), 0);
 	reboot(stock);
-	assert_int_equal(restored(stock, &plan, &why), 0);
+	assert_int_equal(stock_restore(stock, STALE, &plan), FAULT_EXPIRED);
 	assert_int_equal(plan->chains[0].count, 0);
 	assert_int_equal(json_count(plan->chains[0].denied), 1);
 	assert_int_equal(stock_run(stock, plan, &why), 0);
@@ -489,22 +690,13 @@ static void what_is_denied_is_not_restored_in_an_outage(void **state)
 static void what_is_denied_goes_also_when_nothing_can_be_admitted(void **state)
 {
 	struct stock *stock = the_stock(state);
-	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-					   .trust_dirfd = stock->trust_dirfd};
 	OWNED(plan_drop) struct plan *plan = NULL;
-	struct plan_places places;
 	struct fault why = {0};
 
 	applied(stock);
 	denied(stock);
 	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
-	places = (struct plan_places){.node = stock->node,
-				      .tree = stock->ground->tree,
-				      .loader_dirfd = stock->loader_dirfd};
-	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
-	assert_int_equal(why.code, FAULT_UNTRUSTED);
-	fault_clear(&why);
-	assert_int_equal(plan_restore(plan, &places, &copies, &why), 0);
+	assert_int_equal(stock_restore(stock, STOCK_NOW, &plan), FAULT_UNTRUSTED);
 	assert_int_equal(plan->chains[0].action, PLAN_REMOVE);
 	assert_int_equal(stock_run(stock, plan, &why), 0);
 	assert_false(the_truth(stock).linked);
@@ -513,22 +705,77 @@ static void what_is_denied_goes_also_when_nothing_can_be_admitted(void **state)
 static void nothing_is_taken_out_of_a_chain_without_a_denial(void **state)
 {
 	struct stock *stock = the_stock(state);
-	const struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-					   .trust_dirfd = stock->trust_dirfd};
 	OWNED(plan_drop) struct plan *plan = NULL;
-	struct plan_places places;
-	struct fault why = {0};
 
 	applied(stock);
 	stock_configure(stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
-	places = (struct plan_places){.node = stock->node,
-				      .tree = stock->ground->tree,
-				      .loader_dirfd = stock->loader_dirfd};
-	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
-	fault_clear(&why);
-	assert_int_equal(plan_restore(plan, &places, &copies, &why), 0);
+	assert_int_equal(stock_restore(stock, STOCK_NOW, &plan), FAULT_UNTRUSTED);
 	assert_false(plan_is_pending(plan));
 	assert_true(runs(stock));
+}
+
+// ---- what is withdrawn ----
+
+static size_t unsigned_now(struct stock *stock)
+{
+	const struct plan_places places = {.node = stock->node,
+					   .tree = stock->ground->tree,
+					   .loader_dirfd = stock->loader_dirfd};
+	const struct admit_places at = {.root = stock->ground->root,
+					.store_dirfd = -1,
+					.trust_dirfd = stock->trust_dirfd,
+					.objects_dirfd = stock->objects_dirfd,
+					.now = STALE,
+					.node = stock->node};
+	OWNED(findings_drop) struct findings list = {0};
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	if (plan_look(&places, &plan, &why) || admit_new(&at, &admit, &why) ||
+	    findings_unsigned(&list, GROUND_IFACE, HOOK_XDP, &plan->chains[0].truth,
+			      plan->chains[0].record, admit, &why))
+		fail_msg("%s", why.text);
+	for (size_t i = 0; i < list.count; i++)
+		assert_string_equal(list.list[i].code, "no_longer_signed");
+	return list.count;
+}
+
+static void what_runs_and_is_withdrawn_is_found(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	assert_int_equal(unsigned_now(stock), 0);
+	stock_withdraw(stock, "1.0.0");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	assert_int_equal(unsigned_now(stock), 0); // nothing is verified by looking
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_int_equal(unsigned_now(stock), 1);
+	reboot(stock);
+	assert_int_equal(unsigned_now(stock), 0);
+}
+
+static void what_runs_and_is_signed_no_more_is_found(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct fault why = {0};
+
+	applied(stock);
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/index.json", &why), 0);
+	assert_int_equal(signing_drop_target(stock->targets, "net/count/1.0.0.bundle", &why), 0);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	refused(stock, STOCK_NOW, FAULT_UNTRUSTED);
+	assert_int_equal(unsigned_now(stock), 1);
+}
+
+static void what_runs_and_has_lost_its_pin_is_found(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	applied(stock);
+	ground_sh("rm -r %s/etc/bpfseal/trust/" STOCK_REPO, stock->ground->root);
+	assert_int_equal(unsigned_now(stock), 1);
 }
 
 // ---- damage and records ----
@@ -640,24 +887,38 @@ int main(void)
 		IN_WORLD(another_value_in_node_json_is_a_change),
 		IN_WORLD(a_chain_that_node_json_no_longer_names_is_removed),
 		IN_WORLD(a_changed_object_in_the_store_is_refused_and_the_chain_stays),
+		IN_WORLD(what_the_store_has_lost_is_read_from_our_own_copy),
 		IN_WORLD(a_changed_manifest_in_the_store_is_refused),
 		IN_WORLD(an_old_but_signed_set_is_a_rollback),
 		IN_WORLD(a_link_out_of_the_store_is_not_followed),
 		IN_WORLD(without_a_pin_nothing_is_admitted),
 		IN_WORLD(metadata_signed_under_another_root_is_refused),
 		IN_WORLD(a_name_that_no_role_vouches_for_is_refused),
+		IN_WORLD(an_exact_version_that_the_index_has_withdrawn_is_refused),
+		IN_WORLD(without_an_index_an_exact_version_is_admitted),
 		IN_WORLD(a_clock_before_the_last_trusted_time_is_refused),
 		IN_WORLD(a_blob_rewritten_during_the_load_never_reaches_the_kernel),
 		IN_WORLD(stale_metadata_loads_nothing_and_keeps_what_runs),
 		IN_WORLD(after_a_reboot_in_an_outage_the_same_digests_come_back),
 		IN_WORLD(a_damaged_copy_of_ours_is_not_restored),
 		IN_WORLD(what_the_admin_no_longer_asks_for_is_not_restored),
+		IN_WORLD(what_the_verified_metadata_no_longer_names_is_not_restored),
+		IN_WORLD(what_the_index_has_withdrawn_is_not_restored),
+		IN_WORLD(what_is_signed_with_another_digest_by_now_is_not_restored),
+		IN_WORLD(without_its_pin_nothing_is_restored),
+		IN_WORLD(under_another_pin_nothing_is_restored),
+		IN_WORLD(whatever_the_store_lacks_the_chain_comes_back),
+		IN_WORLD(half_of_a_new_state_is_as_if_none_of_it_were_there),
+		IN_WORLD(a_sound_chain_is_not_touched_by_a_store_that_is_gone),
 		IN_WORLD(a_denied_chain_of_one_goes_and_stays_gone),
 		IN_WORLD(what_was_denied_before_it_ran_is_refused),
 		IN_WORLD(a_list_that_is_no_longer_named_still_holds),
 		IN_WORLD(what_is_denied_is_not_restored_in_an_outage),
 		IN_WORLD(what_is_denied_goes_also_when_nothing_can_be_admitted),
 		IN_WORLD(nothing_is_taken_out_of_a_chain_without_a_denial),
+		IN_WORLD(what_runs_and_is_withdrawn_is_found),
+		IN_WORLD(what_runs_and_is_signed_no_more_is_found),
+		IN_WORLD(what_runs_and_has_lost_its_pin_is_found),
 		IN_WORLD(a_detached_link_is_found_and_repaired),
 		IN_WORLD(a_crash_between_switch_and_record_is_mended),
 		IN_WORLD(an_unload_with_a_damaged_log_takes_out_every_chain_and_its_record),

@@ -152,8 +152,8 @@ static void a_chain_of_33_programs_runs_to_its_end(void **state)
 	truth = the_truth(ground);
 	for (size_t i = 0; i < 33; i++)
 		assert_int_equal(truth.members[i].fell, 0);
-	assert_int_equal(ground_count(ground, "t:many", "seen"), 1);
-	assert_int_equal(ground_count(ground, "t:many:33", "seen"), 1);
+	assert_int_equal(ground_count(ground, "test:t:many", "seen"), 1);
+	assert_int_equal(ground_count(ground, "test:t:many:33", "seen"), 1);
 	for (size_t i = 0; i < 33; i++)
 		member_drop(&members[i]);
 }
@@ -195,7 +195,7 @@ static void a_new_order_keeps_the_link_and_the_counters(void **state)
 	assert_int_equal(before.root_id, after.root_id);
 	assert_int_equal(after.generation, before.generation + 1);
 	assert_int_equal(generations(ground), 1);
-	assert_int_equal(ground_count(ground, "t:a", "seen"), 2);
+	assert_int_equal(ground_count(ground, "test:t:a", "seen"), 2);
 	for (size_t i = 0; i < 2; i++) {
 		member_drop(&first[i]);
 		member_drop(&second[i]);
@@ -227,7 +227,26 @@ static void a_map_of_another_size_is_reported_lost_and_the_rest_is_kept(void **s
 	assert_int_equal(chain_commit(chain, &why), 0);
 	assert_int_equal(chain_settle(chain, &why), 0);
 	ground_run(ground, way);
-	assert_int_equal(ground_count(ground, "t:a", "seen"), 1001);
+	assert_int_equal(ground_count(ground, "test:t:a", "seen"), 1001);
+	member_drop(&first);
+	member_drop(&second);
+}
+
+static void another_repositorys_program_of_the_same_name_gets_maps_of_its_own(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member first = ordinary("t/a", "mark1"), second = ordinary("t/a", "mark1");
+	char way[GROUND_WAY];
+
+	free(second.from);
+	second.from = strdup("other");
+	ground_apply(ground, &first, 1);
+	ground_run(ground, way);
+	assert_int_equal(ground_count(ground, "test:t:a", "seen"), 1);
+	ground_apply(ground, &second, 1);
+	ground_run(ground, way);
+	ground_run(ground, way);
+	assert_int_equal(ground_count(ground, "other:t:a", "seen"), 2);
 	member_drop(&first);
 	member_drop(&second);
 }
@@ -689,12 +708,14 @@ static void no_packet_sees_half_a_chain_while_its_order_changes_under_flood(void
 	atomic_store(&traffic.stop, true);
 	pthread_join(thread, NULL);
 	usleep(100000); // what is still queued on the veth
-	assert_true(ground_count(ground, "t:a", "seen") > 1000);
-	assert_int_equal(ground_count(ground, "t:a", "seen"), ground_count(ground, "t:b", "seen"));
-	assert_int_equal(ground_count(ground, "t:a", "seen"), ground_count(ground, "t:c", "seen"));
+	assert_true(ground_count(ground, "test:t:a", "seen") > 1000);
+	assert_int_equal(ground_count(ground, "test:t:a", "seen"),
+			 ground_count(ground, "test:t:b", "seen"));
+	assert_int_equal(ground_count(ground, "test:t:a", "seen"),
+			 ground_count(ground, "test:t:c", "seen"));
 	print_message("%lu packets sent, %lu seen by all three, 100 switches\n",
 		      atomic_load(&traffic.sent),
-		      (unsigned long)ground_count(ground, "t:a", "seen"));
+		      (unsigned long)ground_count(ground, "test:t:a", "seen"));
 	for (size_t i = 0; i < 3; i++) {
 		member_drop(&one_way[i]);
 		member_drop(&other_way[i]);
@@ -746,6 +767,7 @@ int main(void)
 		ON_GROUND(a_last_program_that_jumps_needs_room_for_one_more_jump),
 		ON_GROUND(a_new_order_keeps_the_link_and_the_counters),
 		ON_GROUND(a_map_of_another_size_is_reported_lost_and_the_rest_is_kept),
+		ON_GROUND(another_repositorys_program_of_the_same_name_gets_maps_of_its_own),
 		ON_GROUND(the_admins_values_are_there_at_the_first_packet),
 		ON_GROUND(a_refused_fifth_of_six_leaves_the_old_chain_and_no_trace),
 		ON_GROUND(the_gate_refuses_a_helper_that_the_policy_does_not_name),

@@ -182,6 +182,22 @@ void stock_add(struct stock *stock, const char *manifest)
 	stock_index(stock, bundle->manifest, path, &packed);
 }
 
+void stock_withdraw(struct stock *stock, const char *version)
+{
+	OWNED(index_drop) struct index *index = NULL;
+	OWNED(bytes_drop) struct bytes data = {0};
+	char kept[256];
+
+	snprintf(kept, sizeof(kept), "%s/count.index", stock->ground->root);
+	MUST(file_read(kept, INDEX_MAX, &data, &why));
+	MUST(index_parse(data.data, data.len, &index, &why));
+	MUST(index_remove(index, version, &why));
+	bytes_drop(&data);
+	MUST(index_write(index, &data, &why));
+	stock_blob(stock, data.data, data.len);
+	stock_target(stock, "net/count/index.json", &data, NULL);
+}
+
 void stock_deny(struct stock *stock, const struct sha256 *digest)
 {
 	OWNED(deny_drop) struct deny *deny = NULL;
@@ -269,7 +285,8 @@ void stock_configure(struct stock *stock, const char *chain)
 	MUST(node_parse(text.data, text.len, "node.json", &stock->node, &why));
 }
 
-int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why)
+static int plan_with(struct stock *stock, int64_t now, struct admit **admit, struct plan **out,
+		     struct fault *why)
 {
 	const struct admit_places at = {.root = stock->ground->root,
 					.store_dirfd = stock->store_dirfd,
@@ -280,11 +297,33 @@ int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
+
+	if (plan_look(&places, out, why) || admit_new(&at, admit, why))
+		return -1;
+	return plan_decide(*out, &places, *admit, why);
+}
+
+int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why)
+{
 	OWNED(admit_drop) struct admit *admit = NULL;
 
-	if (plan_look(&places, out, why) || admit_new(&at, &admit, why))
-		return -1;
-	return plan_decide(*out, &places, admit, why);
+	return plan_with(stock, now, &admit, out, why);
+}
+
+enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **out)
+{
+	const struct plan_places places = {.node = stock->node,
+					   .tree = stock->ground->tree,
+					   .loader_dirfd = stock->loader_dirfd};
+	struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
+				     .trust_dirfd = stock->trust_dirfd};
+	OWNED(admit_drop) struct admit *admit = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(plan_with(stock, now, &admit, out, &why), -1);
+	copies.admit = admit;
+	plan_restore(*out, &places, &copies);
+	return why.code;
 }
 
 static int64_t no_ticks(void)

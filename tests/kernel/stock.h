@@ -32,6 +32,8 @@ void stock_down(struct stock *stock);
 void stock_add(struct stock *stock, const char *manifest);
 // Puts a deny list into the store, of this digest or (NULL) of nothing.
 void stock_deny(struct stock *stock, const struct sha256 *digest);
+// Puts the index of net/count into the store as if `version` of it had been withdrawn; its target stays signed.
+void stock_withdraw(struct stock *stock, const char *version);
 // Signs and writes the next set; `expires` is of the timestamp.
 void stock_publish(struct stock *stock, int64_t expires);
 // Points `current` at whatever.
@@ -43,5 +45,7 @@ void stock_configure(struct stock *stock, const char *chain);
 
 // The way of `bpfseal plan` and `bpfseal apply` at a time. -1 with *why as they would say it.
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why) MUST_CHECK;
+// A plan that is refused, with the code that is returned, and then made from our own copies.
+enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **out);
 int stock_apply(struct stock *stock, int64_t now, struct fault *why) MUST_CHECK;
 int stock_run(struct stock *stock, struct plan *plan, struct fault *why) MUST_CHECK;

@@ -182,6 +182,29 @@ static void another_shape_is_refused(void **state)
 				   "\"sha256\":\"\",\"channel\":\"released\"}"));
 }
 
+static void an_exact_version_has_to_be_listed_in_a_channel_that_is_one(void **state)
+{
+	OWNED(index_drop) struct index *index = NULL;
+	const struct index_version *found;
+	const struct sha256 digest = {{1}};
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(index_new("net/count", &index, &why), 0);
+	assert_int_equal(
+		index_add(index, "1.0.0", "net/count/1.0.0.bundle", &digest, "tested", &why), 0);
+	assert_int_equal(index_pick(index, "1.0.0", INDEX_RELEASED, &found, &why), 0);
+	assert_string_equal(found->version, "1.0.0");
+	assert_int_equal(index_pick(index, "1.*", INDEX_RELEASED, &found, &why), -1);
+	assert_int_equal(index_pick(index, "1.*", "tested", &found, &why), 0);
+	assert_int_equal(index_pick(index, "1.0.1", INDEX_RELEASED, &found, &why), -1);
+	assert_int_equal(why.code, FAULT_UNTRUSTED);
+	assert_int_equal(
+		index_add(index, "1.0.0", "net/count/1.0.0.bundle", &digest, "withdrawn", &why), 0);
+	assert_int_equal(index_pick(index, "1.0.0", "withdrawn", &found, &why), -1);
+	assert_int_equal(why.code, FAULT_UNTRUSTED);
+}
+
 static void a_name_gives_the_path_of_its_index(void **state)
 {
 	OWNED(drop_heap) char *path = NULL;
@@ -206,6 +229,7 @@ int main(void)
 		cmocka_unit_test(an_index_cannot_lead_to_another_bundle),
 		cmocka_unit_test(a_version_that_stands_twice_or_out_of_order_is_refused),
 		cmocka_unit_test(another_shape_is_refused),
+		cmocka_unit_test(an_exact_version_has_to_be_listed_in_a_channel_that_is_one),
 		cmocka_unit_test(a_name_gives_the_path_of_its_index),
 	};
 

@@ -172,7 +172,8 @@ static inline void corp_publish(struct corp *corp)
 	int64_t v = ++corp->version, expires = CORP_NOW + CORP_LIFE;
 	char file[64];
 
-	corp_publish_index(corp);
+	if (corp->index)
+		corp_publish_index(corp);
 	corp_set_version(corp, corp->net, v);
 	snprintf(file, sizeof(file), "%lld.net.json", (long long)v);
 	corp_sign(corp, corp->net, file);

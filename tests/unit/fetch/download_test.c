@@ -224,9 +224,13 @@ static void all_requests_together_have_a_budget(void **state)
 	world_start(&world, talk_slowly, "", &limits);
 	assert_int_equal(download_get(world.download, "f", 1000, &world.out, &world.why), -1);
 	assert_int_equal(world.why.code, FAULT_NETWORK);
-	fault_clear(&world.why);
-	assert_int_equal(download_get(world.download, "f", 1000, &world.out, &world.why), -1);
-	assert_int_equal(world.why.code, FAULT_NETWORK);
+	// A timer may ring a moment early and leave a millisecond or two for another try.
+	for (int i = 0; i < 5 && !strstr(world.why.text, "used up"); i++) {
+		fault_clear(&world.why);
+		assert_int_equal(download_get(world.download, "f", 1000, &world.out, &world.why),
+				 -1);
+		assert_int_equal(world.why.code, FAULT_NETWORK);
+	}
 	assert_non_null(strstr(world.why.text, "used up"));
 	world_end(&world);
 }

@@ -69,7 +69,7 @@ static void a_first_sync_brings_the_bundle_its_members_and_the_set(void **state)
 	sync_expect(corp, FAULT_NONE, OUTCOME_NEW);
 	assert_true(corp_has_blob(corp, &digest));
 	assert_true(corp_has_blob(corp, &member));
-	assert_int_equal(place_count(&corp->place, STORE "/blobs"), 3); // and the manifest
+	assert_int_equal(place_count(&corp->place, STORE "/blobs"), 4); // and index, manifest
 	assert_true(place_has(&corp->place, CURRENT "/1.root.json"));
 	assert_true(place_has(&corp->place, CURRENT "/timestamp.json"));
 	assert_true(place_has(&corp->place, CURRENT "/1.snapshot.json"));
@@ -191,6 +191,53 @@ static void a_pattern_takes_from_its_channel(void **state)
 	assert_string_equal(outcome->uses[0].version, "1.1.0");
 }
 
+static void an_exact_version_has_to_be_listed_where_there_is_an_index(void **state)
+{
+	struct corp *corp = *state;
+	struct sha256 digest = corp_add(corp, "1.0.0", "object one", "object one");
+
+	// The target stays signed: the index alone takes it back.
+	MUST(index_remove(corp->index, "1.0.0", &corp->why));
+	corp_publish(corp);
+	sync_expect(corp, FAULT_UNTRUSTED, OUTCOME_REFUSED);
+	MUST(index_add(corp->index, "1.0.0", "net/count/1.0.0.bundle", &digest, "withdrawn",
+		       &corp->why));
+	corp_publish(corp);
+	sync_expect(corp, FAULT_UNTRUSTED, OUTCOME_REFUSED);
+	assert_false(corp_has_blob(corp, &digest));
+	MUST(index_add(corp->index, "1.0.0", "net/count/1.0.0.bundle", &digest, "tested",
+		       &corp->why));
+	corp_publish(corp);
+	sync_expect(corp, FAULT_NONE, OUTCOME_NEW);
+	assert_true(corp_has_blob(corp, &digest));
+}
+
+static void an_index_of_another_digest_is_refused(void **state)
+{
+	struct corp *corp = *state;
+	struct sha256 other = text_digest("another bundle");
+
+	corp_add(corp, "1.0.0", "object one", "object one");
+	MUST(index_add(corp->index, "1.0.0", "net/count/1.0.0.bundle", &other, "released",
+		       &corp->why));
+	corp_publish(corp);
+	sync_expect(corp, FAULT_DIGEST, OUTCOME_REFUSED);
+}
+
+static void without_an_index_an_exact_version_is_its_own_word(void **state)
+{
+	struct corp *corp = *state;
+	struct sha256 digest = corp_add(corp, "1.0.0", "object one", "object one");
+
+	index_free(corp->index);
+	corp->index = NULL;
+	corp_publish(corp);
+	sync_expect(corp, FAULT_NONE, OUTCOME_NEW);
+	assert_true(corp_has_blob(corp, &digest));
+	corp_use(corp, "1.*");
+	sync_expect(corp, FAULT_UNTRUSTED, OUTCOME_REFUSED);
+}
+
 static void flip_last_byte(struct corp *corp, const char *version, const struct sha256 *digest)
 {
 	struct bytes data = {0};
@@ -234,7 +281,7 @@ static void members_that_nobody_signed_are_not_unpacked(void **state)
 	corp_publish(corp);
 	sync_expect(corp, FAULT_DIGEST, OUTCOME_REFUSED);
 	assert_false(corp_has_blob(corp, &digest));
-	assert_int_equal(place_count(&corp->place, STORE "/blobs"), 0);
+	assert_int_equal(place_count(&corp->place, STORE "/blobs"), 1); // the index
 }
 
 static void a_signed_file_that_is_no_bundle_is_refused(void **state)
@@ -251,9 +298,11 @@ static void a_signed_file_that_is_no_bundle_is_refused(void **state)
 	corp_write(corp, below, &junk);
 	MUST(signing_set_target(corp->net, "net/count/1.0.0.bundle", (int64_t)junk.len, &digest,
 				corp_custom(corp, &whole), &corp->why));
+	MUST(index_add(corp->index, "1.0.0", "net/count/1.0.0.bundle", &digest, "released",
+		       &corp->why));
 	corp_publish(corp);
 	sync_expect(corp, FAULT_FORMAT, OUTCOME_REFUSED);
-	assert_int_equal(place_count(&corp->place, STORE "/blobs"), 0);
+	assert_int_equal(place_count(&corp->place, STORE "/blobs"), 1); // the index
 	bytes_drop(&junk);
 	bytes_drop(&whole);
 }
@@ -510,6 +559,11 @@ int main(void)
 			without_its_deny_list_a_new_state_is_not_made_current, start, end),
 		cmocka_unit_test_setup_teardown(a_deny_list_that_is_none_is_refused, start, end),
 		cmocka_unit_test_setup_teardown(a_pattern_takes_from_its_channel, start, end),
+		cmocka_unit_test_setup_teardown(
+			an_exact_version_has_to_be_listed_where_there_is_an_index, start, end),
+		cmocka_unit_test_setup_teardown(an_index_of_another_digest_is_refused, start, end),
+		cmocka_unit_test_setup_teardown(without_an_index_an_exact_version_is_its_own_word,
+						start, end),
 		cmocka_unit_test_setup_teardown(a_pattern_is_resolved_from_the_signed_index, start,
 						end),
 		cmocka_unit_test_setup_teardown(

@@ -118,13 +118,15 @@ static struct json *parsed(const char *text)
 static void a_recorded_member_fits_its_line_of_the_file(void **state)
 {
 	OWNED(json_drop)
-	struct json *recorded = parsed("{\"name\":\"net/a\",\"version\":\"1.2.3\",\"entry\":\"a\","
-				       "\"maps\":{\"m\":[{\"key\":1,\"value\":2}]}}");
+	struct json *recorded =
+		parsed("{\"name\":\"net/a\",\"version\":\"1.2.3\",\"from\":\"corp\","
+		       "\"entry\":\"a\",\"maps\":{\"m\":[{\"key\":1,\"value\":2}]}}");
 	OWNED(json_drop) struct json *values = parsed("[1,2,3]");
 	struct node_map_entry entry = {
 		.map = "m", .key = json_item(values, 0), .value = json_item(values, 1)};
 	struct node_use use = {.use = (char[]){"net/a"},
 			       .version = (char[]){"1.2.*"},
+			       .from = (char[]){"corp"},
 			       .entries = &entry,
 			       .entry_count = 1};
 
@@ -140,6 +142,10 @@ static void a_recorded_member_fits_its_line_of_the_file(void **state)
 	assert_false(record_fits_use(recorded, &use));
 	use.version = (char[]){"*"};
 	use.program = (char[]){"b"};
+	assert_false(record_fits_use(recorded, &use));
+	use.program = NULL;
+	assert_true(record_fits_use(recorded, &use));
+	use.from = (char[]){"other"};
 	assert_false(record_fits_use(recorded, &use));
 }
 
@@ -167,9 +173,9 @@ static const char *drift(const char *record, const char *chain)
 	"{\"name\":\"" name                                                           \
 	"\",\"version\":\"1.0.0\",\"from\":\"corp\",\"entry\":\"e\",\"place\":" place \
 	",\"maps\":{}}"
-#define LINE(name, place, how)                                                                  \
-	"{\"name\":\"" name "\",\"version\":\"1.0.0\",\"place\":" place ",\"on_denied\":\"" how \
-	"\",\"reason\":\"leaks\"}"
+#define LINE(name, place, how)                                                            \
+	"{\"name\":\"" name "\",\"version\":\"1.0.0\",\"from\":\"corp\",\"place\":" place \
+	",\"on_denied\":\"" how "\",\"reason\":\"leaks\"}"
 #define USE(name) "{\"use\":\"" name "\",\"version\":\"1.*\"}"
 
 static void what_was_denied_is_no_drift(void **state)
