@@ -399,7 +399,10 @@ int download_get(struct download *download, const char *path, size_t max, struct
 	// 206, 204 and their like would be parts or nothing: only 200 is the whole file (A48).
 	if (status != 200)
 		return status_fault(download, path, status, why);
-	return bytes_append(out, body.data, body.len, why);
+	if (out->len)
+		return bytes_append(out, body.data, body.len, why);
+	bytes_move(out, &body);
+	return 0;
 }
 
 // ---- quoting ----

@@ -43,7 +43,9 @@ static int check_signatures(const struct json *signatures, struct fault *why)
 	return 0;
 }
 
-int role_parse(const char *name, const void *data, size_t len, struct role **out, struct fault *why)
+// All of role_parse but `raw`.
+static int parse_envelope(const char *name, const void *data, size_t len, struct role **out,
+			  struct fault *why)
 {
 	OWNED(role_drop) struct role *role = calloc(1, sizeof(*role));
 
@@ -55,9 +57,25 @@ int role_parse(const char *name, const void *data, size_t len, struct role **out
 	    json_need_array(role->document, "signatures", &role->signatures, why) ||
 	    check_signatures(role->signatures, why))
 		return fault_within(why, "%s is not signed metadata", name);
-	if (bytes_append(&role->raw, data, len, why))
+	*out = HAND_OVER(role);
+	return 0;
+}
+
+int role_parse(const char *name, const void *data, size_t len, struct role **out, struct fault *why)
+{
+	OWNED(role_drop) struct role *role = NULL;
+
+	if (parse_envelope(name, data, len, &role, why) || bytes_append(&role->raw, data, len, why))
 		return -1;
 	*out = HAND_OVER(role);
+	return 0;
+}
+
+int role_take(const char *name, struct bytes *data, struct role **out, struct fault *why)
+{
+	if (parse_envelope(name, data->data, data->len, out, why))
+		return -1;
+	bytes_move(&(*out)->raw, data);
 	return 0;
 }
 

@@ -61,6 +61,29 @@ static void the_received_bytes_are_held_as_they_came(void **state)
 	assert_string_equal(bytes_text(&role->raw), text);
 }
 
+static void taken_bytes_are_the_roles_and_refused_ones_the_callers(void **state)
+{
+	static const char text[] = "{ \"signed\":{}, \"signatures\":[] }\n";
+	OWNED(role_drop) struct role *role = NULL;
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(bytes_drop) struct bytes bad = {0};
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(bytes_append_text(&bad, "{\"signed\":{}}", &why), 0);
+	assert_int_equal(role_take("test", &bad, &role, &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_null(role);
+	assert_string_equal(bytes_text(&bad), "{\"signed\":{}}");
+
+	assert_int_equal(bytes_append_text(&data, text, &why), 0);
+	assert_int_equal(role_take("test", &data, &role, &why), 0);
+	assert_int_equal(data.len, 0);
+	assert_null(data.data);
+	assert_int_equal(role->raw.len, strlen(text));
+	assert_string_equal(bytes_text(&role->raw), text);
+}
+
 static void expiry_must_lie_strictly_after_now(void **state)
 {
 	struct role role = {.version = 1, .expires = 100};
@@ -220,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_needs_type_version_expiry_and_specification),
 		cmocka_unit_test(the_received_bytes_are_held_as_they_came),
+		cmocka_unit_test(taken_bytes_are_the_roles_and_refused_ones_the_callers),
 		cmocka_unit_test(expiry_must_lie_strictly_after_now),
 		cmocka_unit_test(a_wrong_version_is_a_rollback_or_not_vouched_for),
 		cmocka_unit_test(distinct_trusted_keys_are_counted),
