@@ -90,26 +90,26 @@ void hex_write(const void *data, size_t len, char *hex)
 	hex[2 * len] = '\0';
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+// One more than what a digit is worth; 0 for all that is none. A table, as no processor foresees which range the digits
+// of a digest are in, and a large role has millions of them.
+static const unsigned char hex_digit[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 int hex_read(const char *hex, void *data, size_t len)
 {
 	unsigned char *to = data;
 
 	for (size_t i = 0; i < len; i++) {
-		int high = hex_digit(hex[2 * i]);
-		int low = high < 0 ? -1 : hex_digit(hex[2 * i + 1]);
+		// The second is not looked at when the first is the end of the text.
+		unsigned high = hex_digit[(unsigned char)hex[2 * i]];
+		unsigned low = high ? hex_digit[(unsigned char)hex[2 * i + 1]] : 0;
 
-		if (low < 0)
+		if (!low)
 			return -1;
-		to[i] = (unsigned char)(high << 4 | low);
+		to[i] = (unsigned char)((high - 1) << 4 | (low - 1));
 	}
 	return hex[2 * len] == '\0' ? 0 : -1;
 }

@@ -514,12 +514,21 @@ static int pour(const char *data, size_t len, void *ctx)
 	return bytes_append(sink->out, data, len, sink->why);
 }
 
-int json_write(const struct json *json, bool indented, struct bytes *out, struct fault *why)
+static int dump(const struct json *json, size_t flags, struct bytes *out, struct fault *why)
 {
 	struct sink sink = {.out = out, .why = why};
-	size_t flags = JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT);
 
-	if (json_dump_callback(inner(json), pour, &sink, flags))
+	if (json_dump_callback(inner(json), pour, &sink, JSON_ENCODE_ANY | flags))
 		return why->code ? -1 : cannot_make(why);
 	return bytes_append(out, "\n", 1, why);
+}
+
+int json_write(const struct json *json, bool indented, struct bytes *out, struct fault *why)
+{
+	return dump(json, indented ? JSON_INDENT(2) : JSON_COMPACT, out, why);
+}
+
+int json_write_sorted(const struct json *json, struct bytes *out, struct fault *why)
+{
+	return dump(json, JSON_COMPACT | JSON_SORT_KEYS, out, why);
 }

@@ -104,3 +104,5 @@ int json_remove(struct json *object, const char *key);
 // Compact or indented (two spaces) text with a newline behind it. Appended to `out`.
 int json_write(const struct json *json, bool indented, struct bytes *out, struct fault *why)
 	MUST_CHECK;
+// Compact, and the members of every object sorted by their bytes.
+int json_write_sorted(const struct json *json, struct bytes *out, struct fault *why) MUST_CHECK;

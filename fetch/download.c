@@ -2,6 +2,7 @@
 #include "fetch/download.h"
 
 #include <curl/curl.h>
+#include <dirent.h>
 #include <string.h>
 #include <strings.h>
 
@@ -104,6 +105,36 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
 
 // ---- the door ----
 
+static bool is_hash_name(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == 8 && !strcmp(name + 8, ".0");
+}
+
+bool download_is_hashed(const char *dir)
+{
+	DIR *stream = opendir(dir);
+	const struct dirent *entry = stream ? readdir(stream) : NULL;
+
+	while (entry && !is_hash_name(entry->d_name))
+		entry = readdir(stream);
+	if (stream)
+		closedir(stream);
+	return entry != NULL;
+}
+
+// Where curl is built with a directory of certificates and it is hashed, the one that is needed is looked up there. The
+// bundle beside it holds the same ones, and would be parsed whole by every process that connects.
+static CURLcode leave_bundle(CURL *curl)
+{
+	char *dir = NULL;
+	CURLcode rc = curl_easy_getinfo(curl, CURLINFO_CAPATH, &dir);
+
+	if (rc || !dir || !download_is_hashed(dir))
+		return CURLE_OK;
+	rc = curl_easy_setopt(curl, CURLOPT_CAPATH, dir);
+	return rc ? rc : curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
+}
+
 static CURLcode set_transport(CURL *curl, const struct download *download, const char *ca_file)
 {
 	bool tls = !strncasecmp(download->base, "https:", 6);
@@ -128,7 +159,7 @@ static CURLcode set_transport(CURL *curl, const struct download *download, const
 	rc = rc ? rc : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	rc = rc ? rc : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	if (!ca_file)
-		return rc;
+		return rc ? rc : leave_bundle(curl);
 	rc = rc ? rc : curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
 	// Debian's curl has a CA directory built in: left alone, the system's CAs would count beside the admin's.
 	rc = rc ? rc : curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
@@ -399,7 +430,10 @@ int download_get(struct download *download, const char *path, size_t max, struct
 	// 206, 204 and their like would be parts or nothing: only 200 is the whole file (A48).
 	if (status != 200)
 		return status_fault(download, path, status, why);
-	return bytes_append(out, body.data, body.len, why);
+	if (out->len)
+		return bytes_append(out, body.data, body.len, why);
+	bytes_move(out, &body);
+	return 0;
 }
 
 // ---- quoting ----

@@ -39,6 +39,9 @@ static inline void download_drop(struct download **download)
 	*download = NULL;
 }
 
+// True when the directory holds a certificate under the name that TLS looks it up by: eight hex digits and ".0".
+bool download_is_hashed(const char *dir) MUST_CHECK;
+
 // GET of `path` below the base, already quoted for a URL. At most `max` bytes come back (FAULT_TOO_LARGE). 404 is
 // FAULT_NOT_FOUND, and 403 too: object stores answer so for what is not there. All else is FAULT_NETWORK. Appends to
 // `out`, which is as it was after a refusal.

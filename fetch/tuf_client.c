@@ -30,6 +30,10 @@ struct words {
 	int64_t now;
 };
 
+// Never given back: the process ends with it, and to free the tree of a large role value by value costs a quarter of a
+// run. It stands here, and not in a local, so that those who look for leaks still find it reachable.
+static struct client *the_client;
+
 static const struct option long_options[] = {
 	{"metadata-dir", required_argument, NULL, 'd'},
 	{"metadata-url", required_argument, NULL, 'u'},
@@ -174,7 +178,6 @@ static int run_client(const struct words *words, struct fault *why)
 	OWNED(drop_fd) int dir = -1;
 	OWNED(drop_fd) int lock = -1;
 	OWNED(download_drop) struct download *download = NULL;
-	OWNED(client_drop) struct client *client = NULL;
 	const char *prefix;
 
 	if (!words->metadata_url)
@@ -192,11 +195,11 @@ static int run_client(const struct words *words, struct fault *why)
 
 	if (words->targets_max)
 		caps.targets_max = words->targets_max;
-	if (client_new(&io, &caps, words->now, &client, why) || client_refresh(client, why))
+	if (client_new(&io, &caps, words->now, &the_client, why) || client_refresh(the_client, why))
 		return -1;
 	if (!strcmp(words->command, "refresh"))
 		return 0;
-	return download_all(words, client, &source, why);
+	return download_all(words, the_client, &source, why);
 }
 
 static int run(const struct words *words, struct fault *why)

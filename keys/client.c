@@ -215,33 +215,37 @@ static int refresh_snapshot(struct client *client, struct fault *why)
 
 // ---- targets roles ----
 
-// Tries bytes that we have; a refusal only means that they are of no use here.
-static const struct targets *try_targets(struct client *client, const struct targets *delegator,
-					 const char *role, const struct bytes *data)
-{
-	const struct targets *targets = NULL;
-	struct fault ignored = {0};
-
-	if (!data->len || trust_targets(client->trust, delegator, role, data->data, data->len,
-					&targets, &ignored))
-		return NULL;
-	return targets;
-}
-
-// The role as held for another delegator: the same file, but this delegator's keys have to have signed it too.
+// The role as held for another delegator: the same file, but this delegator's keys have to have signed it too. A refusal
+// only means that it is of no use here.
 static const struct targets *try_held(struct client *client, const struct targets *delegator,
 				      const char *role)
 {
 	for (size_t i = 0; i < trust_targets_count(client->trust); i++) {
 		const struct targets *held = trust_targets_at(client->trust, i);
-		const struct targets *targets = NULL;
+		const struct bytes *raw = &held->role->raw;
+		const struct targets *targets;
+		struct fault ignored = {0};
 
-		if (strcmp(held->name, role) == 0)
-			targets = try_targets(client, delegator, role, &held->role->raw);
-		if (targets)
+		if (strcmp(held->name, role) == 0 &&
+		    trust_targets(client->trust, delegator, role, raw->data, raw->len, &targets,
+				  &ignored) == 0)
 			return targets;
 	}
 	return NULL;
+}
+
+// The role as it was kept; `*out` stays NULL when that is not what is wanted today.
+static int try_kept(struct client *client, const struct targets *delegator, const char *role,
+		    const struct targets **out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes kept = {0};
+	struct fault ignored = {0};
+
+	if (load(client, role, &kept, why))
+		return -1;
+	if (kept.len && trust_take_targets(client->trust, delegator, role, &kept, out, &ignored))
+		*out = NULL;
+	return 0;
 }
 
 static int fetch_targets(struct client *client, const struct targets *delegator, const char *role,
@@ -252,7 +256,7 @@ static int fetch_targets(struct client *client, const struct targets *delegator,
 
 	if (fetch_versioned(client, role, meta, client->limits.targets_max, &data, why))
 		return -1;
-	if (trust_targets(client->trust, delegator, role, data.data, data.len, out, why))
+	if (trust_take_targets(client->trust, delegator, role, &data, out, why))
 		return fault_within(why, "role \"%s\" is refused", role);
 	return keep(client, role, (*out)->role, why);
 }
@@ -261,7 +265,6 @@ static int fetch_targets(struct client *client, const struct targets *delegator,
 static int load_targets(struct client *client, const struct targets *delegator, const char *role,
 			const struct targets **out, struct fault *why)
 {
-	OWNED(bytes_drop) struct bytes kept = {0};
 	const struct role_meta *meta = snapshot_find(trust_snapshot_now(client->trust), role);
 
 	*out = trust_held(client->trust, delegator, role);
@@ -274,9 +277,8 @@ static int load_targets(struct client *client, const struct targets *delegator, 
 	*out = try_held(client, delegator, role);
 	if (*out)
 		return 0;
-	if (load(client, role, &kept, why))
+	if (try_kept(client, delegator, role, out, why))
 		return -1;
-	*out = try_targets(client, delegator, role, &kept);
 	if (*out)
 		return 0;
 	return fetch_targets(client, delegator, role, meta, out, why);

@@ -43,7 +43,9 @@ static int check_signatures(const struct json *signatures, struct fault *why)
 	return 0;
 }
 
-int role_parse(const char *name, const void *data, size_t len, struct role **out, struct fault *why)
+// All of role_parse but `raw`.
+static int parse_envelope(const char *name, const void *data, size_t len, struct role **out,
+			  struct fault *why)
 {
 	OWNED(role_drop) struct role *role = calloc(1, sizeof(*role));
 
@@ -55,9 +57,25 @@ int role_parse(const char *name, const void *data, size_t len, struct role **out
 	    json_need_array(role->document, "signatures", &role->signatures, why) ||
 	    check_signatures(role->signatures, why))
 		return fault_within(why, "%s is not signed metadata", name);
-	if (bytes_append(&role->raw, data, len, why))
+	*out = HAND_OVER(role);
+	return 0;
+}
+
+int role_parse(const char *name, const void *data, size_t len, struct role **out, struct fault *why)
+{
+	OWNED(role_drop) struct role *role = NULL;
+
+	if (parse_envelope(name, data, len, &role, why) || bytes_append(&role->raw, data, len, why))
 		return -1;
 	*out = HAND_OVER(role);
+	return 0;
+}
+
+int role_take(const char *name, struct bytes *data, struct role **out, struct fault *why)
+{
+	if (parse_envelope(name, data->data, data->len, out, why))
+		return -1;
+	bytes_move(&(*out)->raw, data);
 	return 0;
 }
 
@@ -212,7 +230,7 @@ static bool is_counted(const struct sha256 *counted, size_t count, const struct 
 
 // Counts key material, not signatures and not key ids: one key under two ids is one signer (A10, CVE-2020-6174).
 static int count_keys(const struct json *signatures, const struct authority *authority,
-		      const struct bytes *canonical, size_t *met, struct fault *why)
+		      const void *canonical, size_t len, size_t *met, struct fault *why)
 {
 	OWNED(drop_heap) struct sha256 *counted = calloc(authority->count + 1, sizeof(*counted));
 
@@ -229,21 +247,40 @@ static int count_keys(const struct json *signatures, const struct authority *aut
 		// Unknown, unusable or malformed: does not count, and does not spoil the others either.
 		if (!signer || !signer->key || !sig || is_counted(counted, *met, signer->key))
 			continue;
-		if (sig_check(signer->key, sig, canonical->data, canonical->len))
+		if (sig_check(signer->key, sig, canonical, len))
 			counted[(*met)++] = *key_identity(signer->key);
 	}
 	return 0;
 }
 
+// The signed part where it came in, if it came in canonical form; else NULL. Where to look is a guess, and a wrong one
+// costs nothing but the copy: what is returned has been compared with the tree byte by byte.
+static const unsigned char *find_canonical(const struct role *role, size_t *len)
+{
+	static const char key[] = "\"signed\":";
+	const unsigned char *at = memmem(role->raw.data, role->raw.len, key, strlen(key));
+
+	if (!at)
+		return NULL;
+	at += strlen(key);
+	*len = canon_match(role->body, at, role->raw.len - (size_t)(at - role->raw.data));
+	return *len ? at : NULL;
+}
+
 int role_count(const struct role *role, const struct authority *authority, size_t *met,
 	       struct fault *why)
 {
-	OWNED(bytes_drop) struct bytes canonical = {0};
+	OWNED(bytes_drop) struct bytes written = {0};
+	size_t len = 0;
+	const unsigned char *canonical = find_canonical(role, &len);
 
-	// A26: what is checked is written from the very tree that is used, unknown fields and all.
-	if (canon_write(role->body, &canonical, why))
+	// A26: what is checked is what the very tree that is used is written as, unknown fields and all; never bytes
+	// that merely came along with it.
+	if (canonical)
+		return count_keys(role->signatures, authority, canonical, len, met, why);
+	if (canon_write(role->body, &written, why))
 		return -1;
-	return count_keys(role->signatures, authority, &canonical, met, why);
+	return count_keys(role->signatures, authority, written.data, written.len, met, why);
 }
 
 int role_check(const struct role *role, const char *name, const struct authority *authority,

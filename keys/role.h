@@ -28,6 +28,9 @@ struct role {
 // `name` is for the refusal.
 int role_parse(const char *name, const void *data, size_t len, struct role **out, struct fault *why)
 	MUST_CHECK;
+// The same without a copy: the bytes become the role's. After a refusal they are still the caller's.
+int role_take(const char *name, struct bytes *data, struct role **out, struct fault *why)
+	MUST_CHECK;
 void role_free(struct role *role);
 static inline void role_drop(struct role **role)
 {

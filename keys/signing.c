@@ -14,7 +14,9 @@
 
 #define SPEC_VERSION "1.0.31"
 #define METADATA_DIR "metadata"
-// Nobody reads a longer file by eye, and every node fetches it: a list of bins is half as long without the spaces.
+// Nobody reads a longer file by eye, and every node fetches it: a list of bins is half as long without the spaces. Its
+// members are sorted, so that what a node receives is already the canonical form that was signed, control characters in
+// texts apart, which JSON must escape: it is then verified where it lies.
 #define READABLE_MAX 32768
 
 int signing_new(const char *type, int64_t version, int64_t expires, struct json **out,
@@ -200,7 +202,7 @@ int signing_write(const struct json *document, struct bytes *out, struct fault *
 	if (out->len - before <= READABLE_MAX)
 		return 0;
 	out->len = before;
-	return json_write(document, false, out, why);
+	return json_write_sorted(document, out, why);
 }
 
 static int metadata_open(const char *dir, int *out, struct fault *why)

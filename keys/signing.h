@@ -33,7 +33,8 @@ int signing_drop_target(struct json *document, const char *path, struct fault *w
 // Adds this key's signature over the canonical form of `signed`, replacing an earlier one of the same key id.
 int signing_sign(struct json *document, const struct secret_key *key, struct fault *why) MUST_CHECK;
 
-// A document as it is stored and served: JSON, indented while it is short, newline at the end.
+// A document as it is stored and served: JSON, indented while it is short, compact and sorted when it is long, newline
+// at the end.
 int signing_write(const struct json *document, struct bytes *out, struct fault *why) MUST_CHECK;
 
 // A targets draft in a ceremony directory (DIR/metadata/<role>.json): opens it for a change. If the file there carries a

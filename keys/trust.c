@@ -329,21 +329,44 @@ static int accept_targets(struct trust *trust, const struct targets *delegator,
 	return 0;
 }
 
-// Who must have signed it and which file the snapshot names; refuses before a byte of it is looked at.
+// Who must have signed it, and which file the snapshot names.
+struct terms {
+	const struct authority *authority;
+	const struct role_meta *meta;
+};
+
+// Refuses before a byte of the file is looked at.
 static int find_terms(const struct trust *trust, const struct targets *delegator, const char *role,
-		      const struct authority **authority, const struct role_meta **meta,
-		      struct fault *why)
+		      struct terms *out, struct fault *why)
 {
 	if (check_step(trust, STEP_TARGETS, why))
 		return -1;
-	*meta = snapshot_find(trust->snapshot, role);
-	if (!*meta)
+	out->meta = snapshot_find(trust->snapshot, role);
+	if (!out->meta)
 		return fault_set(why, FAULT_UNTRUSTED, "the snapshot does not list role \"%s\"",
 				 role);
-	*authority =
+	out->authority =
 		delegator ? targets_authority(delegator, role) : &trust->root->roles[ROOT_TARGETS];
-	if (!*authority || (!delegator && strcmp(role, "targets") != 0))
+	if (!out->authority || (!delegator && strcmp(role, "targets") != 0))
 		return fault_set(why, FAULT_UNTRUSTED, "nobody delegates to role \"%s\"", role);
+	return 0;
+}
+
+// Takes over the envelope when it is what the terms ask for.
+static int open_targets(const struct trust *trust, const char *role, const struct terms *terms,
+			struct role **envelope, struct targets **out, struct fault *why)
+{
+	OWNED(targets_drop) struct targets *fresh = NULL;
+
+	if (role_check(*envelope, role, terms->authority, why))
+		return -1;
+	if (targets_parse(role, *envelope, &fresh, why))
+		return fault_within(why, "metadata of role \"%s\" is malformed", role);
+	(void)HAND_OVER(*envelope);
+	if (role_version(fresh->role, role, terms->meta->version, why) ||
+	    role_fresh(fresh->role, role, trust->now, why))
+		return -1;
+	*out = HAND_OVER(fresh);
 	return 0;
 }
 
@@ -352,19 +375,29 @@ int trust_targets(struct trust *trust, const struct targets *delegator, const ch
 {
 	OWNED(targets_drop) struct targets *fresh = NULL;
 	OWNED(role_drop) struct role *envelope = NULL;
-	const struct authority *authority = NULL;
-	const struct role_meta *meta = NULL;
+	struct terms terms;
 
-	if (find_terms(trust, delegator, role, &authority, &meta, why) ||
-	    role_meta_check(meta, role, data, len, why) ||
+	if (find_terms(trust, delegator, role, &terms, why) ||
+	    role_meta_check(terms.meta, role, data, len, why) ||
 	    role_parse(role, data, len, &envelope, why) ||
-	    role_check(envelope, role, authority, why))
+	    open_targets(trust, role, &terms, &envelope, &fresh, why))
 		return -1;
-	if (targets_parse(role, envelope, &fresh, why))
-		return fault_within(why, "metadata of role \"%s\" is malformed", role);
-	(void)HAND_OVER(envelope);
-	if (role_version(fresh->role, role, meta->version, why) ||
-	    role_fresh(fresh->role, role, trust->now, why))
+	return accept_targets(trust, delegator, &fresh, out, why);
+}
+
+int trust_take_targets(struct trust *trust, const struct targets *delegator, const char *role,
+		       struct bytes *data, const struct targets **out, struct fault *why)
+{
+	OWNED(targets_drop) struct targets *fresh = NULL;
+	OWNED(role_drop) struct role *envelope = NULL;
+	OWNED(bytes_drop) struct bytes mine = {0};
+	struct terms terms;
+
+	bytes_move(&mine, data);
+	if (find_terms(trust, delegator, role, &terms, why) ||
+	    role_meta_check(terms.meta, role, mine.data, mine.len, why) ||
+	    role_take(role, &mine, &envelope, why) ||
+	    open_targets(trust, role, &terms, &envelope, &fresh, why))
 		return -1;
 	return accept_targets(trust, delegator, &fresh, out, why);
 }

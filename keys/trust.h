@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/fault.h"
 #include "keys/root.h"
 #include "keys/snapshot.h"
@@ -49,6 +50,10 @@ int trust_snapshot(struct trust *trust, const void *data, size_t len, struct fau
 // whom the root names for "targets"). A role is verified for each delegator on its own; the same bytes are held once.
 int trust_targets(struct trust *trust, const struct targets *delegator, const char *role,
 		  const void *data, size_t len, const struct targets **out, struct fault *why)
+	MUST_CHECK;
+// The same without a copy: the bytes are given away, and are gone after a refusal too.
+int trust_take_targets(struct trust *trust, const struct targets *delegator, const char *role,
+		       struct bytes *data, const struct targets **out, struct fault *why)
 	MUST_CHECK;
 // The role as already verified for this delegator, or NULL.
 const struct targets *trust_held(const struct trust *trust, const struct targets *delegator,

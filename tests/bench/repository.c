@@ -2,8 +2,9 @@
 // Makes a repository of any size to measure clients with.
 //   repository DIR TARGETS [BINS]
 // DIR/metadata and DIR/targets are what a server serves; DIR/metadata/1.root.json is what a client begins with. One
-// ed25519 key a role, compact JSON, version 1 of everything. One target, net/real/1.0.0.bundle, is there and has 1 MiB;
-// the others are only named. With BINS (a power of 16) they stand in as many roles, by path_hash_prefixes.
+// ed25519 key a role, files as our tools write them, version 1 of everything. One target, net/real/1.0.0.bundle, is
+// there and has 1 MiB; the others are only named. With BINS (a power of 16) they stand in as many roles, by
+// path_hash_prefixes.
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -74,8 +75,7 @@ static int sign_and_write(struct place *place, struct json *document, size_t key
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(drop_heap) char *file = NULL;
 
-	if (signing_sign(document, place->keys[key], why) ||
-	    json_write(document, false, &text, why) ||
+	if (signing_sign(document, place->keys[key], why) || signing_write(document, &text, why) ||
 	    role_file(name, key == TIMESTAMP ? 0 : 1, &file, why) ||
 	    file_replace_at(place->metadata, file, text.data, text.len, 0644, why))
 		return -1;

@@ -33,6 +33,25 @@ static void hex_takes_exactly_its_digits(void **state)
 		assert_int_equal(hex_read(bad[i], byte, 1), -1);
 }
 
+static void every_byte_but_sixteen_is_no_digit(void **state)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char byte;
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *found = c ? strchr(digits, c) : NULL;
+		char first[] = {(char)c, '0', '\0'}, second[] = {'0', (char)c, '\0'};
+
+		assert_int_equal(hex_read(first, &byte, 1), found ? 0 : -1);
+		if (found)
+			assert_int_equal(byte, (found - digits) << 4);
+		assert_int_equal(hex_read(second, &byte, 1), found ? 0 : -1);
+		if (found)
+			assert_int_equal(byte, found - digits);
+	}
+}
+
 static void plain_names_are_a_strict_alphabet(void **state)
 {
 	static const char *const bad[] = {"",	 ".",	"..", "-a",  "_a",
@@ -67,6 +86,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_grow_and_stay_text),
 		cmocka_unit_test(hex_takes_exactly_its_digits),
+		cmocka_unit_test(every_byte_but_sixteen_is_no_digit),
 		cmocka_unit_test(plain_names_are_a_strict_alphabet),
 		cmocka_unit_test(terminals_never_see_control_bytes),
 	};

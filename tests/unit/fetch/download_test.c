@@ -3,6 +3,7 @@
 
 #include "tests/unit/fetch/server.h"
 
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/owned.h"
@@ -388,6 +389,32 @@ static void a_dead_port_is_a_network_fault(void **state)
 	download_free(world.download);
 }
 
+static void a_directory_is_hashed_when_a_hash_names_a_certificate(void **state)
+{
+	static const char *const others[] = {"ca-certificates.crt", "0123456.0",  "012345678.0",
+					     "0123456g.0",	    "01234567.1", "01234567.0.pem"};
+	char dir[] = "/tmp/download_test.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_false(download_is_hashed(dir));
+	for (size_t i = 0; i < 6; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	assert_false(download_is_hashed(dir));
+	snprintf(path, sizeof(path), "%s/0a1b2c3d.0", dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_true(download_is_hashed(dir));
+	rmdir(path);
+	for (size_t i = 0; i < 6; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
+		rmdir(path);
+	}
+	assert_int_equal(rmdir(dir), 0);
+	assert_false(download_is_hashed(dir));
+}
+
 static void a_path_is_quoted_segment_by_segment(void **state)
 {
 	OWNED(bytes_drop) struct bytes out = {0};
@@ -437,6 +464,7 @@ int main(void)
 		cmocka_unit_test(plain_http_leaves_this_machine_for_nobody),
 		cmocka_unit_test(a_base_is_taken_with_and_without_a_slash),
 		cmocka_unit_test(a_dead_port_is_a_network_fault),
+		cmocka_unit_test(a_directory_is_hashed_when_a_hash_names_a_certificate),
 		cmocka_unit_test(a_path_is_quoted_segment_by_segment),
 		cmocka_unit_test(a_path_that_climbs_is_refused),
 	};

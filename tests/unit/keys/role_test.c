@@ -61,6 +61,29 @@ static void the_received_bytes_are_held_as_they_came(void **state)
 	assert_string_equal(bytes_text(&role->raw), text);
 }
 
+static void taken_bytes_are_the_roles_and_refused_ones_the_callers(void **state)
+{
+	static const char text[] = "{ \"signed\":{}, \"signatures\":[] }\n";
+	OWNED(role_drop) struct role *role = NULL;
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(bytes_drop) struct bytes bad = {0};
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(bytes_append_text(&bad, "{\"signed\":{}}", &why), 0);
+	assert_int_equal(role_take("test", &bad, &role, &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_null(role);
+	assert_string_equal(bytes_text(&bad), "{\"signed\":{}}");
+
+	assert_int_equal(bytes_append_text(&data, text, &why), 0);
+	assert_int_equal(role_take("test", &data, &role, &why), 0);
+	assert_int_equal(data.len, 0);
+	assert_null(data.data);
+	assert_int_equal(role->raw.len, strlen(text));
+	assert_string_equal(bytes_text(&role->raw), text);
+}
+
 static void expiry_must_lie_strictly_after_now(void **state)
 {
 	struct role role = {.version = 1, .expires = 100};
@@ -158,6 +181,73 @@ static void distinct_trusted_keys_are_counted(void **state)
 	scene_drop(&scene);
 }
 
+// How many keys count for these bytes.
+static size_t count_of(const struct scene *scene, const struct bytes *data)
+{
+	OWNED(role_drop) struct role *role = NULL;
+	struct fault why = {0};
+	size_t met = 99;
+
+	assert_int_equal(role_parse("test", data->data, data->len, &role, &why), 0);
+	assert_int_equal(role_count(role, &scene->authority, &met, &why), 0);
+	return met;
+}
+
+static void a_signature_counts_in_whatever_form_the_file_came(void **state)
+{
+	struct scene scene = {0};
+	struct sim_key key;
+	struct fault why = {0};
+
+	(void)state;
+	key = sim_key_new(&scene.sim);
+	scene.role.keys[0] = key;
+	scene.role.key_count = 1;
+	scene_make(&scene, &key, 1, 1);
+	for (int form = 0; form < 3; form++) {
+		OWNED(bytes_drop) struct bytes data = {0};
+		int rc = form < 2 ? json_write(scene.signed_role->document, form, &data, &why)
+				  : json_write_sorted(scene.signed_role->document, &data, &why);
+
+		assert_int_equal(rc, 0);
+		assert_int_equal(count_of(&scene, &data), 1);
+	}
+	scene_drop(&scene);
+}
+
+// A26: the file carries, where the signed part is looked for, other bytes that the key did sign. What counts is the
+// signed part that is used.
+static void signed_bytes_beside_the_signed_part_do_not_count(void **state)
+{
+	static const char *const parts[] = {
+		"{\"x\":\"z\"}", "{\"x\":\"y\",\"z\":1}", "{\"x\":\"y\" ,\"x2\":0}", "{}",
+		"{\"x\":\"y\"}",
+	};
+	struct scene scene = {0};
+	struct sim_key key;
+	struct fault why = {0};
+
+	(void)state;
+	key = sim_key_new(&scene.sim);
+	scene.role.keys[0] = key;
+	scene.role.key_count = 1;
+	scene_make(&scene, &key, 1, 1);
+	for (size_t i = 0; i < 5; i++) {
+		const struct json *entry = json_item(scene.signed_role->signatures, 0);
+		OWNED(bytes_drop) struct bytes data = {0};
+
+		assert_int_equal(
+			bytes_format(&data, &why,
+				     "{\"a\":{\"signed\":{\"x\":\"y\"}},\"signatures\":[{\"keyid\":"
+				     "\"%s\",\"sig\":\"%s\"}],\"signed\":%s}",
+				     json_text(json_member(entry, "keyid")),
+				     json_text(json_member(entry, "sig")), parts[i]),
+			0);
+		assert_int_equal(count_of(&scene, &data), i == 4);
+	}
+	scene_drop(&scene);
+}
+
 static void a_good_signature_counts_even_after_a_bad_one_of_the_same_key(void **state)
 {
 	struct scene scene = {0};
@@ -220,9 +310,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_needs_type_version_expiry_and_specification),
 		cmocka_unit_test(the_received_bytes_are_held_as_they_came),
+		cmocka_unit_test(taken_bytes_are_the_roles_and_refused_ones_the_callers),
 		cmocka_unit_test(expiry_must_lie_strictly_after_now),
 		cmocka_unit_test(a_wrong_version_is_a_rollback_or_not_vouched_for),
 		cmocka_unit_test(distinct_trusted_keys_are_counted),
+		cmocka_unit_test(a_signature_counts_in_whatever_form_the_file_came),
+		cmocka_unit_test(signed_bytes_beside_the_signed_part_do_not_count),
 		cmocka_unit_test(a_good_signature_counts_even_after_a_bad_one_of_the_same_key),
 		cmocka_unit_test(a_stated_digest_that_nobody_knows_is_no_match),
 		cmocka_unit_test(every_known_digest_is_checked),

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "keys/canon.h"
 #include "keys/role.h"
 #include "keys/signing.h"
 
@@ -113,6 +114,28 @@ static void a_signature_counts_after_writing_and_reading(void **state)
 
 	assert_int_equal(signed_by(document, place->key), 0);
 	assert_int_equal(signing_sign(document, place->key, &why), 0);
+	assert_int_equal(signed_by(document, place->key), 1);
+}
+
+static void a_long_document_holds_its_signed_part_in_canonical_form(void **state)
+{
+	const struct place *place = *state;
+	OWNED(json_drop) struct json *document = targets_of(1);
+	OWNED(bytes_drop) struct bytes text = {0};
+	OWNED(bytes_drop) struct bytes canonical = {0};
+	struct sha256 digest = {0};
+	struct fault why = {0};
+
+	for (unsigned i = 0; i < 400; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "net/%03u\\\"\xc3\xa9", i * 7 % 400);
+		assert_int_equal(signing_set_target(document, path, i, &digest, NULL, &why), 0);
+	}
+	assert_int_equal(signing_sign(document, place->key, &why), 0);
+	assert_int_equal(signing_write(document, &text, &why), 0);
+	assert_int_equal(canon_write(json_member(document, "signed"), &canonical, &why), 0);
+	assert_non_null(memmem(text.data, text.len, canonical.data, canonical.len));
 	assert_int_equal(signed_by(document, place->key), 1);
 }
 
@@ -280,6 +303,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_clear)
 	const struct CMUnitTest tests[] = {
 		TEST(a_signature_counts_after_writing_and_reading),
+		TEST(a_long_document_holds_its_signed_part_in_canonical_form),
 		TEST(the_same_key_signs_once_and_others_stay),
 		TEST(a_new_target_takes_the_signatures_away),
 		cmocka_unit_test(a_target_of_a_document_without_targets_is_refused),

@@ -189,6 +189,59 @@ static void a_role_nobody_delegates_to_is_refused(void **state)
 	assert_null(out);
 }
 
+// A copy of a served file, to be given away.
+static struct bytes copy_of(const struct bytes *data)
+{
+	struct bytes copy = {0};
+	struct fault why = {0};
+
+	assert_int_equal(bytes_append(&copy, data->data, data->len, &why), 0);
+	return copy;
+}
+
+static void what_is_given_away_is_judged_as_what_is_lent(void **state)
+{
+	struct sim *sim = *state;
+	OWNED(trust_drop) struct trust *trust = start(sim);
+	struct bytes *timestamp = sim_served(sim, "timestamp.json");
+	struct bytes *snapshot = sim_served(sim, "1.snapshot.json");
+	struct bytes *targets = sim_served(sim, "1.targets.json");
+	struct bytes data = copy_of(targets);
+	const struct targets *top = NULL, *same = NULL;
+	struct fault why = {0};
+	bool changed;
+
+	// Out of order: refused, gone, and nothing is held.
+	assert_no(trust_take_targets(trust, NULL, "targets", &data, &top, &why), &why, FAULT_OTHER);
+	assert_null(data.data);
+	assert_int_equal(trust_root_end(trust, &why), 0);
+	assert_int_equal(trust_timestamp(trust, timestamp->data, timestamp->len, &changed, &why),
+			 0);
+	assert_int_equal(trust_snapshot(trust, snapshot->data, snapshot->len, &why), 0);
+	// Another role's file under this name, and one that is not JSON.
+	data = copy_of(sim_served(sim, "1.net.json"));
+	assert_no(trust_take_targets(trust, NULL, "targets", &data, &top, &why), &why,
+		  sim->hashes ? FAULT_DIGEST : FAULT_SIGNATURE);
+	data = copy_of(&(struct bytes){.data = (unsigned char *)"{", .len = 1});
+	assert_int_equal(trust_take_targets(trust, NULL, "targets", &data, &top, &why), -1);
+	assert_null(data.data);
+	assert_null(top);
+	assert_int_equal(trust_targets_count(trust), 0);
+	assert_null(trust_held(trust, NULL, "targets"));
+
+	data = copy_of(targets);
+	assert_int_equal(trust_take_targets(trust, NULL, "targets", &data, &top, &why), 0);
+	assert_null(data.data);
+	assert_int_equal(top->role->raw.len, targets->len);
+	assert_memory_equal(top->role->raw.data, targets->data, targets->len);
+	assert_ptr_equal(trust_held(trust, NULL, "targets"), top);
+	// The same bytes again are held once.
+	data = copy_of(targets);
+	assert_int_equal(trust_take_targets(trust, NULL, "targets", &data, &same, &why), 0);
+	assert_ptr_equal(same, top);
+	assert_int_equal(trust_targets_count(trust), 1);
+}
+
 static void the_class_of_a_root_is_private_unless_it_says_public(void **state)
 {
 	static const char *const words[] = {"private", "public", "Public", ""};
@@ -223,6 +276,7 @@ int main(void)
 		WITH_SIM(a_recalled_file_of_other_keys_changes_nothing),
 		WITH_SIM(a_refused_root_leaves_the_old_one),
 		WITH_SIM(a_role_nobody_delegates_to_is_refused),
+		WITH_SIM(what_is_given_away_is_judged_as_what_is_lent),
 		WITH_SIM(the_class_of_a_root_is_private_unless_it_says_public),
 	};
 
