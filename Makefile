@@ -182,7 +182,7 @@ $(TEST_PROGRAMS): | $(BPF_OBJECTS)
 
 # Last line: N passed, N failed, N skipped. BPFSEAL_REQUIRE=bpf,root turns a skip for that reason into a failure.
 check: programs $(TEST_PROGRAMS) $(PLAYERS) $(BUILD)/.packages-demo $(BUILD)/.packages-test
-	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(HOUSE) $(UNIT) $(ATTACK) $(KERNEL) $(E2E)
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(HOUSE) $(UNIT) $(ATTACK) $(REPLAY) $(KERNEL) $(E2E)
 check-unit: programs $(UNIT) $(ATTACK)
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/run.sh $(UNIT) $(ATTACK)
 asan:
@@ -239,6 +239,7 @@ $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
 $(FUZZERS): $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) $(SIM) $(LOWER)
 	$(link_test)
 $(patsubst %,$(OUT)/obj/tests/fuzz/%_fuzz.o,$(FUZZ)) $(FUZZ_HELP): | $(BUILD)/.packages-test
+check: $(REPLAY)
 
 .PHONY: fuzz fuzz-programs fuzz-run fuzz-merge check-long
 fuzz: $(BUILD)/.packages-fuzz
@@ -246,20 +247,21 @@ fuzz: $(BUILD)/.packages-fuzz
 fuzz-programs: $(FUZZERS)
 fuzz-run: fuzz
 	@mkdir -p $(BUILD)/found
-	@for noun in $(FUZZ); do \
+	@status=0; for noun in $(FUZZ); do \
 		mkdir -p $(BUILD)/corpus/$$noun; \
-		[ ! -e tests/fuzz/$$noun.dict ] || words=-dict=tests/fuzz/$$noun.dict; \
-		$(BUILD)/fuzz/fuzz/$$noun $$words -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048 \
-			-print_final_stats=1 -artifact_prefix=$(BUILD)/found/$$noun- \
-			$(BUILD)/corpus/$$noun tests/corpus/$$noun >$(BUILD)/found/$$noun.log 2>&1 || \
-			{ tail -40 $(BUILD)/found/$$noun.log >&2; exit 1; }; \
-		printf '%-12s %s\n' $$noun "$$(grep ' DONE ' $(BUILD)/found/$$noun.log)"; words=; \
-	done
+		case $$noun in update) more='-len_control=0 -max_len=96' ;; *) more=-dict=tests/fuzz/words.dict ;; esac; \
+		$(BUILD)/fuzz/fuzz/$$noun $$more -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/found/$$noun- $(BUILD)/corpus/$$noun \
+			$$(ls -d tests/corpus/$$noun 2>/dev/null) >$(BUILD)/found/$$noun.log 2>&1 || \
+			{ status=1; tail -40 $(BUILD)/found/$$noun.log >&2; }; \
+		printf '%-12s %s\n' $$noun "$$(grep DONE $(BUILD)/found/$$noun.log)"; \
+	done; exit $$status
 fuzz-merge: fuzz
 	@for noun in $(FUZZ); do \
 		rm -rf $(BUILD)/merged; mkdir -p $(BUILD)/merged $(BUILD)/corpus/$$noun tests/corpus/$$noun; \
 		$(BUILD)/fuzz/fuzz/$$noun -merge=1 -set_cover_merge=1 -use_counters=0 -max_len=8192 $(BUILD)/merged \
 			$(BUILD)/corpus/$$noun tests/corpus/$$noun >$(BUILD)/merge.log 2>&1 || { tail $(BUILD)/merge.log >&2; exit 1; }; \
+		[ -n "$$(ls $(BUILD)/merged)" ] || continue; \
 		find tests/corpus/$$noun -type f ! -name 'was-*' -delete; \
 		cp $(BUILD)/merged/* tests/corpus/$$noun/; \
 	done

@@ -6,13 +6,13 @@
 #include "keys/canon.h"
 #include "tests/fuzz/fuzz.h"
 
-#define ENTRIES_MAX 4096
+#define ENTRIES_MAX 1024
 #define KEPT_MAX    32
 
-// One body and one key that signed it.
+// One body and one key that signed it. A key is its material: its ids are the business of whoever lists it.
 struct entry {
 	struct sha256 body;
-	char key_id[65];
+	char key[65]; // hexadecimal
 };
 
 // Under which keys a role was kept last: a lower version may follow only where these have changed (TUF 5.3.11).
@@ -57,11 +57,11 @@ static struct sha256 digest_of(const struct json *json)
 
 // ---- who signed ----
 
-static bool has_signed(const struct ledger *ledger, const struct sha256 *body, const char *key_id)
+static bool has_signed(const struct ledger *ledger, const struct sha256 *body, const char *key)
 {
 	for (size_t i = 0; i < ledger->entry_count; i++)
 		if (sha256_equal(&ledger->entries[i].body, body) &&
-		    !strcmp(ledger->entries[i].key_id, key_id))
+		    !strcmp(ledger->entries[i].key, key))
 			return true;
 	return false;
 }
@@ -72,12 +72,14 @@ void ledger_signed(struct ledger *ledger, const struct sim_role *role)
 
 	for (size_t i = 0; i < role->key_count; i++) {
 		struct entry *entry = &ledger->entries[ledger->entry_count];
+		char key[65];
 
-		if (has_signed(ledger, &body, role->keys[i].id))
+		hex_write(role->keys[i].public, sizeof(role->keys[i].public), key);
+		if (has_signed(ledger, &body, key))
 			continue;
 		HOLDS(ledger->entry_count < ENTRIES_MAX);
 		entry->body = body;
-		memcpy(entry->key_id, role->keys[i].id, sizeof(entry->key_id));
+		memcpy(entry->key, key, sizeof(key));
 		ledger->entry_count++;
 	}
 }
@@ -88,21 +90,29 @@ void ledger_signed_all(struct ledger *ledger)
 		ledger_signed(ledger, role);
 }
 
-// Enough of the distinct keys that `authority` lists signed this body. Ids and keys are one to one in the simulator.
+static const char *key_of(const struct json *keys, const char *id)
+{
+	return json_text(json_member(json_member(json_member(keys, id), "keyval"), "public"));
+}
+
+// Enough of the distinct keys that `authority` lists, by ids that mean what `keys` says, signed this body.
 static bool is_signed(const struct ledger *ledger, const struct json *body,
-		      const struct json *authority)
+		      const struct json *authority, const struct json *keys)
 {
 	const struct json *ids = json_member(authority, "keyids");
 	int64_t threshold = json_int(json_member(authority, "threshold")), count = 0;
 	struct sha256 digest = digest_of(body);
 
 	for (size_t i = 0; i < json_count(ids); i++) {
-		const char *id = json_text(json_item(ids, i));
+		const char *key = key_of(keys, json_text(json_item(ids, i)));
 		bool is_repeated = false;
 
-		for (size_t j = 0; j < i; j++)
-			is_repeated |= !strcmp(json_text(json_item(ids, j)), id);
-		count += !is_repeated && has_signed(ledger, &digest, id);
+		for (size_t j = 0; key && j < i; j++) {
+			const char *earlier = key_of(keys, json_text(json_item(ids, j)));
+
+			is_repeated |= earlier && !strcmp(earlier, key);
+		}
+		count += key && !is_repeated && has_signed(ledger, &digest, key);
 	}
 	return threshold >= 1 && count >= threshold;
 }
@@ -144,9 +154,9 @@ static void check_root(const struct ledger *ledger, const struct json *document)
 
 	HOLDS(version_of(document) == version_of(old) + 1);
 	HOLDS(is_signed(ledger, json_member(document, "signed"),
-			json_member(part(old, "roles"), "root")));
+			json_member(part(old, "roles"), "root"), part(old, "keys")));
 	HOLDS(is_signed(ledger, json_member(document, "signed"),
-			json_member(part(document, "roles"), "root")));
+			json_member(part(document, "roles"), "root"), part(document, "keys")));
 }
 
 // One of those whom the kept roles delegate to.
@@ -160,7 +170,8 @@ static bool is_delegated(const struct ledger *ledger, const char *role, const st
 			const struct json *each = json_item(roles, i);
 
 			if (!strcmp(json_text(json_member(each, "name")), role) &&
-			    is_signed(ledger, body, each))
+			    is_signed(ledger, body, each,
+				      json_member(part(from, "delegations"), "keys")))
 				return true;
 		}
 	}
@@ -174,7 +185,8 @@ static void check_signers(const struct ledger *ledger, const char *role,
 	const struct json *body = json_member(document, "signed");
 
 	if (is_top_level(role))
-		HOLDS(is_signed(ledger, body, json_member(part(root, "roles"), role)));
+		HOLDS(is_signed(ledger, body, json_member(part(root, "roles"), role),
+				part(root, "keys")));
 	else
 		HOLDS(is_delegated(ledger, role, body));
 }

@@ -66,31 +66,57 @@ static const char *name_of(unsigned number, char name[static 16])
 	return name;
 }
 
-// Members in their places one behind the other, so that the type is sound; names are all different.
-static void add_members(struct btf *btf, struct fuzz_input *input, int known, bool is_union)
+static bool is_kernels(const struct btf *btf, const struct btf_type *type)
 {
+	return btf_is_composite(type) &&
+	       !strncmp(btf__name_by_offset(btf, type->name_off), "bpf_", 4);
+}
+
+// A struct or union whose members may stand in for it: only the one made last, so that no name comes twice, and only
+// when it has a value to show.
+static bool may_be_nameless(const struct btf *btf, int id)
+{
+	const struct btf_type *type = btf__type_by_id(btf, (uint32_t)id);
+	const struct btf_type *first;
+
+	if (id != (int)btf__type_cnt(btf) - 2 || !btf_is_composite(type) || !btf_vlen(type))
+		return false;
+	first = btf__type_by_id(btf, btf_members(type)->type);
+	return btf_members(type)->name_off && !is_kernels(btf, first) && !is_kernels(btf, type);
+}
+
+// Members in their places one behind the other, so that the type is sound; names are all different. A union has one
+// member at least, and none that only the kernel may look into: else it would have no value.
+static void add_members(struct btf *btf, struct fuzz_input *input, bool is_union)
+{
+	int self = (int)btf__type_cnt(btf) - 1;
 	unsigned count = fuzz_byte(input) % 5;
 	uint32_t bit = 0;
-	char name[16];
+	char name[24];
 
-	for (unsigned i = 0; i < count; i++) {
-		int type = fuzz_byte(input) % known + 1;
-		unsigned bits = fuzz_byte(input);
+	snprintf(name, sizeof(name), "m%d", self);
+	if (is_union)
+		(void)btf__add_field(btf, name, 1, 0, 0);
+	for (unsigned i = 0; i < count && self > 1; i++) {
+		int type = fuzz_byte(input) % (self - 1) + 1;
+		unsigned flags = fuzz_byte(input), bits = flags & 1 ? flags / 2 % 65 : 0;
 		int64_t size = btf__resolve_size(btf, (uint32_t)type);
+		bool nameless = flags & 2 && !i && (bits || may_be_nameless(btf, type));
 
-		bits = bits & 1 ? bits / 2 % 65 : 0;
-		if (size < 0 || size > 64)
+		if (size < 0 || size > 64 ||
+		    (is_union && is_kernels(btf, btf__type_by_id(btf, (uint32_t)type))))
 			continue;
 		if (!bits)
 			bit = (bit + 7) / 8 * 8;
-		snprintf(name, sizeof(name), "m%u_%u", (unsigned)known, i);
-		(void)btf__add_field(btf, bits % 2 ? NULL : name, type, is_union ? 0 : bit, bits);
+		snprintf(name, sizeof(name), "m%d_%u", self, i);
+		(void)btf__add_field(btf, nameless ? NULL : name, type, is_union ? 0 : bit, bits);
 		bit += bits ? bits : (uint32_t)size * 8;
 	}
 }
 
 static struct btf *sound_btf(struct fuzz_input *input)
 {
+	static const char *const values[] = {"ONE", "TWO", "THREE"};
 	struct btf *btf = btf__new_empty();
 	unsigned count = fuzz_byte(input) % TYPES_MAX + 1;
 
@@ -119,16 +145,16 @@ static struct btf *sound_btf(struct fuzz_input *input)
 		case 4:
 			(void)btf__add_enum(btf, name, 1u << value % 4);
 			for (unsigned j = 0; j < value % 4; j++)
-				(void)btf__add_enum_value(btf, j ? "LOW" : "HIGH",
+				(void)btf__add_enum_value(btf, values[j],
 							  (int8_t)fuzz_byte(input) * 100);
 			break;
 		case 5:
 			(void)btf__add_struct(btf, name, value);
-			add_members(btf, input, known, false);
+			add_members(btf, input, false);
 			break;
 		case 6:
 			(void)btf__add_union(btf, name, value);
-			add_members(btf, input, known, true);
+			add_members(btf, input, true);
 			break;
 		case 7:
 			(void)btf__add_ptr(btf, other);
@@ -172,7 +198,8 @@ static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, si
 		return;
 	}
 	if (mapcodec_encode(btf, id, value, out, size, &why)) {
-		fuzz_refused(&why);
+		if (sound)
+			fault_print(&why, stderr);
 		HOLDS(!sound);
 		return;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// keys/client: a repository's life and an attacker's doings, as a program of bytes. After each run of the client the
+// keys/client: a repository's life and an attacker's doings, as a program of bytes, one or more a step. After each run of the client the
 // ledger's rules hold for all that the node keeps, a second run changes nothing, and what is found is what was released.
 #include "base/owned.h"
 #include "keys/local.h"
@@ -7,8 +7,8 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/ledger.h"
 
-#define STEPS_MAX 48
-#define RUNS_MAX  6
+#define STEPS_MAX 32
+#define RUNS_MAX  5
 #define SHELF_MAX 24 // old files that the attacker remembers
 
 struct world {
@@ -78,43 +78,89 @@ static void sign_alone(struct world *world)
 	ledger_signed(world->ledger, role);
 }
 
-// New keys for a role, and the root that says so, signed by the old and the new root keys (or not by the old ones).
+// Serves the root's next version signed by these keys alone.
+static void serve_root(struct world *world, const struct sim_role *signing)
+{
+	OWNED(bytes_drop) struct bytes data = {0};
+	OWNED(drop_heap) char *name = NULL;
+
+	sim_bump(sim_role(world->sim, "root"));
+	sim_sign(signing, &data);
+	ledger_signed(world->ledger, signing);
+	MUST(role_file("root", sim_version(signing), &name, &must));
+	sim_serve_raw(world->sim, name, data.data, data.len);
+}
+
+// New keys for a role, and the root that says so: signed by the old and the new root keys, or by one side only.
 static void rotate(struct world *world)
 {
 	static const char *const names[] = {"root", "timestamp", "snapshot", "targets"};
-	struct sim_role *root = sim_role(world->sim, "root"), old = *root, signing;
-	size_t count = 1 + pick(world, 3);
-	bool by_old = fuzz_byte(&world->input) & 1;
+	struct sim_role *root = sim_role(world->sim, "root"), old = *root;
+	size_t way = pick(world, 6), name = pick(world, 4), count = 1 + pick(world, 3);
+	int64_t threshold = (int64_t)(1 + pick(world, count));
 
 	if (world->sim->counter > 200)
 		return;
-	sim_rotate(world->sim, names[pick(world, 4)], count, (int64_t)(1 + pick(world, count)));
-	sim_publish_root(world->sim, by_old ? &old : NULL);
-	signing = *root;
-	ledger_signed(world->ledger, &signing);
-	if (by_old) {
-		old.body = root->body;
+	sim_rotate(world->sim, names[name], count, threshold);
+	if (way == 0) {
+		serve_root(world, root);
+	} else if (way == 1) {
+		serve_root(world, &old);
+	} else {
+		sim_publish_root(world->sim, &old);
+		ledger_signed(world->ledger, root);
 		ledger_signed(world->ledger, &old);
 	}
 }
 
 static void delegate(struct world *world)
 {
-	static const char *const names[] = {"net", "lab", "lab/a"};
+	static const char *const names[] = {"net", "lab", "lab/a", "snapshot"};
 	static const char *const patterns[] = {"net/*/*", "net/count/*", "*", "lab/*"};
 	const char *from = pick(world, 2) ? "targets" : names[pick(world, 3)];
-	const char *to = names[pick(world, 3)], *pattern = patterns[pick(world, 4)];
+	const char *to = names[pick(world, 4)], *pattern = patterns[pick(world, 4)];
 	bool terminating = fuzz_byte(&world->input) & 1;
 
 	if (sim_role(world->sim, from) && world->sim->counter < 200)
 		sim_delegate(world->sim, from, to, pattern, terminating);
 }
 
+// A role of which the owner has lost the newest version: everything is signed anew around an older one.
+static void fall_back(struct world *world)
+{
+	struct sim_role *role = pick_role(world);
+
+	sim_set_int(role->body, "version", sim_version(role) - 1);
+	sim_publish(world->sim);
+	ledger_signed_all(world->ledger);
+}
+
+// One of the root's keys for a role listed a second time under another name, and two keys asked for.
+static void alias(struct world *world)
+{
+	static const char *const names[] = {"timestamp", "snapshot", "targets"};
+	struct sim_role *role = sim_role(world->sim, names[pick(world, 3)]);
+	struct json *root = sim_role(world->sim, "root")->body;
+	struct sim_key *second = &role->keys[1];
+
+	role->key_count = 2;
+	*second = role->keys[0];
+	second->id[0] = second->id[0] == 'x' ? 'y' : 'x';
+	MUST(json_put(sim_at(root, "keys", NULL), second->id, sim_key_json(second), &must));
+	MUST(json_add(sim_at(root, "roles", role->name, "keyids", NULL), json_make_text(second->id),
+		      &must));
+	sim_set_int(sim_at(root, "roles", role->name, NULL), "threshold", 2);
+	sim_publish_root(world->sim, NULL);
+	ledger_signed(world->ledger, sim_role(world->sim, "root"));
+}
+
 static void set_version(struct world *world)
 {
 	static const int64_t versions[] = {0, 1, 2, 3, 7, -1, ROLE_INT_MAX, ROLE_INT_MAX + 1};
 
-	sim_set_int(pick_role(world)->body, "version", versions[pick(world, 8)]);
+	struct sim_role *role = pick_role(world);
+
+	sim_set_int(role->body, "version", versions[pick(world, 8)]);
 }
 
 static void set_expiry(struct world *world)
@@ -171,12 +217,13 @@ static void rename_file(struct world *world)
 	static const char *const roles[] = {"root",    "timestamp", "snapshot",
 					    "targets", "net",	    "lab"};
 	struct sim_file *file = pick_file(world);
+	size_t role = pick(world, 6), version = pick(world, 8);
 	OWNED(drop_heap) char *name = NULL;
 	OWNED(bytes_drop) struct bytes copy = {0};
 
 	if (!file)
 		return;
-	MUST(role_file(roles[pick(world, 6)], (int64_t)pick(world, 8), &name, &must));
+	MUST(role_file(roles[role], (int64_t)version, &name, &must));
 	MUST(bytes_append(&copy, file->data.data, file->data.len, &must));
 	sim_serve_raw(world->sim, name, copy.data, copy.len);
 }
@@ -223,6 +270,27 @@ static void forge(struct world *world)
 	ledger_signed(world->ledger, &mine);
 	MUST(role_file(role->name, numbered ? sim_version(role) : 0, &name, &must));
 	sim_serve_raw(world->sim, name, data.data, data.len);
+}
+
+// Everything published in good order, but one role is signed by the keys of another, by the thief's, or by one too few.
+static void betray(struct world *world)
+{
+	struct sim_role *role = pick_role(world), *other = pick_role(world), honest = *role;
+
+	if (other != role) {
+		memcpy(role->keys, other->keys, sizeof(role->keys));
+		role->key_count = other->key_count;
+	} else if (fuzz_byte(&world->input) & 1) {
+		role->keys[0] = world->thief;
+	} else {
+		role->key_count--;
+	}
+	if (role != world->sim->roles)
+		sim_bump(role);
+	sim_publish(world->sim);
+	ledger_signed_all(world->ledger);
+	memcpy(role->keys, honest.keys, sizeof(role->keys));
+	role->key_count = honest.key_count;
 }
 
 // The signatures of one file on what another one says.
@@ -341,14 +409,16 @@ static void run_twice(struct world *world)
 	HOLDS(run(world, &second) == verdict && first.code == second.code);
 	after = sim_state(world->sim);
 	HOLDS(sha256_equal(&before, &after));
+	world->sim->outage = FAULT_NONE;
 }
 
 static void step(struct world *world)
 {
 	static void (*const steps[])(struct world *) = {
-		run_twice, publish,   sign_alone, rotate,    delegate,	  set_version, set_expiry,
-		release,   set_style, remember,	  replay,    rename_file, damage,      withdraw,
-		forge,	   graft,     outage,	  pass_time, publish,	  run_twice,
+		run_twice, publish,	sign_alone, rotate,   delegate,	 fall_back,
+		alias,	   set_version, set_expiry, release,  set_style, remember,
+		replay,	   rename_file, damage,	    withdraw, forge,	 betray,
+		graft,	   outage,	pass_time,  publish,  run_twice,
 	};
 
 	steps[pick(world, sizeof(steps) / sizeof(steps[0]))](world);
