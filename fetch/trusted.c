@@ -23,12 +23,28 @@ void trusted_drop(struct trusted *trusted)
 	drop_fd(&trusted->roots_dirfd);
 }
 
+// What a kill in the middle of a write left behind. We hold the store's lock, so nobody is writing it now.
+static int tidy(int dirfd, struct fault *why)
+{
+	OWNED(names_drop) struct names names = {0};
+
+	if (names_list(dirfd, &names, why))
+		return -1;
+	for (size_t i = 0; i < names.count; i++)
+		if (!strncmp(names.name[i], STORE_TMP, sizeof(STORE_TMP) - 1) &&
+		    file_remove_at(dirfd, names.name[i], why))
+			return -1;
+	return 0;
+}
+
 static int open_both(int repo_dirfd, struct trusted *out, struct fault *why)
 {
 	trusted_drop(out);
 	if (store_make_dir(repo_dirfd, TRUSTED_DIRECTORY, &out->dirfd, why))
 		return -1;
-	return store_make_dir(repo_dirfd, TRUSTED_ROOTS, &out->roots_dirfd, why);
+	if (store_make_dir(repo_dirfd, TRUSTED_ROOTS, &out->roots_dirfd, why))
+		return -1;
+	return tidy(out->dirfd, why) || tidy(out->roots_dirfd, why) ? -1 : 0;
 }
 
 static int pin_text(const struct bytes *pinned, char text[static PIN_FINGERPRINT_LEN],
