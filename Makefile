@@ -269,6 +269,22 @@ check-long: $(OUT)/tests/attack/mutation_test
 	BPFSEAL_MUTATIONS=100000 $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
 
+# ---- faults ----
+# Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all
+# of them in `make check-long`. The library is preloaded into programs of every variant, so no sanitizer is in it.
+FAULT = $(OUT)/tests/fault/nth.so
+E2E  += $(wildcard tests/fault/*_test.sh)
+$(FAULT): tests/fault/nth.c | $(BUILD)/.packages-build
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@
+check: $(FAULT)
+check-long: check-faults
+.PHONY: check-faults
+check-faults: programs $(PLAYERS) $(FAULT)
+	BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) FAULT_STRIDE=1 TEST_SECONDS=3600 \
+		tests/run.sh $(wildcard tests/fault/*_test.sh)
+
 # ---- the rest ----
 ALL_SOURCES = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h tests/unit/*/*.c)
 format:

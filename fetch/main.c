@@ -48,6 +48,11 @@ static int64_t tick_s(void)
 	return (int64_t)now.tv_sec;
 }
 
+static int64_t clock_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
 static int64_t time_now(void)
 {
 	return started_at + (tick_s() - started_tick);
@@ -220,7 +225,7 @@ static void wait_ms(uint64_t left)
 	}
 }
 
-static int sync_for_ever(struct cli *cli, struct sync_options *options, int64_t every_s)
+static int sync_for_ever(struct cli *cli, const struct sync_options *options, int64_t every_s)
 {
 	uint64_t host = host_number();
 
@@ -233,9 +238,6 @@ static int sync_for_ever(struct cli *cli, struct sync_options *options, int64_t 
 		wait_ms(sync_wait_ms(every_s, pass, host, random));
 		if (told_to_stop)
 			break;
-		// Each pass has a clock of its own: this one may have been set right since the last.
-		if (pass)
-			options->now = (int64_t)time(NULL);
 		if (sync_once(cli, options, pass > 0, &why))
 			fault_print(&why, stderr);
 		fflush(stdout);
@@ -254,6 +256,7 @@ static int run_sync(struct cli *cli, struct fault *why)
 		.root = cli_root(cli),
 		.config = cli_value(cli, "--config"),
 		.now = cli_now(cli),
+		.clock = clock_now,
 		.limits = download_limits_default(),
 		.lock_wait_ms = LOCK_WAIT_MS,
 		.say = progress,

@@ -215,7 +215,9 @@ static void sync_uses(struct visit *visit)
 		    !sync_use(visit, use, &use->fault))
 			continue;
 		use->state = OUTCOME_REFUSED;
-		if (use->fault.code == FAULT_NETWORK || use->fault.code == FAULT_NOT_FOUND)
+		// FAULT_OTHER is our own disk or memory, not the publisher's doing (A66, A67).
+		if (use->fault.code == FAULT_NETWORK || use->fault.code == FAULT_NOT_FOUND ||
+		    use->fault.code == FAULT_OTHER)
 			visit->withheld = true;
 		fault_within(&use->fault, "%s %s from %s is refused", use->use, use->wanted,
 			     use->from);
@@ -444,7 +446,11 @@ int sync_run(const struct sync_options *options, struct outcome **out, struct fa
 	    store_open(path, options->lock_wait_ms, &store, why) || outcome_new(&outcome, why) ||
 	    list_all(node, outcome, why))
 		return -1;
-	struct run run = {.options = options, .node = node, .store = store, .outcome = outcome};
+	struct sync_options mine = *options;
+	// Whoever held the lock may have trusted a later time than the one we came with.
+	if (mine.clock)
+		mine.now = mine.clock();
+	struct run run = {.options = &mine, .node = node, .store = store, .outcome = outcome};
 	for (size_t i = 0; i < node->repository_count && !is_stopped(options); i++)
 		sync_repository(&run, i);
 	// A poll that brought nothing new leaves nothing to sweep, and stays cheap.

@@ -14,6 +14,8 @@ struct sync_options {
 	const char *root;   // --root, or NULL
 	const char *config; // node.json by path, or NULL for the one below root
 	int64_t now;
+	// Or NULL: asked for `now` once the store is ours, for waiting for it takes time.
+	int64_t (*clock)(void);
 	struct download_limits limits;
 	unsigned lock_wait_ms;
 	// One line of progress, or NULL.
