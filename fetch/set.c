@@ -117,6 +117,7 @@ static int is_current(const struct set *set, int sets, uint64_t number, bool *sa
 {
 	OWNED(names_drop) struct names names = {0};
 	OWNED(drop_fd) int fd = -1;
+	size_t count = 0;
 	char name[32];
 
 	*same = false;
@@ -129,7 +130,10 @@ static int is_current(const struct set *set, int sets, uint64_t number, bool *sa
 	}
 	if (names_list(fd, &names, why))
 		return -1;
-	if (names.count != set->count)
+	// A temporary file that could not be removed makes no other set; a third one would push out the one before.
+	for (size_t i = 0; i < names.count; i++)
+		count += strncmp(names.name[i], STORE_TMP, sizeof(STORE_TMP) - 1) != 0;
+	if (count != set->count)
 		return 0;
 	*same = true;
 	for (size_t i = 0; *same && i < set->count; i++)
