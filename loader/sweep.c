@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/owned.h"
+#include "bpf/index.h"
 #include "loader/record.h"
 
 static int sweep_directory(int dirfd, const char *name, struct fault *why)
@@ -44,15 +45,19 @@ static int sweep_trust(int loader_dirfd, struct fault *why)
 	return bad;
 }
 
-static bool member_names(const struct json *member, const char *hex)
+// Does a member hold this text under one of these keys?
+static bool member_names(const struct json *member, const char *const *keys, const char *text)
 {
-	const char *object = json_text(json_member(member, "object"));
-	const char *manifest = json_text(json_member(member, "manifest"));
+	for (; *keys; keys++) {
+		const char *have = json_text(json_member(member, *keys));
 
-	return (object && !strcmp(object, hex)) || (manifest && !strcmp(manifest, hex));
+		if (have && !strcmp(have, text))
+			return true;
+	}
+	return false;
 }
 
-static bool record_names(const struct json *record, const char *hex)
+static bool record_names(const struct json *record, const char *const *keys, const char *text)
 {
 	const struct json *chains = json_member(record, "chains");
 
@@ -60,10 +65,35 @@ static bool record_names(const struct json *record, const char *hex)
 		const struct json *members = json_member(json_item(chains, i), "members");
 
 		for (size_t k = 0; k < json_count(members); k++)
-			if (member_names(json_item(members, k), hex))
+			if (member_names(json_item(members, k), keys, text))
 				return true;
 	}
 	return false;
+}
+
+// The index of a name that ran here. A later one than the record's may be the one that a restore asks for, so every
+// one of the name stays.
+static bool is_index_in_use(int dirfd, const char *hex, const struct json *active,
+			    const struct json *previous)
+{
+	static const char *const keys[] = {"name", NULL};
+	OWNED(index_drop) struct index *index = NULL;
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct fault ignored = {0};
+
+	if (file_read_at(dirfd, hex, INDEX_MAX, &bytes, &ignored) ||
+	    index_parse(bytes.data, bytes.len, &index, &ignored))
+		return false;
+	return record_names(active, keys, index->name) || record_names(previous, keys, index->name);
+}
+
+static bool is_in_use(int dirfd, const char *hex, const struct json *active,
+		      const struct json *previous)
+{
+	static const char *const keys[] = {"object", "manifest", NULL};
+
+	return record_names(active, keys, hex) || record_names(previous, keys, hex) ||
+	       is_index_in_use(dirfd, hex, active, previous);
 }
 
 static int sweep_copies(int loader_dirfd, struct fault *why)
@@ -80,7 +110,7 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 	    dir_open_at(loader_dirfd, "objects", &fd, why) || dir_list(fd, &names, &count, why))
 		return -1;
 	for (size_t i = 0; i < count && !bad; i++)
-		if (!record_names(active, names[i]) && !record_names(previous, names[i]))
+		if (!is_in_use(fd, names[i], active, previous))
 			bad = file_remove_at(fd, names[i], why);
 	names_free(names, count);
 	return bad;
