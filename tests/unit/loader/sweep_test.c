@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/index.h"
 
 // Digests by their last digits: all else is zeros.
 #define ZEROS	     "00000000000000000000000000000000000000000000000000000000000000"
@@ -123,12 +124,38 @@ static void a_damaged_record_keeps_every_copy(void **state)
 
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void put_index(const struct place *place, const char *path, const char *name)
+{
+	OWNED(index_drop) struct index *index = NULL;
+	OWNED(bytes_drop) struct bytes text = {0};
+	struct fault why = {0};
+
+	assert_int_equal(index_new(name, &index, &why), 0);
+	assert_int_equal(index_write(index, &text, &why), 0);
+	put(place, path, bytes_text(&text));
+}
+
+// After a reboot in an outage it says what was withdrawn, and it may be newer than the record.
+static void the_index_of_a_name_that_runs_stays(void **state)
+{
+	const struct place *place = *state;
+	struct fault why = {0};
+
+	put(place, "active.json", ACTIVE("{\"name\":\"net/count\"}"));
+	put_index(place, "objects/" ZEROS "aa", "net/count");
+	put_index(place, "objects/" ZEROS "bb", "net/other");
+	assert_int_equal(sweep_run(place->fd, &why), 0);
+	assert_true(has(place, "objects/" ZEROS "aa"));
+	assert_false(has(place, "objects/" ZEROS "bb"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(what_killed_runs_left_goes_and_all_else_stays),
 		IN_PLACE(a_copy_that_no_record_names_is_removed),
 		IN_PLACE(a_damaged_record_keeps_every_copy),
+		IN_PLACE(the_index_of_a_name_that_runs_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
