@@ -376,6 +376,19 @@ static void check_versions(const struct world *world, const struct client *clien
 	HOLDS(versions.targets_expires > world->sim->now);
 }
 
+// What the client tells of a role is what the node keeps of it.
+static int check_told(void *ctx, const char *role, int64_t version, const void *data, size_t len,
+		      struct fault *why)
+{
+	const struct world *world = ctx;
+
+	(void)data;
+	(void)len;
+	(void)why;
+	HOLDS(sim_kept(world->sim, role) == version);
+	return 0;
+}
+
 static int run(struct world *world, struct fault *why)
 {
 	struct client_io io = {world, fetch, load, keep};
@@ -389,7 +402,8 @@ static int run(struct world *world, struct fault *why)
 	if (client_load_all(client, why) || client_find(client, SIM_TARGET, &target, why))
 		return -1;
 	HOLDS(!strcmp(target->path, SIM_TARGET) && is_released(world, target));
-	return 0;
+	HOLDS(!client_knows_publisher(client, world->thief.public));
+	return client_roles(client, check_told, world, why);
 }
 
 // Asked twice, a node says the same and keeps the same.
