@@ -14,18 +14,21 @@ BIN      = $(OUT)/bin
 # Debian 12's packages, named here and nowhere else.
 BUILD_PACKAGES = gcc libc6-dev clang libbpf-dev libelf-dev zlib1g-dev libssl-dev libsodium-dev libarchive-dev \
 	libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libseccomp-dev libcap-dev
-DEMO_PACKAGES  = iproute2 util-linux passwd curl jq
-TEST_PACKAGES  = libcmocka-dev clang-format procps bpftool strace openssl
+DEMO_PACKAGES  = iproute2 util-linux passwd curl jq bpftool
+TEST_PACKAGES  = libcmocka-dev clang-format procps strace openssl
 
 CC     ?= cc
 CLANG  ?= clang
 # The installed headers of this machine's architecture, for the kernel side.
 TRIPLET = $$(uname -m)-linux-gnu
 
+# Asked when something is compiled, not when this file is read: by then the compiler is there.
+ZERO_LOCALS = $(shell $(CC) -ftrivial-auto-var-init=zero -fsyntax-only -x c /dev/null 2>/dev/null && echo -ftrivial-auto-var-init=zero)
+
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow $(if $(WERROR),-Werror)
 COMMON   = -std=gnu11 -D_GNU_SOURCE -iquote . -g $(WARNINGS) -MMD -MP
 ifeq ($(VARIANT),release)
-FLAGS    = -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero -fstack-protector-strong -fstack-clash-protection -fPIE
+FLAGS    = -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(ZERO_LOCALS) -fstack-protector-strong -fstack-clash-protection -fPIE
 LINK     = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 else ifeq ($(VARIANT),debug)
 FLAGS    = -O0
