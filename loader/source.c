@@ -199,19 +199,29 @@ static int kept_begin(int dirfd, const struct bytes *root_json, const char *fing
 	return file_replace_at(dirfd, PIN_FILE, fingerprint, strlen(fingerprint), 0600, why);
 }
 
+// The root that the admin pinned, and its fingerprint as it stands in PIN_FILE.
+static int pinned(const struct source_places *places, struct bytes *root_json,
+		  char fingerprint[static PIN_FINGERPRINT_LEN], struct fault *why)
+{
+	struct sha256 digest;
+
+	if (pin_load(places->root, places->name, root_json, why) ||
+	    pin_fingerprint(root_json->data, root_json->len, &digest, why))
+		return -1;
+	pin_fingerprint_write(&digest, fingerprint);
+	return 0;
+}
+
 static int kept_open(const struct source_places *places, int *out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes root_json = {0};
 	OWNED(bytes_drop) struct bytes kept = {0};
 	OWNED(drop_fd) int dirfd = -1;
 	char fingerprint[PIN_FINGERPRINT_LEN];
-	struct sha256 digest;
 
-	if (pin_load(places->root, places->name, &root_json, why) ||
-	    pin_fingerprint(root_json.data, root_json.len, &digest, why) ||
+	if (pinned(places, &root_json, fingerprint, why) ||
 	    dir_make_at(places->trust_dirfd, places->name, 0700, &dirfd, why))
 		return -1;
-	pin_fingerprint_write(&digest, fingerprint);
 	if (file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why)) {
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
@@ -287,14 +297,11 @@ static int kept_look(const struct source_places *places, int *out, struct fault 
 	OWNED(bytes_drop) struct bytes kept = {0};
 	OWNED(drop_fd) int dirfd = -1;
 	char fingerprint[PIN_FINGERPRINT_LEN];
-	struct sha256 digest;
 
-	if (pin_load(places->root, places->name, &root_json, why) ||
-	    pin_fingerprint(root_json.data, root_json.len, &digest, why) ||
+	if (pinned(places, &root_json, fingerprint, why) ||
 	    dir_open_at(places->trust_dirfd, places->name, &dirfd, why) ||
 	    file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why))
 		return -1;
-	pin_fingerprint_write(&digest, fingerprint);
 	if (strcmp(bytes_text(&kept), fingerprint))
 		return fault_set(why, FAULT_UNTRUSTED, "another root of %s is pinned by now",
 				 places->name);

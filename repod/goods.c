@@ -21,22 +21,6 @@ static bool ends_with(const char *text, const char *end)
 
 // ---- bundles ----
 
-// Everything that an admin could grant is granted: what is refused here no node would ever run.
-static struct policy widest(const struct inspection *inspection)
-{
-	struct policy policy = policy_default();
-
-	policy.xdp = policy.tc = true;
-	for (int i = 0; i < HELPER_GROUPS; i++)
-		policy.groups[i] = true;
-	policy.map_bytes_max = UINT64_MAX;
-	policy.insns_max = INSPECT_INSNS_MAX;
-	_Static_assert(sizeof(policy.kfuncs) == sizeof(inspection->kfuncs), "the same shape");
-	memcpy(policy.kfuncs, inspection->kfuncs, sizeof(policy.kfuncs));
-	policy.kfunc_count = inspection->kfunc_count;
-	return policy;
-}
-
 static const struct bundle_member *member(const struct bundle *bundle, const char *name)
 {
 	for (size_t i = 0; i < bundle->member_count; i++)
@@ -50,14 +34,14 @@ static int check_object(const struct goods *goods, const struct bundle *bundle, 
 {
 	const struct bundle_member *file = member(bundle, object);
 	OWNED(inspection_drop) struct inspection *inspection = NULL;
-	struct policy policy;
+	// Everything that an admin could grant is granted: what is refused here no node would ever run.
+	const struct policy policy = policy_widest();
 
 	if (!file)
 		return fault_set(why, FAULT_FORMAT, "the bundle has no member %s", object);
 	if (broker_inspect(goods->broker, file->data.data, file->data.len, &inspection, why) ||
 	    inspect_check_manifest(inspection, bundle->manifest, object, why))
 		return fault_within(why, "object %s is refused", object);
-	policy = widest(inspection);
 	if (policy_check(&policy, inspection, bundle->manifest, why))
 		return fault_within(why, "object %s could run on no node", object);
 	return 0;
