@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cmd_apply.h"
+
+#include <time.h>
+
+#include "base/owned.h"
+#include "loader/apply.h"
+#include "loader/desk.h"
+#include "loader/report.h"
+#include "loader/sweep.h"
+
+// A steady clock, for how long a switch took.
+static int64_t ticks_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int run_plan(struct cli *cli, struct fault *why)
+{
+	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct plan_places places;
+
+	if (desk_open(&desk, cli, true, why) || node_load(cli_root(cli), NULL, &desk.node, why))
+		return -1;
+	places = desk_plan_places(&desk);
+	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why) ||
+	    plan_decide(plan, &places, admit, why))
+		return -1;
+	report_denied(cli, plan);
+	if (report_plan(cli, plan, why))
+		return -1;
+	if (!cli_has(cli, "--check") || !plan_is_pending(plan))
+		return 0;
+	cli_document_done(cli);
+	fault_set(why, FAULT_DRIFT, "the kernel is not as node.json says");
+	return fault_fix(why, "'bpfseal apply' makes it so");
+}
+
+static int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
+			    bool restored, struct fault *why)
+{
+	const struct apply_places places = {.node = desk->node,
+					    .tree = desk->tree,
+					    .loader_dirfd = desk->loader_dirfd,
+					    .logs_dirfd = desk->logs_dirfd,
+					    .logs_path = desk->logs_path,
+					    .now = desk->now,
+					    .ticks_us = ticks_us};
+	OWNED(apply_drop) struct apply apply = {0};
+	struct fault leftover = {0};
+
+	if (apply_plan(&places, plan, &apply, why))
+		return -1;
+	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
+	if (sweep_run(desk->loader_dirfd, &leftover))
+		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
+	if (!plan_is_pending(plan) && !restored)
+		cli_say(cli, "nothing to do: the kernel is as node.json says");
+	return report_apply(cli, &apply, restored, why);
+}
+
+static void say_lost(const struct cli *cli, const struct plan_chain *chain)
+{
+	const struct fault *lost = &chain->lost;
+
+	if (lost->code != FAULT_NONE)
+		cli_note(cli, "alarm: %s of %s does not come back from our own copies: %s%s%s",
+			 hook_name(chain->hook), chain->iface, lost->text,
+			 lost->cause[0] ? ": " : "", lost->cause);
+}
+
+// Nothing new can be admitted: what runs stays, but for what is denied by now. What ran here and is gone or damaged comes
+// back from our own copies, where only the store kept it from being admitted. The command still fails, with the reason.
+static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *plan,
+			struct admit *admit, struct fault *why)
+{
+	const struct plan_places places = desk_plan_places(desk);
+	const struct fault refused = *why;
+	const struct plan_copies copies = {.objects_dirfd = desk->objects_dirfd,
+					   .trust_dirfd = desk->trust_dirfd,
+					   .admit = admit};
+	struct fault trouble = {0};
+
+	plan_restore(plan, &places, &copies);
+	for (size_t i = 0; i < plan->count; i++)
+		say_lost(cli, &plan->chains[i]);
+	if (plan_is_pending(plan)) {
+		report_denied(cli, plan);
+		cli_note(cli, "alarm: nothing new is admitted; what ran here before is restored, "
+			      "without what is denied");
+		if (apply_and_report(cli, desk, plan, true, &trouble))
+			cli_note(cli, "alarm: the restore failed: %s", trouble.text);
+		else
+			cli_document_done(cli);
+	}
+	*why = refused;
+	return -1;
+}
+
+int run_apply(struct cli *cli, struct fault *why)
+{
+	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct plan_places places;
+
+	if (desk_open(&desk, cli, true, why) || node_load(cli_root(cli), NULL, &desk.node, why))
+		return -1;
+	places = desk_plan_places(&desk);
+	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
+		return -1;
+	if (plan_decide(plan, &places, admit, why))
+		return apply_copies(cli, &desk, plan, admit, why);
+	report_denied(cli, plan);
+	return apply_and_report(cli, &desk, plan, false, why);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/desk.h"
+
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/jail.h"
+#include "base/owned.h"
+#include "base/program.h"
+#include "loader/bpffs.h"
+
+#define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
+#define LOCK_WAIT_MS 10000
+
+void desk_drop(struct desk *desk)
+{
+	int *fds[] = {&desk->store_dirfd,   &desk->loader_dirfd, &desk->trust_dirfd,
+		      &desk->objects_dirfd, &desk->logs_dirfd,	 &desk->lock_fd};
+	char *texts[] = {desk->config_path, desk->store_path, desk->loader_path,
+			 desk->bpffs_path,  desk->logs_path,  desk->tree};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		drop_fd(fds[i]);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		free(texts[i]);
+	node_free(desk->node);
+}
+
+static int desk_paths(struct desk *desk, const struct cli *cli, struct fault *why)
+{
+	if (cli_path(cli, DIR_CONFIG, &desk->config_path, why) ||
+	    cli_path(cli, DIR_STORE, &desk->store_path, why) ||
+	    cli_path(cli, DIR_LOADER, &desk->loader_path, why) ||
+	    cli_path(cli, DIR_LOADER "/logs", &desk->logs_path, why))
+		return -1;
+	return cli_path(cli, DIR_BPFFS, &desk->bpffs_path, why);
+}
+
+// What only root can do: our directories, given to our user. Then root ends.
+static int desk_become(const struct desk *desk, const struct cli *cli, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+	unsigned uid, gid;
+
+	if (geteuid() == 0) {
+		if (jail_user(USER_LOADER, &uid, &gid, why) ||
+		    bpffs_prepare(cli_root(cli), uid, gid, why) ||
+		    dir_make(desk->loader_path, 0700, &fd, why))
+			return -1;
+		if (fchown(fd, uid, gid))
+			return fault_errno(why, FAULT_OTHER, "cannot give %s to its user",
+					   desk->loader_path);
+	}
+	return jail_become(USER_LOADER, LOADER_CAPS, why);
+}
+
+static int desk_directories(struct desk *desk, const struct cli *cli, struct fault *why)
+{
+	if (dir_open(desk->loader_path, &desk->loader_dirfd, why) ||
+	    dir_make_at(desk->loader_dirfd, "trust", 0700, &desk->trust_dirfd, why) ||
+	    dir_make_at(desk->loader_dirfd, "objects", 0700, &desk->objects_dirfd, why) ||
+	    dir_make_at(desk->loader_dirfd, "logs", 0700, &desk->logs_dirfd, why))
+		return -1;
+	// No store yet, or none that its owner lets us read: nothing new can be admitted, all else works.
+	if (dir_open(desk->store_path, &desk->store_dirfd, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			cli_note(cli, "warning: %s", why->text);
+		fault_clear(why);
+	}
+	return bpffs_open_tree(cli_root(cli), &desk->tree, why);
+}
+
+// From here on only these files can be reached, and only the calls that a loader needs.
+static int desk_shut(const struct desk *desk, struct fault *why)
+{
+	char kernel_config[128];
+	struct utsname about;
+	bool enforced;
+
+	if (uname(&about))
+		return fault_errno(why, FAULT_OTHER, "cannot name this kernel");
+	snprintf(kernel_config, sizeof(kernel_config), "/boot/config-%.64s", about.release);
+	const struct jail_path paths[] = {
+		{.path = desk->config_path},
+		{.path = desk->store_path},
+		{.path = desk->loader_path, .write = true},
+		{.path = desk->bpffs_path, .write = true},
+		{.path = "/sys/kernel/btf"},	     // CO-RE, kfunc names
+		{.path = "/sys/devices/system/cpu"}, // sizes of per-CPU values
+		{.path = "/proc/config.gz"},	     // kconfig externs
+		{.path = kernel_config},
+	};
+
+	if (jail_paths(paths, sizeof(paths) / sizeof(*paths), &enforced, why))
+		return -1;
+	return jail_syscalls(JAIL_KERNEL, why);
+}
+
+int desk_open(struct desk *desk, const struct cli *cli, bool locked, struct fault *why)
+{
+	desk->now = cli_now(cli);
+	if (desk_paths(desk, cli, why) || desk_become(desk, cli, why) ||
+	    desk_directories(desk, cli, why) || desk_shut(desk, why))
+		return -1;
+	if (locked && file_lock_at(desk->loader_dirfd, "lock", LOCK_WAIT_MS, &desk->lock_fd, why))
+		return fault_within(why, "another loader is at work");
+	return 0;
+}
+
+struct plan_places desk_plan_places(const struct desk *desk)
+{
+	return (struct plan_places){
+		.node = desk->node, .tree = desk->tree, .loader_dirfd = desk->loader_dirfd};
+}
+
+int desk_admit(const struct desk *desk, const struct cli *cli, struct admit **out,
+	       struct fault *why)
+{
+	const struct admit_places places = {.root = cli_root(cli),
+					    .store_dirfd = desk->store_dirfd,
+					    .trust_dirfd = desk->trust_dirfd,
+					    .objects_dirfd = desk->objects_dirfd,
+					    .now = desk->now,
+					    .node = desk->node};
+
+	return admit_new(&places, out, why);
+}
