@@ -38,13 +38,7 @@ static int gate_kfunc(const struct policy *policy, const struct bpf_insn *insn, 
 	if (!name)
 		return fault_set(why, FAULT_POLICY,
 				 "it calls kernel function %d, which has no name", insn->imm);
-	for (size_t i = 0; i < policy->kfunc_count; i++)
-		if (!strcmp(policy->kfuncs[i], name))
-			return 0;
-	fault_set(why, FAULT_POLICY, "it calls the kernel function %s, which is not allowed here",
-		  name);
-	return fault_fix(why, "\"policy\": { \"kfuncs\": [ \"%s\" ] } in node.json allows it",
-			 name);
+	return policy_check_kfunc(policy, name, why);
 }
 
 static int gate_call(const struct policy *policy, const struct bpf_insn *insn, struct btf **kernel,
