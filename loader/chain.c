@@ -11,17 +11,16 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
+#include "loader/fit.h"
 #include "loader/iface.h"
 #include "loader/object.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
-
-// The map through which programs with bpf/chain.h jump.
-#define CHAIN_NEXT_MAP "bpfseal_next"
 
 struct chain {
 	struct chain_spec spec;
@@ -84,31 +83,9 @@ void chain_free(struct chain *chain)
 
 // ---- rules before anything is loaded ----
 
-static bool member_jumps(const struct member *member)
-{
-	return member->program->linkage == LINK_CHAIN || member->program->linkage == LINK_OWN_MAP;
-}
-
 int chain_check_length(const struct member *members, size_t count, struct fault *why)
 {
-	size_t jumps = count;
-
-	for (size_t i = 0; i < count; i++) {
-		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
-			return fault_set(why, FAULT_CONFIG,
-					 "%s never goes on: it can only stand last",
-					 members[i].name);
-		// A program with tail calls of its own spends the same budget; one each is set aside.
-		jumps += members[i].tail_calls ? 1 : 0;
-	}
-	if (count && member_jumps(&members[count - 1]))
-		jumps++;
-	if (jumps <= NODE_CHAIN_MAX)
-		return 0;
-	fault_set(why, FAULT_CONFIG,
-		  "a chain of %zu programs needs %zu jumps; the kernel follows %d", count, jumps,
-		  NODE_CHAIN_MAX);
-	return fault_fix(why, "take programs out, or join some into one");
+	return fit_check(members, count, why);
 }
 
 static int refuse_foreign(const char *iface, enum hook hook, uint32_t id, struct fault *why)
@@ -178,7 +155,7 @@ static int fell_make(struct chain *chain, struct fault *why)
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
-	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
+	return index + 1 < chain->spec.count || fit_jumps(&chain->spec.members[index]);
 }
 
 static int chain_reserve(const struct chain_spec *spec, struct chain **out, struct fault *why)
@@ -259,7 +236,7 @@ static int member_load(struct chain *chain, size_t index, struct fault *why)
 
 	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
 		return -1;
-	return wrapped || !member_jumps(member) ? 0 : member_next(chain, index, why);
+	return wrapped || !fit_jumps(member) ? 0 : member_next(chain, index, why);
 }
 
 static int member_pin(struct chain *chain, size_t index, struct fault *why)
@@ -323,7 +300,7 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (!member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (!fit_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))

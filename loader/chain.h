@@ -66,7 +66,7 @@ int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fau
 int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
 	MUST_CHECK;
 
-// Only the length rule, for `plan`.
+// Only whether the members fit together (loader/fit.h), for `plan`.
 int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
 // FAULT_KERNEL naming the program that sits on an XDP hook and is not ours. Fine where ours runs, or nobody.
 int chain_check_foreign(const char *tree, const char *iface, enum hook hook, struct fault *why)

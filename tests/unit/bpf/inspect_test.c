@@ -536,7 +536,7 @@ static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **sta
 		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
 		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
 		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
-		"place_cgroup", "place_syscall",
+		"place_cgroup", "place_syscall",    "place_devmap",	"place_cpumap",
 	};
 	OWNED(inspection_drop) struct inspection *places = inspected("places.bpf.o");
 	OWNED(inspection_drop) struct inspection *marks = inspected("marks.bpf.o");
