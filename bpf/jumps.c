@@ -438,8 +438,10 @@ static int sites_take(const struct walk *walk, struct jumps *out, struct fault *
 			continue;
 		out->sites[out->count++] = (struct jumps_site){
 			.insn = i,
-			.map = map < 0 && map > VALUE_ANY ? -1 - map : JUMPS_UNKNOWN,
-			.slot = slot >= 0 ? slot : JUMPS_UNKNOWN,
+			// A walk that broke off has not seen every value.
+			.map = map < 0 && map > VALUE_ANY && !walk->unclear ? -1 - map
+									    : JUMPS_UNKNOWN,
+			.slot = slot >= 0 && !walk->unclear ? slot : JUMPS_UNKNOWN,
 			.in_entry = node->function == 0,
 		};
 	}

@@ -430,8 +430,7 @@ static void admit_jumps(const struct inspection *inspection, struct member *memb
 	if (said->linkage != LINK_OWN_MAP && said->linkage != LINK_CHAIN)
 		return;
 	ways = inspection_ways(inspection, program, next);
-	member->jumps_known = ways.through;
-	member->jumps_unknown = ways.unknown;
+	member->falls = (struct fall_ways){.counted = ways.through, .uncounted = ways.unknown};
 }
 
 int admit_object(const struct policy *policy, struct member *member, struct fault *why)

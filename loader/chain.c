@@ -203,21 +203,46 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	return bpffs_make_dir(chain->dir, why);
 }
 
+static const char *member_next_map(const struct member *member)
+{
+	return member->program->linkage == LINK_OWN_MAP ? member->program->next_map
+							: CHAIN_NEXT_MAP;
+}
+
 // The array that a self-jumping program uses is the one its object declares; a wrapped program gets one of ours.
 static int member_next(struct chain *chain, size_t index, struct fault *why)
 {
-	const struct manifest_program *program = chain->spec.members[index].program;
-	const char *name = program->linkage == LINK_OWN_MAP ? program->next_map : CHAIN_NEXT_MAP;
+	const struct member *member = &chain->spec.members[index];
+	const char *name = member_next_map(member);
 	const struct bpf_map *map =
 		bpf_object__find_map_by_name(object_bpf(chain->objects[index]), name);
 
 	if (!map || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
 		return fault_set(why, FAULT_FORMAT, "%s has no prog_array %s to jump through",
-				 chain->spec.members[index].name, name);
+				 member->name, name);
 	chain->next_fds[index] = dup(object_map_fd(chain->objects[index], map));
 	if (chain->next_fds[index] < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot keep a descriptor");
 	return 0;
+}
+
+static int32_t chain_fall_verdict(const struct chain *chain)
+{
+	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
+}
+
+static int member_load_jumping(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct fall fall = {.next_map = member_next_map(&chain->spec.members[index]),
+				  .fell_fd = chain->fell_fd,
+				  .fell_offset = (uint32_t)(index * sizeof(uint64_t)),
+				  .verdict = chain_fall_verdict(chain)};
+
+	object_count_falls(chain->objects[index], &fall);
+	if (object_load(chain->objects[index], NULL, why))
+		return -1;
+	chain->programs[index].falls = object_falls(chain->objects[index]);
+	return member_next(chain, index, why);
 }
 
 static int member_load(struct chain *chain, size_t index, struct fault *why)
@@ -229,14 +254,12 @@ static int member_load(struct chain *chain, size_t index, struct fault *why)
 		.next_fd = chain->next_fds[index],
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
-		.fell_verdict =
-			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
+		.fell_verdict = chain_fall_verdict(chain),
 	};
-	bool wrapped = chain->next_fds[index] >= 0;
 
-	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
-		return -1;
-	return wrapped || !fit_jumps(member) ? 0 : member_next(chain, index, why);
+	if (fit_jumps(member))
+		return member_load_jumping(chain, index, why);
+	return object_load(chain->objects[index], chain->next_fds[index] >= 0 ? &wrap : NULL, why);
 }
 
 static int member_pin(struct chain *chain, size_t index, struct fault *why)

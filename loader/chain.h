@@ -10,6 +10,7 @@
 #include "bpf/manifest.h"
 #include "bpf/node.h"
 #include "bpf/policy.h"
+#include "loader/fall.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -33,6 +34,7 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
+	struct fall_ways falls; // of a member that jumps by itself
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,

@@ -42,6 +42,9 @@ struct object {
 	struct bpf_program *program;
 	struct object_source source;
 	const struct wrap *wrap;
+	struct fall fall; // with a next_map of NULL: nothing is counted
+	struct fall_ways falls;
+	struct spliced spliced; // lives from the hook to the end of the load
 	struct use *uses;
 	size_t use_count;
 	struct wrapped wrapped; // lives from the hook to the end of the load
@@ -78,7 +81,18 @@ void object_free(struct object *object)
 	free(object->uses);
 	free(object->log);
 	wrapped_drop(&object->wrapped);
+	spliced_drop(&object->spliced);
 	free(object);
+}
+
+void object_count_falls(struct object *object, const struct fall *fall)
+{
+	object->fall = *fall;
+}
+
+struct fall_ways object_falls(const struct object *object)
+{
+	return object->falls;
 }
 
 // Rewrites the descriptors of maps that the caller replaced.
@@ -122,6 +136,33 @@ static int check_own_maps(const struct object *object, const struct bpf_insn *in
 	return 0;
 }
 
+// Without a wrapper: the program as it is, or with what counts behind its jumps.
+static int object_prepare_bare(struct object *object, struct bpf_program *program,
+			       const struct bpf_insn *insns, size_t count,
+			       struct bpf_prog_load_opts *opts, struct fault *why)
+{
+	const struct bpf_map *next =
+		object->fall.next_map
+			? bpf_object__find_map_by_name(object->bpf, object->fall.next_map)
+			: NULL;
+	struct spliced *spliced = &object->spliced;
+
+	if (object->fall.next_map && !next)
+		return fault_set(why, FAULT_FORMAT, "it has no map %s", object->fall.next_map);
+	if (next && fall_count(&object->fall, object_map_fd(object, next), insns, count, opts,
+			       spliced, &object->falls, why))
+		return -1;
+	if (spliced->func_info)
+		opts->func_info = spliced->func_info;
+	if (spliced->line_info)
+		opts->line_info = spliced->line_info;
+	if (spliced->insns
+		    ? bpf_program__set_insns(program, spliced->insns, spliced->insn_count)
+		    : bpf_program__set_insns(program, (struct bpf_insn *)(uintptr_t)insns, count))
+		return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
+	return 0;
+}
+
 static int object_prepare(struct object *object, struct bpf_program *program,
 			  struct bpf_prog_load_opts *opts, struct fault *why)
 {
@@ -138,11 +179,8 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 		return -1;
 	object->gated = true;
 	object_redirect_maps(object, insns, count);
-	if (!object->wrap) {
-		if (bpf_program__set_insns(program, insns, count))
-			return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
-		return 0;
-	}
+	if (!object->wrap)
+		return object_prepare_bare(object, program, insns, count, opts, why);
 	if (wrap_program(object->wrap, insns, count, opts, wrapped, why))
 		return -1;
 	if (bpf_program__set_insns(program, wrapped->insns, wrapped->insn_count))
@@ -352,6 +390,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	error = -bpf_object__load(object->bpf);
 	wrapped_drop(&object->wrapped);
+	spliced_drop(&object->spliced);
 	if (object->refusal.code != FAULT_NONE) {
 		*why = object->refusal;
 		return fault_within(why, "%s is not allowed", object->source.label);

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "bpf/manifest.h"
 #include "bpf/policy.h"
+#include "loader/fall.h"
 #include "loader/wrap.h"
 
 // Where the bytes are and what to take from them. Borrowed until object_load has returned.
@@ -46,6 +47,11 @@ int object_use_map(struct object *object, struct bpf_map *map, int fd, struct fa
 	MUST_CHECK;
 // The descriptor that the loaded program really uses. Borrowed.
 int object_map_fd(const struct object *object, const struct bpf_map *map);
+
+// Between open and load: the program goes on by itself, and what falls through is to be counted.
+void object_count_falls(struct object *object, const struct fall *fall);
+// After the load: what came of it.
+struct fall_ways object_falls(const struct object *object);
 
 // Gate, wrapper (NULL: none), verifier. FAULT_POLICY from the gate; FAULT_KERNEL with the verifier's last word and the
 // path of its whole log.

@@ -227,8 +227,8 @@ static void a_far_jump_goes_where_it_says(void **state)
 
 static void code_of_a_form_that_nobody_makes_is_unclear(void **state)
 {
-	static const struct bpf_insn out[] = {TAIL, GOTO(7), EXIT}, end[] = {TAIL},
-				     half[] = {LOAD(2, 8), GOTO(-2), EXIT},
+	static const struct bpf_insn out[] = {LOAD(2, 8), NUMBER(3, 0), TAIL, GOTO(7), EXIT},
+				     end[] = {TAIL}, half[] = {LOAD(2, 8), GOTO(-2), EXIT},
 				     computed[] = {{.code = BPF_JMP | BPF_JA | BPF_X}, EXIT},
 				     shared[] = {CALL_OWN(1), NUMBER(0, 0), EXIT},
 				     call[] = {CALL_OWN(-9), EXIT};
@@ -251,6 +251,8 @@ static void code_of_a_form_that_nobody_makes_is_unclear(void **state)
 
 		assert_true(jumps.unclear);
 		assert_int_equal(jumps.most, JUMPS_ENDLESS);
+		for (size_t k = 0; k < jumps.count; k++)
+			assert_int_equal(jumps.sites[k].map, JUMPS_UNKNOWN);
 	}
 }
 
