@@ -239,6 +239,19 @@ int bpffs_remove(const char *path, struct fault *why)
 	return bpffs_remove_at(above, slash + 1, why);
 }
 
+void bpffs_forget_empty(const char *place)
+{
+	char above[BPFFS_PATH_MAX];
+	char *slash;
+
+	snprintf(above, sizeof(above), "%s", place);
+	slash = strrchr(above, '/');
+	if (!slash || (rmdir(place) && errno != ENOENT))
+		return;
+	*slash = '\0';
+	rmdir(above);
+}
+
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
 {
 	char fresh[BPFFS_PATH_MAX], path[BPFFS_PATH_MAX], target[64];

@@ -78,6 +78,8 @@ void chain_free(struct chain *chain)
 	// What cannot be removed now is removed by the next run (chain_clean).
 	if (!chain->committed && chain->dir[0] && bpffs_remove(chain->dir, &ignored))
 		fault_clear(&ignored);
+	if (!chain->committed && chain->place[0])
+		bpffs_forget_empty(chain->place);
 	chain_close(chain);
 }
 
@@ -549,7 +551,9 @@ int chain_remove(const char *place, struct fault *why)
 		return fault_errno(why, FAULT_KERNEL, "cannot detach %s", place);
 	}
 	// The link first: while it stands, what it runs must stand.
-	if (bpffs_join(place, "link", path, why) || bpffs_remove(path, why))
+	if (bpffs_join(place, "link", path, why) || bpffs_remove(path, why) ||
+	    bpffs_remove(place, why))
 		return -1;
-	return bpffs_remove(place, why);
+	bpffs_forget_empty(place);
+	return 0;
 }

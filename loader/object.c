@@ -12,10 +12,13 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/deadline.h"
 #include "loader/gate.h"
 #include "loader/sys.h"
+#include "loader/verifier.h"
 
-// The verifier keeps the end of its log when the room is short, and the end is what explains a refusal (A80).
+// libbpf asks for a log only when the verifier has refused without one, once, into this room. The kernel keeps the end of
+// a log that is too long, and the end is what explains a refusal (A80).
 #define VERIFIER_LOG_MAX (256u << 10)
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
@@ -49,6 +52,7 @@ struct object {
 	size_t use_count;
 	struct wrapped wrapped; // lives from the hook to the end of the load
 	struct log *log;
+	struct deadline deadline;
 	bool gated;
 	struct fault refusal; // what the hook says; libbpf only carries a number
 };
@@ -82,6 +86,7 @@ void object_free(struct object *object)
 	free(object->log);
 	wrapped_drop(&object->wrapped);
 	spliced_drop(&object->spliced);
+	deadline_stop(&object->deadline);
 	free(object);
 }
 
@@ -192,6 +197,17 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 	return 0;
 }
 
+// The load comes next. Our own programs need no limit.
+static int object_start_clock(struct object *object, struct fault *why)
+{
+	const struct policy *policy = object->source.policy;
+
+	if (!policy || !policy->verifier_seconds_max)
+		return 0;
+	return deadline_start(&object->deadline, policy->verifier_seconds_max, object->log->text,
+			      why);
+}
+
 // libbpf's prog_prepare_load_fn: the instructions are complete here, and a negative number vetoes the load.
 static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *opts, long cookie)
 {
@@ -203,7 +219,9 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	if (!text || size != VERIFIER_LOG_MAX)
 		return -EPERM;
 	object = ((const struct log *)(const void *)(text - offsetof(struct log, text)))->object;
-	return object_prepare(object, program, opts, &object->refusal) ? -EPERM : 0;
+	if (object_prepare(object, program, opts, &object->refusal))
+		return -EPERM;
+	return object_start_clock(object, &object->refusal) ? -EPERM : 0;
 }
 
 // Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback,
@@ -336,43 +354,54 @@ static void object_make_static(struct object *object)
 	type->info = (BTF_KIND_FUNC << 24) | BTF_FUNC_STATIC;
 }
 
-// The last line that says something: the statistics that the verifier ends with do not.
-static void log_reason(const char *log, char *out, size_t room)
+static void object_keep_log(const struct object *object, struct fault *why)
 {
-	const char *end = log + strlen(log), *start;
+	const struct object_source *source = &object->source;
+	size_t len = strlen(object->log->text);
+	char name[FILE_NAME_LEN];
+	struct fault ignored = {0};
 
-	snprintf(out, room, "the kernel gives no reason");
-	while (end > log) {
-		while (end > log && end[-1] == '\n')
-			end--;
-		for (start = end; start > log && start[-1] != '\n';)
-			start--;
-		if (end > start && strncmp(start, "processed ", 10) && *start != ';' &&
-		    strncmp(start, "verification time", 17) && strncmp(start, "stack depth", 11)) {
-			snprintf(out, room, "%.*s", (int)(end - start), start);
-			return;
-		}
-		end = start;
-	}
+	if (source->logs_dirfd < 0)
+		return;
+	snprintf(name, sizeof(name), "%.200s.log", source->label);
+	if (!file_replace_at(source->logs_dirfd, name, object->log->text, len, 0600, &ignored))
+		fault_fix(why, "the %slog is %s/%s",
+			  len + 1 < VERIFIER_LOG_MAX ? "whole " : "end of the ", source->logs_path,
+			  name);
+}
+
+// The verifier was stopped.
+static int object_explain_late(const struct object *object, struct fault *why)
+{
+	unsigned seconds = object->source.policy->verifier_seconds_max;
+
+	if (object->deadline.explaining)
+		fault_set(why, FAULT_KERNEL,
+			  "the kernel's verifier refuses %s, and needs longer than %u s to say why",
+			  object->source.label, seconds);
+	else
+		fault_set(why, FAULT_KERNEL, "the kernel's verifier works longer than %u s on %s",
+			  seconds, object->source.label);
+	return fault_fix(why, "make the program simpler: fewer branches, loops with less state; or "
+			      "raise \"verifier_seconds_max\" in the policy");
 }
 
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
-	char reason[256], name[FILE_NAME_LEN];
-	struct fault ignored = {0};
+	struct verifier_word word;
 
+	if (object->deadline.struck)
+		return object_explain_late(object, why);
 	if (!object->log->text[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 strerror(error));
-	log_reason(object->log->text, reason, sizeof(reason));
-	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
-	if (source->logs_dirfd < 0)
-		return -1;
-	snprintf(name, sizeof(name), "%.200s.log", source->label);
-	if (!file_replace_at(source->logs_dirfd, name, object->log->text, strlen(object->log->text),
-			     0600, &ignored))
-		fault_where(why, "the whole log is %s/%s", source->logs_path, name);
+	verifier_read(object->log->text, &word);
+	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
+		  word.reason);
+	if (word.source[0])
+		fault_where(why, "%s%s%s", word.place, word.place[0] ? ": " : "", word.source);
+	object_keep_log(object, why);
 	return -1;
 }
 
@@ -389,6 +418,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	error = -bpf_object__load(object->bpf);
+	deadline_stop(&object->deadline);
 	wrapped_drop(&object->wrapped);
 	spliced_drop(&object->spliced);
 	if (object->refusal.code != FAULT_NONE) {
