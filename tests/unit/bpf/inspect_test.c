@@ -180,6 +180,35 @@ static void a_helper_number_past_the_end_is_noticed(void **state)
 	}
 }
 
+// In a compiled object, through the worker, under a policy that grants all that it can: every helper there is, by itself.
+static void every_helper_of_an_object_is_found_and_judged_by_itself(void **state)
+{
+	struct policy policy = policy_widest();
+	struct manifest manifest = {0};
+	unsigned refused_count = 0;
+
+	(void)state;
+	memset(policy.helpers, true, sizeof policy.helpers);
+	for (uint32_t id = 1; id < INSPECT_HELPERS_MAX; id++) {
+		OWNED(bytes_drop) struct bytes data = {0};
+		OWNED(inspection_drop) struct inspection *inspection = NULL;
+		struct fault why = {0};
+		bool passes;
+
+		object("count.bpf.o", &data);
+		memcpy(find(&data, lookup_call, sizeof lookup_call) + 4, &id, 4);
+		assert_int_equal(inspect_object(data.data, data.len, &inspection, &why), 0);
+		assert_true(inspection->helpers[id]);
+		passes = policy_check(&policy, inspection, &manifest, &why) == 0;
+		refused_count += !passes;
+		if (passes != (policy_helper_group(id) >= 0))
+			fail_msg("helper %u (%s): %s", id, helper_name(id), why.text);
+		if (!passes)
+			assert_int_equal(strncmp(why.text, "helpers: ", 9), 0);
+	}
+	assert_true(refused_count > 130);
+}
+
 static void a_call_in_another_form_is_noticed(void **state)
 {
 	static const struct {
@@ -568,6 +597,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_maps_is_found),
 		cmocka_unit_test(a_map_by_number_is_refused),
 		cmocka_unit_test(a_helper_number_past_the_end_is_noticed),
+		cmocka_unit_test(every_helper_of_an_object_is_found_and_judged_by_itself),
 		cmocka_unit_test(a_call_in_another_form_is_noticed),
 		cmocka_unit_test(a_kernel_function_by_number_is_noticed),
 		cmocka_unit_test(what_is_no_bpf_object_is_refused),
