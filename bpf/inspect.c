@@ -430,6 +430,36 @@ static bool is_for_packets(const char *section)
 	       type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
 }
 
+// A section of a kind of probe, or one that nobody knows: the manifest's word counts, but for a contradiction.
+static bool is_for_probe(const char *section, enum probe_kind kind)
+{
+	static const enum bpf_prog_type types[PROBE_KINDS] = {
+		[PROBE_TRACEPOINT] = BPF_PROG_TYPE_TRACEPOINT,
+		[PROBE_RAW_TRACEPOINT] = BPF_PROG_TYPE_RAW_TRACEPOINT,
+		[PROBE_TP_BTF] = BPF_PROG_TYPE_TRACING,
+		[PROBE_KPROBE] = BPF_PROG_TYPE_KPROBE,
+		[PROBE_KRETPROBE] = BPF_PROG_TYPE_KPROBE,
+		[PROBE_FENTRY] = BPF_PROG_TYPE_TRACING,
+		[PROBE_FEXIT] = BPF_PROG_TYPE_TRACING,
+	};
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+
+	return libbpf_prog_type_by_name(section, &type, &attach) || type == types[kind];
+}
+
+static int check_probe(const struct inspect_program *found, const struct manifest_program *program,
+		       struct fault *why)
+{
+	const char *kind = probe_kind_name(program->probe);
+
+	if (is_for_probe(found->section, program->probe))
+		return 0;
+	fault_set(why, FAULT_FORMAT, "program %s is in section \"%s\", which is not for a %s",
+		  program->entry, found->section, kind);
+	return fault_fix(why, "build it with SEC(\"%s/%s\")", kind, program->target);
+}
+
 static int check_program(const struct inspection *inspection,
 			 const struct manifest_program *program, struct fault *why)
 {
@@ -438,6 +468,8 @@ static int check_program(const struct inspection *inspection,
 	if (!found)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", program->object,
 				 program->entry);
+	if (program->hook == HOOK_PROBE)
+		return check_probe(found, program, why);
 	if (!is_for_packets(found->section)) {
 		fault_set(why, FAULT_FORMAT,
 			  "program %s is in section \"%s\", which is not for packets",

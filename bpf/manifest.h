@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "bpf/hook.h"
+#include "bpf/probe.h"
 #include "bpf/version.h"
 
 #define MANIFEST_NAME	      "manifest.json"
@@ -26,9 +27,11 @@ enum linkage {
 };
 
 struct manifest_program {
-	char *object; // member name, "count.bpf.o"
-	char *entry;  // function name
-	enum hook hook;
+	char *object;	       // member name, "count.bpf.o"
+	char *entry;	       // function name
+	enum hook hook;	       // HOOK_PROBE: the file names the kind of probe as its hook
+	enum probe_kind probe; // only with HOOK_PROBE
+	char *target;	       // "attach", only with HOOK_PROBE, else NULL
 	enum linkage linkage;
 	char *next_map; // only with LINK_OWN_MAP, else NULL
 	int32_t continue_on

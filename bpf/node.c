@@ -264,10 +264,17 @@ static const struct schema_key policy_keys[] = {
 };
 static const struct schema policy_form = {.kind = SCHEMA_OBJECT, .keys = policy_keys};
 
+static const struct schema probes_form = {
+	.kind = SCHEMA_LIST,
+	.item = &chain_item_form,
+	.count_max = NODE_CHAIN_MAX,
+};
+
 static const struct schema_key node_keys[] = {
 	{"repositories", &repositories_form, false,
 	 "where bundles come from, by a name of your own"},
 	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
+	{"probes", &probes_form, false, "the programs that watch events of this machine"},
 	{"policy", &policy_form, false, "what a signed program may be and do here"},
 	{"mode", &mode_form, false, "secure, which is also what absence means"},
 	{0},
@@ -370,7 +377,7 @@ static int repositories_take(struct reader *reader, const struct json *object)
 
 // "interfaces.eth0.xdp[1].from", for the sentences of this half.
 struct use_at {
-	const char *interface, *hook;
+	char list[64]; // "interfaces.eth0.xdp", "probes"
 	size_t index;
 };
 
@@ -382,9 +389,8 @@ static int refuse_from(struct reader *reader, const struct json *object, const s
 	for (size_t i = 0; i < reader->node->repository_count && i < REPOSITORIES_MAX; i++)
 		names[i] = reader->node->repositories[i].name;
 	near = json_nearest(from, names);
-	fault_set(reader->why, FAULT_CONFIG,
-		  "interfaces.%s.%s[%zu].from: there is no repository \"%s\"%s%s%s", at->interface,
-		  at->hook, at->index, from, near ? ": did you mean \"" : "", near ? near : "",
+	fault_set(reader->why, FAULT_CONFIG, "%s[%zu].from: there is no repository \"%s\"%s%s%s",
+		  at->list, at->index, from, near ? ": did you mean \"" : "", near ? near : "",
 		  near ? "\"?" : "");
 	return at_member(reader, object, "from");
 }
@@ -397,9 +403,8 @@ static int from_take(struct reader *reader, const struct json *object, const str
 
 	if (!from && node->repository_count != 1) {
 		fault_set(reader->why, FAULT_CONFIG,
-			  "interfaces.%s.%s[%zu]: \"from\" is missing, and there is %s repository",
-			  at->interface, at->hook, at->index,
-			  node->repository_count ? "more than one" : "no");
+			  "%s[%zu]: \"from\" is missing, and there is %s repository", at->list,
+			  at->index, node->repository_count ? "more than one" : "no");
 		return fault_where(reader->why, "%s", use->where);
 	}
 	from = from ? from : node->repositories[0].name;
@@ -461,13 +466,17 @@ static int use_take(struct reader *reader, const struct json *object, const stru
 }
 
 static int chain_take(struct reader *reader, const struct json *object, enum hook hook,
-		      struct node_interface *interface)
+		      const char *key, struct node_interface *interface)
 {
-	const struct json *list = json_member(object, hook_name(hook));
-	struct use_at at = {.interface = interface->name, .hook = hook_name(hook)};
+	const struct json *list = json_member(object, key);
+	struct use_at at = {.index = 0};
 	struct schema_items items;
 	size_t count = json_count(list);
 
+	if (hook == HOOK_PROBE)
+		snprintf(at.list, sizeof(at.list), "%s", key);
+	else
+		snprintf(at.list, sizeof(at.list), "interfaces.%s.%s", interface->name, key);
 	if (rows_make(reader, count, sizeof(**interface->chain), &interface->chain[hook]))
 		return -1;
 	if (count)
@@ -495,10 +504,26 @@ static int interface_take(struct reader *reader, const char *name, const struct 
 		interface->on_denied = NODE_DENIED_KEEP;
 	if (text_copy(name, &interface->name, reader->why))
 		return -1;
-	for (int hook = 0; hook < HOOK_COUNT; hook++)
-		if (chain_take(reader, object, (enum hook)hook, interface))
+	for (int hook = 0; hook < HOOK_PROBE; hook++)
+		if (chain_take(reader, object, (enum hook)hook, hook_name((enum hook)hook),
+			       interface))
 			return -1;
 	return 0;
+}
+
+// Probes alone belong to no interface: they stand under a name that none can have, so that whoever walks over what the
+// node uses meets them too.
+static int probes_take(struct reader *reader, const struct json *root)
+{
+	struct node_interface *interface = &reader->node->interfaces[reader->node->interface_count];
+
+	if (!json_count(json_member(root, "probes")))
+		return 0;
+	reader->node->interface_count++;
+	schema_where(&reader->source, root, "probes", 0, interface->where);
+	if (text_copy(NODE_PROBES, &interface->name, reader->why))
+		return -1;
+	return chain_take(reader, root, HOOK_PROBE, "probes", interface);
 }
 
 static int interfaces_take(struct reader *reader, const struct json *object)
@@ -506,7 +531,7 @@ static int interfaces_take(struct reader *reader, const struct json *object)
 	struct node *node = reader->node;
 	struct json_walk walk = {0};
 
-	if (rows_make(reader, json_count(object), sizeof(*node->interfaces), &node->interfaces))
+	if (rows_make(reader, json_count(object) + 1, sizeof(*node->interfaces), &node->interfaces))
 		return -1;
 	while (object && json_next(object, &walk)) {
 		struct node_interface *interface = &node->interfaces[node->interface_count];
@@ -623,7 +648,7 @@ int node_parse(const void *data, size_t len, const char *file, struct node **out
 	if (schema_check(&node_form, &reader.source, why) ||
 	    policy_take(json_member(root, "policy"), &node->policy, why) ||
 	    repositories_take(&reader, json_member(root, "repositories")) ||
-	    interfaces_take(&reader, json_member(root, "interfaces")))
+	    interfaces_take(&reader, json_member(root, "interfaces")) || probes_take(&reader, root))
 		return -1;
 	*out = HAND_OVER(node);
 	return 0;

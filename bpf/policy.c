@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/policy.h"
 
+#include <fnmatch.h>
 #include <linux/bpf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +22,7 @@
 
 static const char *const groups[HELPER_GROUPS + 1] = {
 	[HELPERS_BASE] = "base", [HELPERS_REDIRECT] = "redirect", [HELPERS_OUTPUT] = "output",
-	[HELPERS_TIME] = "time", [HELPERS_SOCKET] = "socket",
+	[HELPERS_TIME] = "time", [HELPERS_SOCKET] = "socket",	  [HELPERS_TRACING] = "tracing",
 };
 
 // "0-3" or "0-3,8-11": one more than the last number.
@@ -60,6 +62,7 @@ struct policy policy_widest(void)
 		.map_bytes_max = UINT64_MAX - 1,
 		.insns_max = INSPECT_INSNS_MAX,
 		.kfuncs_any = true,
+		.probes_any = true,
 		.cpus = 1,
 	};
 
@@ -191,6 +194,25 @@ int policy_helper_group(uint32_t id)
 	case BPF_FUNC_get_route_realm:
 	case BPF_FUNC_skb_get_xfrm_state:
 		return HELPERS_SOCKET;
+	// They read: who runs, and what stands in the kernel's memory. What writes there, or acts, is never grantable.
+	case BPF_FUNC_get_current_pid_tgid:
+	case BPF_FUNC_get_current_uid_gid:
+	case BPF_FUNC_get_current_comm:
+	case BPF_FUNC_get_current_task:
+	case BPF_FUNC_get_current_task_btf:
+	case BPF_FUNC_get_current_cgroup_id:
+	case BPF_FUNC_get_current_ancestor_cgroup_id:
+	case BPF_FUNC_get_ns_current_pid_tgid:
+	case BPF_FUNC_get_func_ip:
+	case BPF_FUNC_get_func_arg:
+	case BPF_FUNC_get_func_ret:
+	case BPF_FUNC_get_func_arg_cnt:
+	case BPF_FUNC_get_attach_cookie:
+	case BPF_FUNC_get_stackid:
+	case BPF_FUNC_get_stack:
+	case BPF_FUNC_probe_read_kernel:
+	case BPF_FUNC_probe_read_kernel_str:
+		return HELPERS_TRACING;
 	default:
 		return -1;
 	}
@@ -214,7 +236,7 @@ int helper_group_parse(const char *name, enum helper_group *out, struct fault *w
 	near = json_nearest(name, groups);
 	fault_set(why, FAULT_CONFIG, "there is no helper group '%.40s'%s%s", name,
 		  near ? ": did you mean " : "", near ? near : "");
-	return fault_fix(why, "the groups are base, redirect, output, time and socket");
+	return fault_fix(why, "the groups are base, redirect, output, time, socket and tracing");
 }
 
 int policy_check_helper(const struct policy *policy, uint32_t id, struct fault *why)
@@ -241,6 +263,31 @@ int policy_check_helper(const struct policy *policy, uint32_t id, struct fault *
 typedef int rule_check(const struct policy *policy, const struct inspection *inspection,
 		       const struct manifest *manifest, struct fault *why);
 
+static bool allows_probe(const struct policy *policy, const struct manifest_program *program)
+{
+	char event[16 + PROBE_TARGET_MAX];
+
+	snprintf(event, sizeof event, "%s/%s", probe_kind_name(program->probe), program->target);
+	for (size_t i = 0; i < policy->probe_count; i++) {
+		if (fnmatch(policy->probes[i], event, FNM_PATHNAME | FNM_NOESCAPE) == 0)
+			return true;
+	}
+	return policy->probes_any;
+}
+
+static int check_probe(const struct policy *policy, const struct manifest_program *program,
+		       struct fault *why)
+{
+	const char *kind = probe_kind_name(program->probe);
+
+	if (allows_probe(policy, program))
+		return 0;
+	fault_set(why, FAULT_POLICY, "programs: %s watches %s %s, which is not allowed",
+		  program->entry, kind, program->target);
+	return fault_fix(why, "allow it with \"probes\": [..., \"%s/%s\"] in the policy", kind,
+			 program->target);
+}
+
 static int check_programs(const struct policy *policy, const struct inspection *inspection,
 			  const struct manifest *manifest, struct fault *why)
 {
@@ -248,7 +295,10 @@ static int check_programs(const struct policy *policy, const struct inspection *
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		const struct manifest_program *program = &manifest->programs[i];
 
-		if (program->hook == HOOK_XDP ? policy->xdp : policy->tc)
+		if (program->hook == HOOK_PROBE && check_probe(policy, program, why))
+			return -1;
+		if (program->hook == HOOK_PROBE ||
+		    (program->hook == HOOK_XDP ? policy->xdp : policy->tc))
 			continue;
 		fault_set(why, FAULT_POLICY, "programs: %s is for %s, which is not allowed",
 			  program->entry, hook_name(program->hook));

@@ -16,8 +16,11 @@ enum helper_group {
 	HELPERS_OUTPUT,
 	HELPERS_TIME,
 	HELPERS_SOCKET,
+	HELPERS_TRACING, // of probes only: the verifier keeps them from programs of packets
 	HELPER_GROUPS
 };
+
+#define POLICY_PROBES_MAX 16
 
 struct policy {
 	bool xdp, tc;		    // "programs": default both
@@ -27,6 +30,9 @@ struct policy {
 	bool on_fall_through_drop;  // "fall_through": "pass" (default) | "drop"
 	char kfuncs[16][64];	    // "kfuncs": default none
 	size_t kfunc_count;
+	char probes[POLICY_PROBES_MAX][160]; // "probes": "KIND/TARGET" with * and ?; default none
+	size_t probe_count;
+	bool probes_any; // as kfuncs_any
 	bool kfuncs_any; // no file can say this: for the publisher's side, which cannot know every node's list
 	uint32_t cpus; // possible CPUs of the machine: a per-CPU map costs so many times its size
 };

@@ -33,8 +33,11 @@ static int show_programs(const struct cli *cli, const struct manifest *manifest,
 		return -1;
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		const struct manifest_program *program = &manifest->programs[i];
-		const char *const cells[] = {program->entry, hook_name(program->hook),
-					     linkage_word(program->linkage), program->object};
+		bool probe = program->hook == HOOK_PROBE;
+		const char *const cells[] = {
+			program->entry,
+			probe ? probe_kind_name(program->probe) : hook_name(program->hook),
+			probe ? program->target : linkage_word(program->linkage), program->object};
 
 		if (table_row(table, cells, why))
 			return -1;

@@ -30,7 +30,8 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 				   .policy = &places->node->policy,
 				   .tree = places->tree,
 				   .logs_dirfd = places->logs_dirfd,
-				   .logs_path = places->logs_path};
+				   .logs_path = places->logs_path,
+				   .events = places->events};
 }
 
 static bool builds(const struct plan_chain *plan)

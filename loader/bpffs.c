@@ -253,6 +253,25 @@ int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
 	return 0;
 }
 
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why)
+{
+	char path[BPFFS_PATH_MAX], target[64];
+	unsigned number;
+	ssize_t len;
+	int end = 0;
+
+	*generation = 0;
+	if (bpffs_join(place, "maps", path, why))
+		return -1;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return 0;
+	target[len] = '\0';
+	if (sscanf(target, "gen-%u/maps%n", &number, &end) == 1 && end == len)
+		*generation = number;
+	return 0;
+}
+
 static int compare_numbers(const void *a, const void *b)
 {
 	const uint32_t *x = a, *y = b;

@@ -42,6 +42,8 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why) MU
 int bpffs_remove(const char *path, struct fault *why) MUST_CHECK;
 // Points <place>/maps at a generation.
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why) MUST_CHECK;
+// Which one it points at; 0: none.
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why) MUST_CHECK;
 
 // Numbers of the directories <stem>-<n> in a place, ascending. Absent place: none. `*out` is yours.
 int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *count,

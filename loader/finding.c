@@ -67,6 +67,37 @@ static int damage_link(struct findings *findings, struct place place, const stru
 	return 0;
 }
 
+// Links of probes cannot be detached, only lost with their pins.
+static int damage_riders(struct findings *findings, struct place place, const struct truth *truth,
+			 const struct json *record, struct fault *why)
+{
+	const struct json *members = json_member(record, "members");
+
+	for (size_t i = 0; i < json_count(members) && i < truth->count; i++) {
+		int64_t wanted = json_int(json_member(json_item(members, i), "probes"));
+
+		if (wanted > (int64_t)truth->members[i].probes &&
+		    add(findings, place, why, "probe_missing",
+			"%zu of %" PRId64 " probes of place %zu are attached",
+			truth->members[i].probes, wanted, i + 1))
+			return -1;
+	}
+	return 0;
+}
+
+static int damage_probes(struct findings *findings, struct place place, const struct truth *truth,
+			 const struct json *record, struct fault *why)
+{
+	if (!truth->generation || truth->count != json_count(json_member(record, "members")))
+		return add(findings, place, why, "pin_missing",
+			   "pins of the probes are gone: they are not whole");
+	for (size_t i = 0; i < truth->count; i++)
+		if (!truth->members[i].program.id &&
+		    add(findings, place, why, "pin_missing", "the pin of place %zu is gone", i + 1))
+			return -1;
+	return damage_riders(findings, place, truth, record, why);
+}
+
 static int damage_member(struct findings *findings, struct place place, const struct truth *truth,
 			 size_t index, struct fault *why)
 {
@@ -95,7 +126,10 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 	const struct place place = {iface, hook};
 	size_t recorded = json_count(json_member(record, "members"));
 
-	if (damage_link(findings, place, truth, why))
+	if (hook == HOOK_PROBE)
+		return damage_probes(findings, place, truth, record, why);
+	if (damage_link(findings, place, truth, why) ||
+	    damage_riders(findings, place, truth, record, why))
 		return -1;
 	if (!truth->root_id || !truth->generation || (recorded && truth->count != recorded))
 		return add(findings, place, why, "pin_missing",

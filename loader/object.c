@@ -20,10 +20,25 @@
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
 
-// Every section prefix that libbpf 1.1 would load as XDP or TC. A program elsewhere takes libbpf's own path, past our
-// gate, which is noticed and refused.
-static const char *const prefixes[] = {"xdp+",	      "xdp.frags+", "tc+",     "classifier+",
-				       "tcx/ingress", "tcx/egress", "action+", NULL};
+// Every section prefix that libbpf 1.1 would load as XDP, TC or a kind of probe that we know. A program elsewhere takes
+// libbpf's own path, past our gate, which is noticed and refused.
+static const char *const prefixes[] = {"xdp+",
+				       "xdp.frags+",
+				       "tc+",
+				       "classifier+",
+				       "tcx/ingress",
+				       "tcx/egress",
+				       "action+",
+				       "tp+",
+				       "tracepoint+",
+				       "raw_tp+",
+				       "raw_tracepoint+",
+				       "tp_btf+",
+				       "kprobe+",
+				       "kretprobe+",
+				       "fentry+",
+				       "fexit+",
+				       NULL};
 
 // The verifier's log, and the way back to its object: libbpf's handlers are process-wide and carry no word of ours
 // for one load, but the log buffer is ours and known to both sides.
@@ -196,6 +211,36 @@ static int refuse_section(const struct object_source *source, const char *sectio
 	return fault_fix(why, "build it with SEC(\"%s\")", source->hook == HOOK_XDP ? "xdp" : "tc");
 }
 
+static void object_type_packets(struct object *object)
+{
+	enum hook hook = object->source.hook;
+
+	bpf_program__set_type(object->program, sys_program_type(hook));
+	// One attach type for all XDP programs, or the arrays refuse to mix them.
+	bpf_program__set_expected_attach_type(object->program,
+					      hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+}
+
+static void object_type_probe(struct object *object)
+{
+	static const struct {
+		enum bpf_prog_type type;
+		enum bpf_attach_type attach;
+	} types[PROBE_KINDS] = {
+		[PROBE_TRACEPOINT] = {BPF_PROG_TYPE_TRACEPOINT, 0},
+		[PROBE_RAW_TRACEPOINT] = {BPF_PROG_TYPE_RAW_TRACEPOINT, 0},
+		[PROBE_TP_BTF] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP},
+		[PROBE_KPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
+		[PROBE_KRETPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
+		[PROBE_FENTRY] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
+		[PROBE_FEXIT] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
+	};
+	const struct manifest_program *probe = object->source.probe;
+
+	bpf_program__set_type(object->program, types[probe->probe].type);
+	bpf_program__set_expected_attach_type(object->program, types[probe->probe].attach);
+}
+
 // Exactly the signed manifest's entry is loaded, as the manifest's type.
 static int object_choose(struct object *object, struct fault *why)
 {
@@ -230,10 +275,10 @@ static int object_choose(struct object *object, struct fault *why)
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
 				 section);
-	bpf_program__set_type(object->program, sys_program_type(source->hook));
-	// One attach type for all XDP programs, or the arrays refuse to mix them.
-	bpf_program__set_expected_attach_type(
-		object->program, source->hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+	if (source->hook == HOOK_PROBE)
+		object_type_probe(object);
+	else
+		object_type_packets(object);
 	return 0;
 }
 
@@ -338,10 +383,48 @@ static int object_explain(struct object *object, int error, struct fault *why)
 	return -1;
 }
 
+static void drop_btf(struct btf **btf)
+{
+	btf__free(*btf);
+	*btf = NULL;
+}
+
+// Whether the kernel's BTF has what a typed program watches. Asked before libbpf is: version 1.1 forgets the kernel's BTF
+// when it does not find the name.
+static bool kernel_has(const struct btf *kernel, const struct manifest_program *probe)
+{
+	char name[16 + PROBE_TARGET_MAX];
+
+	if (probe->probe != PROBE_TP_BTF)
+		return btf__find_by_name_kind(kernel, probe->target, BTF_KIND_FUNC) > 0;
+	snprintf(name, sizeof(name), "btf_trace_%s", probe->target);
+	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+// A typed program's event is part of the load: the verifier takes the types of its arguments from there.
+static int object_aim(struct object *object, struct fault *why)
+{
+	const struct manifest_program *probe = object->source.probe;
+	OWNED(drop_btf) struct btf *kernel = NULL;
+
+	if (!probe || bpf_program__type(object->program) != BPF_PROG_TYPE_TRACING)
+		return 0;
+	kernel = btf__load_vmlinux_btf();
+	if (!kernel)
+		return fault_errno(why, FAULT_KERNEL, "cannot read the kernel's BTF");
+	if (!kernel_has(kernel, probe) ||
+	    bpf_program__set_attach_target(object->program, 0, probe->target))
+		return fault_set(why, FAULT_KERNEL, "this kernel has no %s %s to watch",
+				 probe_kind_name(probe->probe), probe->target);
+	return 0;
+}
+
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
 {
 	int error;
 
+	if (object_aim(object, why))
+		return -1;
 	object->wrap = wrap;
 	if (wrap)
 		object_make_static(object);

@@ -254,7 +254,8 @@ static bool chain_is_the_same(const struct plan_chain *chain, const struct polic
 
 	if (json_count(members) != chain->count ||
 	    json_int(json_member(chain->record, "generation")) != chain->truth.generation ||
-	    chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop))
+	    (chain->hook != HOOK_PROBE &&
+	     chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop)))
 		return false;
 	for (size_t i = 0; i < chain->count; i++)
 		if (!record_is_member(json_item(members, i), &chain->members[i]) ||
@@ -287,6 +288,7 @@ static int plan_foretell(const struct plan_chain *chain, size_t index, const cha
 	char key[MEMBER_LABEL_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->hook,
+				       .probe = chain->hook == HOOK_PROBE ? member->program : NULL,
 				       .label = member->name,
 				       .logs_dirfd = -1};
 

@@ -11,6 +11,7 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/iface.h"
+#include "loader/rider.h"
 
 // Opens a pin that may be missing: *fd stays -1 then.
 static int maybe_get(const char *dir, const char *name, int *fd, struct fault *why)
@@ -79,7 +80,8 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 		struct truth_member *member = &out->members[i];
 
 		snprintf(name, sizeof(name), "prog-%zu", i);
-		if (program_at(dir, name, &member->program, why))
+		if (program_at(dir, name, &member->program, why) ||
+		    riders_alive(dir, i, &member->probes, why))
 			return -1;
 		member->slot = out->slot;
 		snprintf(name, sizeof(name), "next-%zu", i - 1);
@@ -178,12 +180,37 @@ static int truth_iface(const char *name, enum hook hook, struct truth *out, stru
 	return 0;
 }
 
+// Probes have no root and no slot: the generation that counts is the one that was pointed at. Told in the words of a
+// chain: the machine is the interface that is always there, and events reach each member without a jump.
+static int truth_probes(const char *place, struct truth *out, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	out->iface_index = out->link.ifindex = 1;
+	if (bpffs_pointed(place, &out->generation, why))
+		return -1;
+	if (!out->generation)
+		return 0;
+	if (bpffs_join_number(place, "gen", out->generation, dir, why) ||
+	    truth_generation(dir, out, why))
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		out->members[i].slot = out->members[i].program.id;
+	out->root_id = out->link.program_id = out->slot = out->members[0].program.id;
+	out->entered = out->linked = true;
+	return 0;
+}
+
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why)
 {
 	char place[BPFFS_PATH_MAX];
 
 	memset(out, 0, sizeof(*out));
+	if (hook == HOOK_PROBE)
+		return bpffs_place(tree, iface, hook, place, why) || truth_probes(place, out, why)
+			       ? -1
+			       : 0;
 	if (bpffs_place(tree, iface, hook, place, why) || truth_link(place, out, why) ||
 	    truth_iface(iface, hook, out, why) || truth_root(place, out, why))
 		return -1;

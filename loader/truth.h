@@ -14,6 +14,7 @@ struct truth_member {
 	struct sys_program program; // the pinned one; id 0: its pin is gone
 	uint32_t slot; // the program that the jump to this place really reaches; 0: none
 	uint64_t fell; // packets that left it and found nothing
+	size_t probes; // that ride along and still run
 };
 
 struct truth {
