@@ -98,24 +98,26 @@ static const struct cli_option check_options[] = {
 	{NULL, NULL, NULL, false},
 };
 
-static int read_policy(const struct cli *cli, struct policy *policy, struct fault *why)
+// The policy borrows from `*node`.
+static int read_policy(const struct cli *cli, struct node **node, struct policy *policy,
+		       struct fault *why)
 {
 	const char *path = cli_value(cli, "--policy");
 	OWNED(bytes_drop) struct bytes text = {0};
-	OWNED(node_drop) struct node *node = NULL;
 
 	*policy = policy_default();
 	if (!path)
 		return 0;
 	if (read_input(path, NODE_FILE_MAX, &text, why) ||
-	    node_parse(text.data, text.len, path, &node, why))
+	    node_parse(text.data, text.len, path, node, why))
 		return -1;
-	*policy = node->policy;
+	*policy = (*node)->policy;
 	return 0;
 }
 
 static int run_check(struct cli *cli, struct fault *why)
 {
+	OWNED(node_drop) struct node *node = NULL;
 	OWNED(bytes_drop) struct bytes data = {0};
 	OWNED(survey_drop) struct survey *survey = NULL;
 	OWNED(json_drop) struct json *document = json_make_object();
@@ -125,7 +127,7 @@ static int run_check(struct cli *cli, struct fault *why)
 	struct sha256 sha256;
 	char hex[SHA256_HEX];
 
-	if (read_policy(cli, &policy, why) ||
+	if (read_policy(cli, &node, &policy, why) ||
 	    survey_input(cli_arg(cli, 0), &data, &sha256, &survey, why))
 		return -1;
 	if (show_verdicts(cli, survey, &policy, &verdicts, &refused) && !verdicts) {

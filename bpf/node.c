@@ -9,16 +9,15 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "bpf/policyfile.h"
 #include "bpf/schema.h"
 #include "keys/pin.h"
 
 #define NAME_LEN_MAX	 64 // publisher, bundle, repository: each is a directory's name somewhere
 #define IDENTIFIER_MAX	 63 // a C name, as in manifest.h
 #define REPOSITORIES_MAX 16
-#define KFUNCS_MAX	 16		   // struct policy holds so many
 #define MAPS_MAX	 MANIFEST_MAPS_MAX // a bundle has no more
 #define ENTRIES_MAX	 65536		   // of one map; the file's size stops it earlier
-#define MAP_BYTES_MAX	 (INT64_C(1) << 40)
 #define PATH_LEN_MAX	 1024
 
 // ---- what a text may be ----
@@ -104,9 +103,6 @@ static int check_path(const char *text, struct fault *why)
 
 static const char *const mode_words[] = {"secure", NULL};
 static const char *const class_words[] = {"private", "public", NULL};
-static const char *const program_words[] = {"xdp", "tc", NULL};
-static const char *const helper_words[] = {"base", "redirect", "output", "time", "socket", NULL};
-static const char *const fall_words[] = {"pass", "drop", NULL};
 static const char *const denied_words[] = {
 	[NODE_DENIED_REMOVE] = "remove",
 	[NODE_DENIED_DROP] = "drop",
@@ -155,9 +151,6 @@ static const struct schema mode_form = {.kind = SCHEMA_WORD, .words = mode_words
 static const struct schema class_form = {.kind = SCHEMA_WORD, .words = class_words};
 static const struct schema xdp_mode_form = {.kind = SCHEMA_WORD, .words = xdp_mode_words};
 static const struct schema denied_form = {.kind = SCHEMA_WORD, .words = denied_words};
-static const struct schema fall_form = {.kind = SCHEMA_WORD, .words = fall_words};
-static const struct schema program_form = {.kind = SCHEMA_WORD, .words = program_words};
-static const struct schema helper_form = {.kind = SCHEMA_WORD, .words = helper_words};
 
 static const struct schema_key entry_keys[] = {
 	{"key", &any_form, true, "the key, as the map's BTF type has it"},
@@ -230,40 +223,6 @@ static const struct schema repositories_form = {
 	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
 };
 
-static const struct schema programs_form = {
-	.kind = SCHEMA_LIST,
-	.item = &program_form,
-	.count_max = 2,
-	.distinct = true,
-};
-static const struct schema helpers_form = {
-	.kind = SCHEMA_LIST,
-	.item = &helper_form,
-	.count_max = HELPER_GROUPS,
-	.distinct = true,
-};
-static const struct schema kfuncs_form = {
-	.kind = SCHEMA_LIST,
-	.item = &identifier_form,
-	.count_max = KFUNCS_MAX,
-	.distinct = true,
-};
-static const struct schema map_bytes_form = {.kind = SCHEMA_INT, .min = 1, .max = MAP_BYTES_MAX};
-static const struct schema insns_form = {.kind = SCHEMA_INT, .min = 1, .max = INSPECT_INSNS_MAX};
-
-static const struct schema_key policy_keys[] = {
-	{"programs", &programs_form, false, "the program types allowed here (default: both)"},
-	{"helpers", &helpers_form, false, "the groups of helpers allowed (default: base)"},
-	{"kfuncs", &kfuncs_form, false, "the kernel functions allowed by name (default: none)"},
-	{"map_bytes_max", &map_bytes_form, false,
-	 "memory for the maps of one program, in bytes (default: 67108864)"},
-	{"insns_max", &insns_form, false, "instructions of one program (default: 65536)"},
-	{"fall_through", &fall_form, false,
-	 "what a packet gets where a chain is broken (default: pass)"},
-	{0},
-};
-static const struct schema policy_form = {.kind = SCHEMA_OBJECT, .keys = policy_keys};
-
 static const struct schema probes_form = {
 	.kind = SCHEMA_LIST,
 	.item = &chain_item_form,
@@ -275,7 +234,7 @@ static const struct schema_key node_keys[] = {
 	 "where bundles come from, by a name of your own"},
 	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
 	{"probes", &probes_form, false, "the programs that watch events of this machine"},
-	{"policy", &policy_form, false, "what a signed program may be and do here"},
+	{"policy", &policyfile_form, false, "what a signed program may be and do here"},
 	{"mode", &mode_form, false, "secure, which is also what absence means"},
 	{0},
 };
@@ -306,14 +265,6 @@ static int text_take(struct reader *reader, const struct json *object, const cha
 	const char *text = json_text(json_member(object, key));
 
 	return text ? text_copy(text, out, reader->why) : 0;
-}
-
-static bool has_word(const struct json *list, const char *word)
-{
-	for (size_t i = 0; i < json_count(list); i++)
-		if (!strcmp(json_text(json_item(list, i)), word))
-			return true;
-	return false;
 }
 
 static bool word_is(const struct json *object, const char *key, const char *word)
@@ -546,43 +497,6 @@ static int interfaces_take(struct reader *reader, const struct json *object)
 	return 0;
 }
 
-static int helpers_take(const struct json *list, struct policy *policy, struct fault *why)
-{
-	memset(policy->groups, 0, sizeof(policy->groups));
-	for (size_t i = 0; i < json_count(list); i++) {
-		enum helper_group group;
-
-		if (helper_group_parse(json_text(json_item(list, i)), &group, why))
-			return -1;
-		policy->groups[group] = true;
-	}
-	return 0;
-}
-
-// What the file does not say stays as policy_default has it.
-static int policy_take(const struct json *object, struct policy *policy, struct fault *why)
-{
-	const struct json *programs = json_member(object, "programs");
-	const struct json *helpers = json_member(object, "helpers");
-	const struct json *kfuncs = json_member(object, "kfuncs");
-
-	if (programs) {
-		policy->xdp = has_word(programs, "xdp");
-		policy->tc = has_word(programs, "tc");
-	}
-	if (helpers && helpers_take(helpers, policy, why))
-		return -1;
-	if (json_member(object, "map_bytes_max"))
-		policy->map_bytes_max = (uint64_t)json_int(json_member(object, "map_bytes_max"));
-	if (json_member(object, "insns_max"))
-		policy->insns_max = (uint32_t)json_int(json_member(object, "insns_max"));
-	policy->on_fall_through_drop = word_is(object, "fall_through", "drop");
-	for (size_t i = 0; i < json_count(kfuncs); i++)
-		snprintf(policy->kfuncs[policy->kfunc_count++], sizeof(policy->kfuncs[0]), "%s",
-			 json_text(json_item(kfuncs, i)));
-	return 0;
-}
-
 // The JSON reader stops at two things without saying where: a number that is no integer, and brackets too deep. Finds
 // the first of them, so that the admin need not.
 static void find_odd(const char *text, size_t len, unsigned *line, unsigned *column)
@@ -646,7 +560,7 @@ int node_parse(const void *data, size_t len, const char *file, struct node **out
 		(struct schema_source){.file = file, .text = data, .len = len, .root = root};
 	node->policy = policy_default();
 	if (schema_check(&node_form, &reader.source, why) ||
-	    policy_take(json_member(root, "policy"), &node->policy, why) ||
+	    policyfile_take(json_member(root, "policy"), &node->policy, why) ||
 	    repositories_take(&reader, json_member(root, "repositories")) ||
 	    interfaces_take(&reader, json_member(root, "interfaces")) || probes_take(&reader, root))
 		return -1;

@@ -49,15 +49,17 @@ static int desk_events(struct desk *desk, const struct cli *cli, struct fault *w
 {
 	static const char prefix[] = "tracepoint/";
 	OWNED(node_drop) struct node *node = NULL;
-	const char *patterns[POLICY_PROBES_MAX];
+	const char *patterns[POLICY_PROBES_MAX], *text;
 	struct fault ignored = {0};
 	size_t count = 0;
 
 	if (node_load(cli_root(cli), NULL, &node, &ignored))
 		return 0;
-	for (size_t i = 0; i < node->policy.probe_count; i++)
-		if (!strncmp(node->policy.probes[i], prefix, strlen(prefix)))
-			patterns[count++] = node->policy.probes[i] + strlen(prefix);
+	for (size_t i = 0; i < json_count(node->policy.probes); i++) {
+		text = json_text(json_item(node->policy.probes, i));
+		if (!strncmp(text, prefix, strlen(prefix)))
+			patterns[count++] = text + strlen(prefix);
+	}
 	return count ? events_read(TRACEFS, patterns, count, &desk->events, why) : 0;
 }
 

@@ -25,6 +25,7 @@ struct member {
 	int object_fd;				// sealed, digest verified
 	size_t place;				// in the list of node.json, from 0
 	bool tail_calls;			// spends tail calls of its own
+	uint64_t map_bytes;			// what its maps take, about
 };
 
 void member_drop(struct member *member);

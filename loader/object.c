@@ -147,7 +147,8 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 	if (!insns)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
-	if (object->source.policy && gate_check(object->source.policy, insns, count, why))
+	if (object->source.policy &&
+	    gate_check(object->source.policy, object->source.hook, insns, count, why))
 		return -1;
 	if (check_own_maps(object, insns, count, why))
 		return -1;
@@ -237,6 +238,8 @@ static void object_type_probe(struct object *object)
 	};
 	const struct manifest_program *probe = object->source.probe;
 
+	if (!probe) // opened for its maps alone
+		return;
 	bpf_program__set_type(object->program, types[probe->probe].type);
 	bpf_program__set_expected_attach_type(object->program, types[probe->probe].attach);
 }
@@ -407,6 +410,9 @@ static int object_aim(struct object *object, struct fault *why)
 	const struct manifest_program *probe = object->source.probe;
 	OWNED(drop_btf) struct btf *kernel = NULL;
 
+	if (object->source.hook == HOOK_PROBE && !probe)
+		return fault_set(why, FAULT_OTHER, "%s was not opened to be loaded",
+				 object->source.label);
 	if (!probe || bpf_program__type(object->program) != BPF_PROG_TYPE_TRACING)
 		return 0;
 	kernel = btf__load_vmlinux_btf();

@@ -248,6 +248,34 @@ static int plan_admit(struct plan_chain *chain, struct admit *admit, struct faul
 	return chain_check_length(chain->members, chain->count, why);
 }
 
+// Whose programs may stand here at all: before anything of them is looked at.
+static int plan_check_places(const struct plan_chain *chain, const struct policy *policy,
+			     struct fault *why)
+{
+	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+
+	for (size_t i = 0; i < wanted; i++) {
+		const struct node_use *use = &chain->interface->chain[chain->hook][i];
+
+		if (policy_check_place(policy, use->use, chain->iface, why))
+			return fault_where(why, "%s", use->where);
+	}
+	return 0;
+}
+
+// What the maps of all programs take that were admitted.
+static uint64_t plan_map_bytes(const struct plan *plan)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k < plan->chains[i].count; k++)
+			if (__builtin_add_overflow(total, plan->chains[i].members[k].map_bytes,
+						   &total))
+				return UINT64_MAX;
+	return total;
+}
+
 static bool chain_is_the_same(const struct plan_chain *chain, const struct policy *policy)
 {
 	const struct json *members = json_member(chain->record, "members");
@@ -321,7 +349,7 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	if (plan_admit(chain, admit, why))
+	if (plan_check_places(chain, &places->node->policy, why) || plan_admit(chain, admit, why))
 		return -1;
 	chain->action = plan_choose(chain, &places->node->policy);
 	return plan_foretell_all(chain, places->tree, why);
@@ -341,6 +369,8 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
+	if (policy_check_total(&places->node->policy, plan_map_bytes(plan), why))
+		fault_first(&first, why);
 	if (admit_settle(admit, why))
 		return -1;
 	*why = first;
@@ -408,7 +438,8 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 		plan_reset(chain);
 		if (!json_count(json_member(chain->record, "members")))
 			continue;
-		if (plan_restore_chain(chain, places, copies, &chain->lost))
+		if (plan_restore_chain(chain, places, copies, &chain->lost) ||
+		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
 	}
 }
