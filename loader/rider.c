@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/owned.h"
-#include "loader/attach.h"
 #include "loader/bpffs.h"
+#include "loader/listen.h"
 
 #define RIDERS_DIR "probes"
 
@@ -30,7 +30,7 @@ static int rider_link(const struct riders *riders, size_t ordinal, int program_f
 		      struct fault *why)
 {
 	const struct manifest_program *program = &riders->member->manifest->programs[ordinal];
-	const struct attach_event event = {.kind = program->probe,
+	const struct listen_event event = {.kind = program->probe,
 					   .target = program->target,
 					   .tracepoint_id =
 						   events_id(riders->events, program->target)};
@@ -38,7 +38,7 @@ static int rider_link(const struct riders *riders, size_t ordinal, int program_f
 	char dir[BPFFS_PATH_MAX], name[32];
 
 	snprintf(name, sizeof(name), "%zu-%zu", riders->index, ordinal);
-	if (attach_probe(&event, program_fd, &link, why) ||
+	if (listen_probe(&event, program_fd, &link, why) ||
 	    bpffs_join(riders->dir, RIDERS_DIR, dir, why) || bpffs_make_dir(dir, why))
 		return -1;
 	return bpffs_put(link, dir, name, why);

@@ -7,7 +7,7 @@
 #include "base/fault.h"
 #include "bpf/probe.h"
 
-struct attach_event {
+struct listen_event {
 	enum probe_kind kind;
 	const char *target;
 	uint32_t tracepoint_id; // only PROBE_TRACEPOINT: what the kernel calls it (loader/events)
@@ -15,5 +15,5 @@ struct attach_event {
 
 // The link's descriptor is yours; the program runs on every occurrence from here until the last reference to the link
 // goes. FAULT_KERNEL with the reason where this kernel has no such event or not that way of watching.
-int attach_probe(const struct attach_event *event, int program_fd, int *link_fd, struct fault *why)
+int listen_probe(const struct listen_event *event, int program_fd, int *link_fd, struct fault *why)
 	MUST_CHECK;
