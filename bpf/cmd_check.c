@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/cmd_check.h"
 
+#include "base/jail.h"
 #include "base/owned.h"
 #include "bpf/intake.h"
 #include "bpf/node.h"
@@ -33,7 +34,7 @@ int cmd_check(struct cli *cli, struct fault *why)
 	struct sha256 sha256;
 	char hex[SHA256_HEX];
 
-	if (read_policy(cli, &policy, why) ||
+	if (jail_syscalls(JAIL_OFFLINE, why) || read_policy(cli, &policy, why) ||
 	    intake_bundle(cli_arg(cli, 0), &data, &sha256, &survey, why))
 		return -1;
 	if (show_verdicts(cli, survey, &policy, &verdicts, &refused) && !verdicts) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpfseal-bundle: builds, inspects, checks and stages bundles. Runs as whoever calls it, without a network; objects and
 // archives, which may be anybody's, are parsed in workers that have nothing.
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cli.h"
 #include "base/jail.h"
@@ -15,8 +17,12 @@ static const struct cli_option build_options[] = {
 	{"--manifest", "FILE", "the source manifest (JSON): names, programs, purposes of maps",
 	 false},
 	{"--output", "FILE", "where the bundle goes", false},
-	{"--object-dir", "DIR", "where the compiled objects are; default: beside the manifest",
+	{"--object-dir", "DIR",
+	 "take compiled objects from here; default: from beside the manifest, "
+	 "compiling what has a source",
 	 false},
+	{"--clang", "PROGRAM", "the compiler; default: clang", false},
+	{"--include", "DIR", "look for headers here too", true},
 	{NULL, NULL, NULL, false},
 };
 
@@ -59,8 +65,8 @@ static const struct cli_option show_options[] = {
 };
 
 static const struct cli_command commands[] = {
-	{"bundle build", "", "pack compiled objects and a manifest into a bundle", build_options, 0,
-	 0, cmd_build},
+	{"bundle build", "", "compile sources and pack them with their manifest into a bundle",
+	 build_options, 0, 0, cmd_build},
 	{"bundle inspect", "FILE", "show what is in a bundle", NULL, 1, 1, cmd_inspect},
 	{"bundle check", "FILE", "say rule by rule what a node would say", check_options, 1, 1,
 	 cmd_check},
@@ -79,6 +85,21 @@ static const struct cli_command commands[] = {
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 
+// Two commands start another program, the compiler and the loader: these shut the jail as soon as they have.
+static bool is_starting(int argc, char **argv)
+{
+	return argc > 2 && !strcmp(argv[1], "bundle") &&
+	       (!strcmp(argv[2], "build") || !strcmp(argv[2], "check"));
+}
+
+// No new socket, no bpf(2), no exec from here on; what is hostile goes to workers, which have less still.
+static int start(int argc, char **argv, struct fault *why)
+{
+	if (jail_start(argc, why))
+		return -1;
+	return is_starting(argc, argv) ? 0 : jail_syscalls(JAIL_OFFLINE, why);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct cli_program program = {
@@ -86,8 +107,7 @@ int main(int argc, char **argv)
 		commands};
 	struct fault why = {0};
 
-	// No new socket, no bpf(2), no exec from here on; what is hostile goes to workers, which have less still.
-	if (jail_start(argc, &why) || jail_syscalls(JAIL_OFFLINE, &why)) {
+	if (start(argc, argv, &why)) {
 		fault_print(&why, stderr);
 		return fault_exit_status(why.code);
 	}
