@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpfseal-bundle: builds, inspects, checks and stages bundles. Runs as whoever calls it, without a network; objects and
+// bpfseal-bundle: begins, builds, inspects, checks and stages bundles. Runs as whoever calls it, without a network; objects and
 // archives, which may be anybody's, are parsed in workers that have nothing.
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +11,16 @@
 #include "bpf/cmd_check.h"
 #include "bpf/cmd_deny.h"
 #include "bpf/cmd_inspect.h"
+#include "bpf/cmd_new.h"
 #include "bpf/cmd_stage.h"
+
+static const struct cli_option new_options[] = {
+	{"--publisher", "NAME", "who will publish it; default: net", false},
+	{"--dir", "DIR", "the directory to write into; default: one of the program's name", false},
+	{"--linkage", "HOW", "wrap (default: knows nothing of chains) or chain (jumps by itself)",
+	 false},
+	{NULL, NULL, NULL, false},
+};
 
 static const struct cli_option build_options[] = {
 	{"--manifest", "FILE", "the source manifest (JSON): names, programs, purposes of maps",
@@ -65,6 +74,8 @@ static const struct cli_option show_options[] = {
 };
 
 static const struct cli_command commands[] = {
+	{"bundle new", "xdp|tc NAME", "write a program that builds, with its manifest and its test",
+	 new_options, 2, 2, cmd_new},
 	{"bundle build", "", "compile sources and pack them with their manifest into a bundle",
 	 build_options, 0, 0, cmd_build},
 	{"bundle inspect", "FILE", "show what is in a bundle", NULL, 1, 1, cmd_inspect},
@@ -103,7 +114,7 @@ static int start(int argc, char **argv, struct fault *why)
 int main(int argc, char **argv)
 {
 	static const struct cli_program program = {
-		"bpfseal-bundle", "build, inspect, check and stage bundles of BPF programs",
+		"bpfseal-bundle", "begin, build, inspect, check and stage bundles of BPF programs",
 		commands};
 	struct fault why = {0};
 
