@@ -323,16 +323,47 @@ static int read_hook(const struct reader *reader, const struct json *object,
 	return read_continue(reader, object, program, why);
 }
 
+// The object's name is its source's, unless both are said: count.bpf.c makes count.bpf.o.
+static int read_object(const struct reader *reader, const struct json *object,
+		       struct manifest_program *program, struct fault *why)
+{
+	static const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, false};
+	static const struct text_rule source = {"source", TEXT_PLAIN, NAME_MAX_LEN, false};
+	size_t len;
+
+	if (!reader->source || !json_member(object, "source")) {
+		if (text_copy("", &program->source, why))
+			return -1;
+		return read_text(reader, object, &file, &program->object, why);
+	}
+	if (read_text(reader, object, &source, &program->source, why))
+		return -1;
+	len = strlen(program->source);
+	if (len < 3 || strcmp(program->source + len - 2, ".c") != 0) {
+		fault_set(why, FAULT_FORMAT, "\"source\" is '%s', which does not end in .c",
+			  program->source);
+		return at(reader, object, "source", 0, why);
+	}
+	if (json_member(object, "object"))
+		return read_text(reader, object, &file, &program->object, why);
+	if (text_copy(program->source, &program->object, why))
+		return -1;
+	program->object[len - 1] = 'o';
+	return 0;
+}
+
 static int read_program(const struct reader *reader, const struct json *object,
 			struct manifest_program *program, struct fault *why)
 {
 	static const char *const allowed[] = {"object",	  "entry",	 "hook",   "linkage",
 					      "next_map", "continue_on", "attach", NULL};
-	static const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, false};
+	static const char *const source_allowed[] = {"object",	    "source",  "entry",
+						     "hook",	    "linkage", "next_map",
+						     "continue_on", "attach",  NULL};
 	static const struct text_rule entry = {"entry", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
 
-	if (read_only(reader, object, allowed, why) ||
-	    read_text(reader, object, &file, &program->object, why) ||
+	if (read_only(reader, object, reader->source ? source_allowed : allowed, why) ||
+	    read_object(reader, object, program, why) ||
 	    read_text(reader, object, &entry, &program->entry, why))
 		return -1;
 	return read_hook(reader, object, program, why);
@@ -744,6 +775,7 @@ void manifest_free(struct manifest *manifest)
 		return;
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		free(manifest->programs[i].object);
+		free(manifest->programs[i].source);
 		free(manifest->programs[i].entry);
 		free(manifest->programs[i].next_map);
 		free(manifest->programs[i].target);

@@ -27,7 +27,8 @@ enum linkage {
 };
 
 struct manifest_program {
-	char *object;	       // member name, "count.bpf.o"
+	char *object; // member name, "count.bpf.o"
+	char *source; // what `bundle build` compiles it from, beside the source manifest; in a bundle always ""
 	char *entry;	       // function name
 	enum hook hook;	       // HOOK_PROBE: the file names the kind of probe as its hook
 	enum probe_kind probe; // only with HOOK_PROBE
@@ -71,7 +72,7 @@ struct manifest {
 int manifest_parse(const void *data, size_t len, const char *file, struct manifest **out,
 		   struct fault *why) MUST_CHECK;
 // The same for what a person writes for `bundle build`: no `files`, no `schema` needed, and of a map only its name is needed
-// (the rest stays "" and 0 until the object has been looked at).
+// (the rest stays "" and 0 until the object has been looked at). A program may name a `source` in place of its `object`.
 int manifest_parse_source(const void *data, size_t len, const char *file, struct manifest **out,
 			  struct fault *why) MUST_CHECK;
 int manifest_write(const struct manifest *manifest, struct bytes *out, struct fault *why)
