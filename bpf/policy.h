@@ -41,7 +41,7 @@ const char *helper_group_name(enum helper_group group);
 int helper_group_parse(const char *name, enum helper_group *out, struct fault *why) MUST_CHECK;
 
 // FAULT_POLICY naming the rule and what broke it. The rules in their order, each for itself, for those who explain:
-// "programs", "helpers", "kernel", "instructions", "map types", "map pins", "map flags", "map memory".
+// "programs", "helpers", "kernel", "instructions", "map types", "map flags", "map memory".
 size_t policy_rule_count(void);
 const char *policy_rule_name(size_t rule);
 int policy_check_rule(size_t rule, const struct policy *policy, const struct inspection *inspection,
