@@ -508,6 +508,16 @@ static int check_map(const struct inspection *inspection, const struct manifest_
 	return 0;
 }
 
+// Some authors leave the size to a loader of their own, which asks the machine first. (Of a perf event array libbpf does.)
+static int check_room(const struct inspect_map *map, struct fault *why)
+{
+	if (map->max_entries || map->internal || map->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+		return 0;
+	fault_set(why, FAULT_FORMAT, "map %s has room for nothing: its max_entries is 0",
+		  map->name);
+	return fault_fix(why, "give it a size: no loader of its author's will");
+}
+
 static bool is_listed(const struct manifest *manifest, const char *object, const char *map)
 {
 	for (size_t i = 0; i < manifest->map_count; i++) {
@@ -535,6 +545,8 @@ int inspect_check_manifest(const struct inspection *inspection, const struct man
 	for (size_t i = 0; i < inspection->map_count; i++) {
 		const struct inspect_map *map = &inspection->maps[i];
 
+		if (check_room(map, why))
+			return -1;
 		if (!map->internal && !map->inner && !is_listed(manifest, object, map->name))
 			return fault_set(why, FAULT_FORMAT,
 					 "%s has a map %s that the manifest does not name", object,

@@ -575,32 +575,14 @@ static int check_map_types(const struct policy *policy, const struct inspection 
 	return 0;
 }
 
-static int check_map_pins(const struct policy *policy, const struct inspection *inspection,
-			  const struct manifest *manifest, struct fault *why)
-{
-	(void)policy;
-	(void)manifest;
-	for (size_t i = 0; i < inspection->map_count; i++) {
-		// It would be opened, or made, under a name that any bundle can choose.
-		if (!inspection->maps[i].pinned_by_name)
-			continue;
-		fault_set(why, FAULT_POLICY, "map pins: map %s pins itself by name",
-			  inspection->maps[i].name);
-		return fault_fix(why,
-				 "leave the map's pinning attribute out: the loader pins maps");
-	}
-	return 0;
-}
-
-// What changes how a map's memory is laid out or who in the kernel may write it; nothing that opens it to user space,
-// nor what later kernels add. libbpf's own maps for globals carry BPF_F_MMAPABLE.
+// What changes how a map's memory is laid out or who may write it, and nothing that later kernels add. BPF_F_MMAPABLE, which
+// libbpf's own maps for globals carry too, gives nobody a map that he cannot open: the pins are ours alone. (What asks to be
+// pinned by name is pinned with the others, below our own tree, and nowhere else: loader/object.c.)
 static bool has_allowed_flags(const struct inspect_map *map)
 {
-	uint32_t allowed = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_RDONLY_PROG |
-			   BPF_F_WRONLY_PROG | BPF_F_INNER_MAP;
+	const uint32_t allowed = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_RDONLY_PROG |
+				 BPF_F_WRONLY_PROG | BPF_F_INNER_MAP | BPF_F_MMAPABLE;
 
-	if (map->internal)
-		allowed |= BPF_F_MMAPABLE;
 	return (map->flags & ~allowed) == 0;
 }
 
@@ -725,12 +707,12 @@ static const struct {
 	const char *name;
 	rule_check *check;
 } rules[] = {
-	{"programs", check_programs},	  {"helpers", check_helpers},
-	{"kernel", check_kernel},	  {"instructions", check_instructions},
-	{"license", check_license},	  {"publishers", check_publishers},
-	{"interfaces", check_interfaces}, {"map types", check_map_types},
-	{"map pins", check_map_pins},	  {"map flags", check_map_flags},
-	{"map memory", check_map_memory}, {"node memory", check_node_memory},
+	{"programs", check_programs},	    {"helpers", check_helpers},
+	{"kernel", check_kernel},	    {"instructions", check_instructions},
+	{"license", check_license},	    {"publishers", check_publishers},
+	{"interfaces", check_interfaces},   {"map types", check_map_types},
+	{"map flags", check_map_flags},	    {"map memory", check_map_memory},
+	{"node memory", check_node_memory},
 };
 
 size_t policy_rule_count(void)

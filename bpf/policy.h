@@ -63,7 +63,7 @@ int policy_map_type_parse(const char *name, uint32_t *type, struct fault *why) M
 bool policy_allows_map_type(const struct policy *policy, uint32_t type);
 
 // FAULT_POLICY naming the rule and what broke it. The rules in their order, each for itself, for those who explain:
-// "programs", "helpers", "kernel", "instructions", "license", "publishers", "interfaces", "map types", "map pins",
+// "programs", "helpers", "kernel", "instructions", "license", "publishers", "interfaces", "map types",
 // "map flags", "map memory", "node memory".
 size_t policy_rule_count(void);
 const char *policy_rule_name(size_t rule);

@@ -366,15 +366,46 @@ static void log_reason(const char *log, char *out, size_t room)
 	}
 }
 
+static void drop_btf(struct btf **btf)
+{
+	btf__free(*btf);
+	*btf = NULL;
+}
+
+// The first function of the kernel that the object declares and this kernel does not have, or NULL. libbpf then says no
+// more than EINVAL.
+static const char *missing_kfunc(const struct object *object)
+{
+	const struct btf *btf = bpf_object__btf(object->bpf);
+	OWNED(drop_btf) struct btf *kernel = btf ? btf__load_vmlinux_btf() : NULL;
+
+	for (__u32 id = 1; kernel && id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		const char *name = btf__name_by_offset(btf, type->name_off);
+
+		if (btf_is_func(type) && btf_vlen(type) == BTF_FUNC_EXTERN && name &&
+		    btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) < 0)
+			return name;
+	}
+	return NULL;
+}
+
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
 	char reason[256], name[FILE_NAME_LEN];
 	struct fault ignored = {0};
+	const char *missing;
 
-	if (!object->log->text[0])
+	if (!object->log->text[0]) {
+		missing = error == EINVAL ? missing_kfunc(object) : NULL;
+		if (missing)
+			return fault_set(why, FAULT_KERNEL,
+					 "%s needs a function that this kernel does not have: %s",
+					 source->label, missing);
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 strerror(error));
+	}
 	log_reason(object->log->text, reason, sizeof(reason));
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
 	if (source->logs_dirfd < 0)
