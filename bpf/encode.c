@@ -191,7 +191,9 @@ static int encode_said(struct encode *walk, enum notation notation, size_t size,
 		bits_put_bytes(walk->out + at, size, true, number);
 		return 0;
 	}
-	if (text && (notation != NOTATION_PREFIX || !is_hex(text)))
+	*by_type = notation == NOTATION_PREFIX &&
+		   (!text || is_hex(text) || strncmp(text, "0x", 2) == 0);
+	if (text && !*by_type)
 		return text_into(walk, notation, text, size, spot, at);
 	*by_type = notation == NOTATION_PREFIX;
 	return *by_type ? 0 : REFUSE(walk, spot, "expected a text: %s", notation_what(notation));

@@ -376,12 +376,9 @@ static bool is_section(const char *name, const char *stem)
 	return !strncmp(name, stem, len) && (name[len] == '\0' || name[len] == '.');
 }
 
-static bool is_variables(const struct btf *btf, const struct btf_type *type)
+bool layout_is_section(const char *name)
 {
-	const char *name = name_at(btf, type->name_off);
-
-	return btf_is_datasec(type) && (is_section(name, ".rodata") || is_section(name, ".data") ||
-					is_section(name, ".bss"));
+	return is_section(name, ".rodata") || is_section(name, ".data") || is_section(name, ".bss");
 }
 
 // Of an array the qualifiers stand at its items.
@@ -429,7 +426,8 @@ bool layout_next_variable(const struct btf *btf, struct layout_walk *walk,
 	for (; walk->section < count; walk->section++, walk->index = 0) {
 		const struct btf_type *section = btf__type_by_id(btf, walk->section);
 
-		if (!section || !is_variables(btf, section))
+		if (!section || !btf_is_datasec(section) ||
+		    !layout_is_section(name_at(btf, section->name_off)))
 			continue;
 		while (walk->index < btf_vlen(section))
 			if (variable_at(btf, section, walk->index++, out))

@@ -92,6 +92,9 @@ uint64_t layout_enumerator(const struct layout *layout, const struct layout_type
 int layout_find(struct layout *layout, uint32_t id, const char *path, struct layout_type *out,
 		struct fault *why) MUST_CHECK;
 
+// Whether a section holds variables: ".rodata", ".data", ".bss", or one of these with a suffix.
+bool layout_is_section(const char *name);
+
 // A global variable.
 struct layout_variable {
 	const char *name, *section; // ".rodata", ".data", ".bss", or these with a suffix

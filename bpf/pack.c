@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/globals.h"
 
 // The objects of one build, each once, with what is in them.
 struct packing {
@@ -109,9 +110,14 @@ static int fill_map(const struct manifest_map *said, const char *object,
 	    text_copy(type ? type : "unknown", &out->type, why) ||
 	    text_copy(map->key, &out->key, why) || text_copy(map->value, &out->value, why) ||
 	    text_copy(said ? said->purpose : "state", &out->purpose, why) ||
-	    text_copy(said ? said->unit : "", &out->unit, why))
+	    text_copy(said ? said->unit : "", &out->unit, why) ||
+	    text_copy(said ? said->description : "", &out->description, why))
 		return -1;
-	return text_copy(said ? said->description : "", &out->description, why);
+	out->shared = said && said->shared;
+	return said && (notations_copy(&said->key_format, &out->key_format, why) ||
+			notations_copy(&said->value_format, &out->value_format, why))
+		       ? -1
+		       : 0;
 }
 
 static int check_said(const struct manifest *manifest, const struct packing *packing,
@@ -181,6 +187,29 @@ static int fill_maps(struct manifest *manifest, const struct packing *packing, s
 	return 0;
 }
 
+static int fill_globals(struct manifest *manifest, const struct packing *packing, struct fault *why)
+{
+	struct globals_object objects[MANIFEST_PROGRAMS_MAX];
+
+	for (size_t i = 0; i < packing->count; i++)
+		objects[i] =
+			(struct globals_object){packing->members[i].name, packing->inspections[i]};
+	return globals_fill(manifest, objects, packing->count, why);
+}
+
+static int check_formats(const struct manifest *manifest, const struct packing *packing,
+			 struct fault *why)
+{
+	for (size_t i = 0; i < packing->count; i++) {
+		const struct bundle_member *member = &packing->members[i];
+
+		if (inspect_formats(member->data.data, member->data.len, manifest, member->name,
+				    why))
+			return -1;
+	}
+	return 0;
+}
+
 // ---- the build ----
 
 static int object_directory(const char *manifest_path, const char *object_dir, char **out,
@@ -223,7 +252,8 @@ int pack_build(const char *manifest_path, const char *object_dir, struct bytes *
 	if (read_source(manifest_path, &manifest, why) ||
 	    object_directory(manifest_path, object_dir, &dir, why) ||
 	    read_members(manifest, dir, &packing, why) || check_said(manifest, &packing, why) ||
-	    fill_maps(manifest, &packing, why) ||
+	    fill_maps(manifest, &packing, why) || fill_globals(manifest, &packing, why) ||
+	    check_formats(manifest, &packing, why) ||
 	    bundle_write(manifest, packing.members, packing.count, &packed, why))
 		return -1;
 	// What was written is what gets read, inspected and judged: from here on as on a node.
