@@ -417,12 +417,6 @@ static int object_explain(struct object *object, int error, struct fault *why)
 	return -1;
 }
 
-static void drop_btf(struct btf **btf)
-{
-	btf__free(*btf);
-	*btf = NULL;
-}
-
 // Whether the kernel's BTF has what a typed program watches. Asked before libbpf is: version 1.1 forgets the kernel's BTF
 // when it does not find the name.
 static bool kernel_has(const struct btf *kernel, const struct manifest_program *probe)
