@@ -269,6 +269,7 @@ static const struct schema_key node_keys[] = {
 	 "where bundles come from, by a name of your own"},
 	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
 	{"policy", &policy_form, false, "what a signed program may be and do here"},
+	{"watch", &watchrule_form, false, "what watch may do besides looking and putting back"},
 	{"mode", &mode_form, false, "secure, which is also what absence means"},
 	{0},
 };
@@ -622,6 +623,7 @@ int node_parse(const void *data, size_t len, const char *file, struct node **out
 	node->policy = policy_default();
 	if (schema_check(&node_form, &reader.source, why) ||
 	    policy_take(json_member(root, "policy"), &node->policy, why) ||
+	    watchrule_take(json_member(root, "watch"), &reader.source, &node->watch, why) ||
 	    repositories_take(&reader, json_member(root, "repositories")) ||
 	    interfaces_take(&reader, json_member(root, "interfaces")))
 		return -1;
