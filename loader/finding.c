@@ -45,25 +45,81 @@ static int add(struct findings *findings, struct place place, struct fault *why,
 	return 0;
 }
 
+size_t findings_count(const struct findings *findings, enum finding_weight weight)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < findings->count; i++)
+		count += findings->list[i].weight <= weight;
+	return count;
+}
+
+// What the last one that was added weighs, when it is not damage.
+static int weigh(struct findings *findings, enum finding_weight weight)
+{
+	findings->list[findings->count - 1].weight = weight;
+	return 0;
+}
+
 static int damage_link(struct findings *findings, struct place place, const struct truth *truth,
 		       struct fault *why)
 {
-	if (!truth->iface_index)
-		return add(findings, place, why, "interface_missing",
-			   "the interface is gone; its chain waits for it");
+	if (!truth->iface_index) {
+		if (add(findings, place, why, "interface_missing",
+			"there is no such interface now; its chain waits for it"))
+			return -1;
+		return weigh(findings, FINDING_BEYOND);
+	}
 	if (!truth->linked)
 		return add(findings, place, why, "link_detached",
-			   "our link is gone: no packet enters the chain");
-	if (truth->link.ifindex != truth->iface_index)
+			   "our root is attached to nothing: no packet enters the chain");
+	if (!truth->attached)
 		return add(
 			findings, place, why, "link_detached",
 			"our link is not attached to this interface: no packet enters the chain");
 	if (truth->link.program_id != truth->root_id)
 		return add(findings, place, why, "link_replaced",
-			   "our link runs program %u instead of our root", truth->link.program_id);
-	if (truth->before)
-		return add(findings, place, why, "foreign_before",
-			   "program %u runs before the chain", truth->before);
+			   "our %s runs program %u instead of our root",
+			   truth->by == TRUTH_BY_CLSACT ? "filter" : "link",
+			   truth->link.program_id);
+	if (truth->doubled)
+		return add(findings, place, why, "attached_twice",
+			   "our root is attached by TCX and by a clsact filter: packets meet the "
+			   "chain twice");
+	return 0;
+}
+
+// "TCX program 7", or "bpf filter, pref 1, handle 0x2, program 7, \"name\"".
+static void other_text(const struct truth_other *other, char *out, size_t room)
+{
+	char program[32] = "", name[80] = "";
+
+	if (other->program_id)
+		snprintf(program, sizeof(program), "program %u", other->program_id);
+	if (other->name[0])
+		snprintf(name, sizeof(name), ", \"%s\"", other->name);
+	if (!other->pref)
+		snprintf(out, room, "%s %s", strcmp(other->kind, "tcx") ? "XDP" : "TCX", program);
+	else
+		snprintf(out, room, "clsact %s filter, pref %u, handle 0x%x%s%s%s", other->kind,
+			 other->pref, other->handle, program[0] ? ", " : "", program, name);
+}
+
+static int damage_others(struct findings *findings, struct place place,
+			 const struct truth_others *others, bool before, struct fault *why)
+{
+	for (size_t i = 0; i < others->count && i < TRUTH_OTHERS_MAX; i++) {
+		char text[160];
+
+		other_text(&others->list[i], text, sizeof(text));
+		if (add(findings, place, why, before ? "foreign_before" : "foreign_after",
+			before ? "not ours, and runs before the chain: %s"
+			       : "not ours, and runs after the chain, where that lets packets on: "
+				 "%s",
+			text))
+			return -1;
+		weigh(findings, before ? FINDING_BEYOND : FINDING_NOTE);
+	}
 	return 0;
 }
 
@@ -96,6 +152,11 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 	size_t recorded = json_count(json_member(record, "members"));
 
 	if (damage_link(findings, place, truth, why))
+		return -1;
+	if (!truth->iface_index)
+		return 0;
+	if (damage_others(findings, place, &truth->before, true, why) ||
+	    damage_others(findings, place, &truth->after, false, why))
 		return -1;
 	if (!truth->root_id || !truth->generation || (recorded && truth->count != recorded))
 		return add(findings, place, why, "pin_missing",

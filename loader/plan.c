@@ -273,7 +273,7 @@ static enum plan_action plan_choose(const struct plan_chain *chain, const struct
 		return PLAN_LOAD;
 	if (!chain_is_the_same(chain, policy))
 		return PLAN_CHANGE;
-	return chain->damage.count ? PLAN_REPAIR : PLAN_KEEP;
+	return findings_count(&chain->damage, FINDING_BROKEN) ? PLAN_REPAIR : PLAN_KEEP;
 }
 
 // What becomes of the maps of one member, without touching the kernel.
@@ -361,7 +361,7 @@ static void plan_reset(struct plan_chain *chain)
 static bool plan_is_broken(const struct plan_chain *chain)
 {
 	return chain->interface && chain->truth.iface_index &&
-	       (chain->damage.count || !chain->truth.root_id);
+	       (findings_count(&chain->damage, FINDING_BROKEN) || !chain->truth.root_id);
 }
 
 static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,

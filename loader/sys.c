@@ -113,7 +113,8 @@ int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *
 {
 	if (bpf_prog_query((int)ifindex, (enum bpf_attach_type)sys_attach_type(hook), 0, NULL, ids,
 			   count)) {
-		if (errno == ENOENT) {
+		// EINVAL: a kernel without TCX has no such attach type.
+		if (errno == ENOENT || errno == EINVAL) {
 			*count = 0;
 			return 0;
 		}
