@@ -446,7 +446,7 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	OWNED(drop_fd) int link = -1;
 	bool alive = truth->attached;
-	bool sound = truth->root_number && truth->verdict == verdict;
+	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
 
 	if (!sound &&
 	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
