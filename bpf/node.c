@@ -235,6 +235,7 @@ static const struct schema_key node_keys[] = {
 	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
 	{"probes", &probes_form, false, "the programs that watch events of this machine"},
 	{"policy", &policyfile_form, false, "what a signed program may be and do here"},
+	{"watch", &watchrule_form, false, "what watch may do besides looking and putting back"},
 	{"mode", &mode_form, false, "secure, which is also what absence means"},
 	{0},
 };
@@ -561,6 +562,7 @@ int node_parse(const void *data, size_t len, const char *file, struct node **out
 	node->policy = policy_default();
 	if (schema_check(&node_form, &reader.source, why) ||
 	    policyfile_take(json_member(root, "policy"), &node->policy, why) ||
+	    watchrule_take(json_member(root, "watch"), &reader.source, &node->watch, why) ||
 	    repositories_take(&reader, json_member(root, "repositories")) ||
 	    interfaces_take(&reader, json_member(root, "interfaces")) || probes_take(&reader, root))
 		return -1;

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "bpf/manifest.h"
 #include "bpf/policy.h"
+#include "bpf/watchrule.h"
 
 #define NODE_FILE	    "/etc/bpfseal/node.json"
 #define NODE_FILE_MAX	    (1u << 20)
@@ -70,6 +71,7 @@ struct node {
 	struct node_interface *interfaces;
 	size_t interface_count;
 	struct policy policy;
+	struct watchrule watch;
 	struct json *document; // owns what entries borrow
 };
 

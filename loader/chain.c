@@ -141,8 +141,8 @@ static int truth_check_foreign(const struct truth *truth, const char *iface, enu
 		return fault_set(why, FAULT_CONFIG, "there is no interface %s here", iface);
 	// Ours is what our own pinned link runs, on this interface. (TCX hooks hold several programs; none is in
 	// our way there.)
-	if (!truth->iface_program || (truth->linked && truth->link.ifindex == truth->iface_index &&
-				      truth->link.program_id == truth->iface_program))
+	if (!truth->iface_program ||
+	    (truth->attached && truth->link.program_id == truth->iface_program))
 		return 0;
 	return refuse_foreign(iface, hook, truth->iface_program, why);
 }
@@ -470,8 +470,8 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	OWNED(drop_fd) int link = -1;
-	bool alive = truth->linked && truth->link.ifindex == truth->iface_index;
-	bool sound = truth->root_number && truth->verdict == verdict;
+	bool alive = truth->attached;
+	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
 
 	if (!sound &&
 	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))

@@ -20,6 +20,7 @@ struct chain_spec {
 	const char *iface;
 	enum hook hook;
 	bool native_ok, generic_ok; // XDP modes the admin allows
+	bool renew_root;	    // the root that stands there is not to be trusted
 	const struct member *members;
 	size_t count;
 	const struct policy *policy;

@@ -195,6 +195,9 @@ static void a_typo_in_any_key_is_refused(void **state)
 		"{\"policy\":{\"map_bytes\":1}}",
 		"{\"policy\":{\"insns\":1}}",
 		"{\"policy\":{\"fallthrough\":\"pass\"}}",
+		"{\"wacht\":{}}",
+		"{\"watch\":{\"evicts\":[]}}",
+		"{\"watch\":{\"name_foreigns\":true}}",
 	};
 
 	(void)state;
