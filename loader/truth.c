@@ -313,8 +313,23 @@ static int truth_probes(const char *place, struct truth *out, struct fault *why)
 	for (size_t i = 0; i < out->count; i++)
 		out->members[i].slot = out->members[i].program.id;
 	out->root_id = out->link.program_id = out->slot = out->members[0].program.id;
-	out->entered = out->linked = true;
+	out->entered = out->linked = out->attached = true;
 	return 0;
+}
+
+int truth_read_at(const char *place, const char *iface, enum hook hook, struct truth *out,
+		  struct fault *why)
+{
+	memset(out, 0, sizeof(*out));
+	if (hook == HOOK_PROBE)
+		return truth_probes(place, out, why);
+	out->noted_index = bpffs_noted(place, "ifindex");
+	if (truth_link(place, hook, out, why) || truth_iface(iface, hook, out, why) ||
+	    truth_root(place, out, why))
+		return -1;
+	out->renewed = out->iface_index && out->noted_index &&
+		       out->noted_index != out->iface_index && !out->attached;
+	return truth_find_generation(place, out, why);
 }
 
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
@@ -322,13 +337,7 @@ int truth_read(const char *tree, const char *iface, enum hook hook, struct truth
 {
 	char place[BPFFS_PATH_MAX];
 
-	memset(out, 0, sizeof(*out));
-	if (hook == HOOK_PROBE)
-		return bpffs_place(tree, iface, hook, place, why) || truth_probes(place, out, why)
-			       ? -1
-			       : 0;
-	if (bpffs_place(tree, iface, hook, place, why) || truth_link(place, hook, out, why) ||
-	    truth_iface(iface, hook, out, why) || truth_root(place, out, why))
+	if (bpffs_place(tree, iface, hook, place, why))
 		return -1;
-	return truth_find_generation(place, out, why);
+	return truth_read_at(place, iface, hook, out, why);
 }
