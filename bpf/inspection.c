@@ -14,6 +14,7 @@ void inspection_free(struct inspection *inspection)
 	free(inspection->programs);
 	free(inspection->maps);
 	free(inspection->jumps);
+	free(inspection->globals);
 	free(inspection);
 }
 
@@ -57,6 +58,16 @@ const struct inspect_map *inspection_map(const struct inspection *inspection, co
 	return NULL;
 }
 
+const struct inspect_global *inspection_global(const struct inspection *inspection,
+					       const char *name)
+{
+	for (size_t i = 0; i < inspection->global_count; i++) {
+		if (strcmp(inspection->globals[i].name, name) == 0)
+			return &inspection->globals[i];
+	}
+	return NULL;
+}
+
 // ---- into the frame ----
 
 static int write_map(const struct inspect_map *map, struct bytes *answer, struct fault *why)
@@ -71,6 +82,23 @@ static int write_map(const struct inspect_map *map, struct bytes *answer, struct
 	    frame_put_number(answer, map->internal, why))
 		return -1;
 	return frame_put_number(answer, map->inner, why);
+}
+
+static int write_globals(const struct inspection *inspection, struct bytes *answer,
+			 struct fault *why)
+{
+	if (frame_put_number(answer, inspection->global_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->global_count; i++) {
+		const struct inspect_global *global = &inspection->globals[i];
+
+		if (frame_put_text(answer, global->name, why) ||
+		    frame_put_text(answer, global->section, why) ||
+		    frame_put_text(answer, global->type, why) ||
+		    frame_put_number(answer, global->size, why))
+			return -1;
+	}
+	return 0;
 }
 
 static int write_lists(const struct inspection *inspection, struct bytes *answer, struct fault *why)
@@ -124,7 +152,8 @@ int inspection_write(const struct inspection *inspection, struct bytes *answer, 
 
 	for (size_t i = 0; i < INSPECT_HELPERS_MAX; i++)
 		helpers[i] = inspection->helpers[i];
-	if (write_lists(inspection, answer, why) || write_jumps(inspection, answer, why) ||
+	if (write_lists(inspection, answer, why) || write_globals(inspection, answer, why) ||
+	    write_jumps(inspection, answer, why) ||
 	    frame_put_block(answer, helpers, sizeof helpers, why) ||
 	    frame_put_number(answer, inspection->insns, why) ||
 	    frame_put_number(answer, inspection->helper_unknown, why) ||
@@ -195,6 +224,23 @@ static int read_map(struct frame *frame, struct inspect_map *map, struct fault *
 	return read_flag(frame, &map->inner, why);
 }
 
+static int read_globals(struct frame *frame, struct inspection *inspection, struct fault *why)
+{
+	if (read_count(frame, INSPECT_GLOBALS_MAX, sizeof *inspection->globals,
+		       &inspection->globals, &inspection->global_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->global_count; i++) {
+		struct inspect_global *global = &inspection->globals[i];
+
+		if (frame_get_text(frame, global->name, sizeof global->name, why) ||
+		    frame_get_text(frame, global->section, sizeof global->section, why) ||
+		    frame_get_text(frame, global->type, sizeof global->type, why) ||
+		    read_u32(frame, &global->size, why))
+			return -1;
+	}
+	return 0;
+}
+
 static int read_lists(struct frame *frame, struct inspection *inspection, struct fault *why)
 {
 	uint64_t kfuncs;
@@ -261,7 +307,8 @@ int inspection_read(const void *answer, size_t len, struct inspection **out, str
 
 	if (!inspection)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (read_lists(&frame, inspection, why) || read_jumps(&frame, inspection, why) ||
+	if (read_lists(&frame, inspection, why) || read_globals(&frame, inspection, why) ||
+	    read_jumps(&frame, inspection, why) ||
 	    frame_get_block(&frame, INSPECT_HELPERS_MAX, &block, &helpers_len, why))
 		return -1;
 	if (helpers_len != INSPECT_HELPERS_MAX)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/policy.h"
 
+#include <fnmatch.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@
 
 static const char *const groups[HELPER_GROUPS + 1] = {
 	[HELPERS_BASE] = "base", [HELPERS_REDIRECT] = "redirect", [HELPERS_OUTPUT] = "output",
-	[HELPERS_TIME] = "time", [HELPERS_SOCKET] = "socket",
+	[HELPERS_TIME] = "time", [HELPERS_SOCKET] = "socket",	  [HELPERS_TRACING] = "tracing",
 };
 
 // "0-3" or "0-3,8-11": one more than the last number.
@@ -69,6 +70,7 @@ struct policy policy_widest(void)
 		.map_bytes_max = UINT64_MAX - 1,
 		.insns_max = INSPECT_INSNS_MAX,
 		.kfuncs_any = true,
+		.probes_any = true,
 		.cpus = 1,
 	};
 
@@ -200,6 +202,25 @@ int policy_helper_group(uint32_t id)
 	case BPF_FUNC_get_route_realm:
 	case BPF_FUNC_skb_get_xfrm_state:
 		return HELPERS_SOCKET;
+	// They read: who runs, and what stands in the kernel's memory. What writes there, or acts, is never grantable.
+	case BPF_FUNC_get_current_pid_tgid:
+	case BPF_FUNC_get_current_uid_gid:
+	case BPF_FUNC_get_current_comm:
+	case BPF_FUNC_get_current_task:
+	case BPF_FUNC_get_current_task_btf:
+	case BPF_FUNC_get_current_cgroup_id:
+	case BPF_FUNC_get_current_ancestor_cgroup_id:
+	case BPF_FUNC_get_ns_current_pid_tgid:
+	case BPF_FUNC_get_func_ip:
+	case BPF_FUNC_get_func_arg:
+	case BPF_FUNC_get_func_ret:
+	case BPF_FUNC_get_func_arg_cnt:
+	case BPF_FUNC_get_attach_cookie:
+	case BPF_FUNC_get_stackid:
+	case BPF_FUNC_get_stack:
+	case BPF_FUNC_probe_read_kernel:
+	case BPF_FUNC_probe_read_kernel_str:
+		return HELPERS_TRACING;
 	default:
 		return -1;
 	}
@@ -223,7 +244,7 @@ int helper_group_parse(const char *name, enum helper_group *out, struct fault *w
 	near = json_nearest(name, groups);
 	fault_set(why, FAULT_CONFIG, "there is no helper group '%.40s'%s%s", name,
 		  near ? ": did you mean " : "", near ? near : "");
-	return fault_fix(why, "the groups are base, redirect, output, time and socket");
+	return fault_fix(why, "the groups are base, redirect, output, time, socket and tracing");
 }
 
 // The nearest of all helpers that a file can name, without their prefix; NULL: none.
@@ -255,7 +276,7 @@ int policy_helper_parse(const char *name, uint32_t *id, struct fault *why)
 			 near ? ": did you mean bpf_" : "", near ? near : "");
 }
 
-int policy_check_helper(const struct policy *policy, uint32_t id, struct fault *why)
+int policy_check_helper(const struct policy *policy, enum hook hook, uint32_t id, struct fault *why)
 {
 	const char *name = helper_name(id);
 	int group = policy_helper_group(id);
@@ -266,6 +287,10 @@ int policy_check_helper(const struct policy *policy, uint32_t id, struct fault *
 	if (group < 0)
 		return fault_set(why, FAULT_POLICY,
 				 "helpers: it calls bpf_%s, which is never allowed here", name);
+	// The verifier would let a loader with CAP_PERFMON read the kernel's memory from a program of packets.
+	if (group == HELPERS_TRACING && hook != HOOK_PROBE)
+		return fault_set(why, FAULT_POLICY,
+				 "helpers: it calls bpf_%s, which only probes may call", name);
 	if (policy->groups[group] || (id < INSPECT_HELPERS_MAX && policy->helpers[id]))
 		return 0;
 	fault_set(why, FAULT_POLICY, "helpers: it calls bpf_%s, of the group '%s'", name,
@@ -344,6 +369,32 @@ bool policy_allows_map_type(const struct policy *policy, uint32_t type)
 typedef int rule_check(const struct policy *policy, const struct inspection *inspection,
 		       const struct manifest *manifest, struct fault *why);
 
+static bool allows_probe(const struct policy *policy, const struct manifest_program *program)
+{
+	char event[16 + PROBE_TARGET_MAX];
+
+	snprintf(event, sizeof event, "%s/%s", probe_kind_name(program->probe), program->target);
+	for (size_t i = 0; i < json_count(policy->probes); i++) {
+		if (!fnmatch(json_text(json_item(policy->probes, i)), event,
+			     FNM_PATHNAME | FNM_NOESCAPE))
+			return true;
+	}
+	return policy->probes_any;
+}
+
+static int check_probe(const struct policy *policy, const struct manifest_program *program,
+		       struct fault *why)
+{
+	const char *kind = probe_kind_name(program->probe);
+
+	if (allows_probe(policy, program))
+		return 0;
+	fault_set(why, FAULT_POLICY, "programs: %s watches %s %s, which is not allowed",
+		  program->entry, kind, program->target);
+	return fault_fix(why, "allow it with \"probes\": [..., \"%s/%s\"] in the policy", kind,
+			 program->target);
+}
+
 static int check_programs(const struct policy *policy, const struct inspection *inspection,
 			  const struct manifest *manifest, struct fault *why)
 {
@@ -351,7 +402,10 @@ static int check_programs(const struct policy *policy, const struct inspection *
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		const struct manifest_program *program = &manifest->programs[i];
 
-		if (program->hook == HOOK_XDP ? policy->xdp : policy->tc)
+		if (program->hook == HOOK_PROBE && check_probe(policy, program, why))
+			return -1;
+		if (program->hook == HOOK_PROBE ||
+		    (program->hook == HOOK_XDP ? policy->xdp : policy->tc))
 			continue;
 		fault_set(why, FAULT_POLICY, "programs: %s is for %s, which is not allowed",
 			  program->entry, hook_name(program->hook));
@@ -363,12 +417,18 @@ static int check_programs(const struct policy *policy, const struct inspection *
 static int check_helpers(const struct policy *policy, const struct inspection *inspection,
 			 const struct manifest *manifest, struct fault *why)
 {
-	(void)manifest;
+	enum hook hook = HOOK_XDP;
+
+	// An inspection is of a whole object: the loader's gate knows which of its programs calls what.
+	for (size_t i = 0; manifest && i < manifest->program_count; i++) {
+		if (manifest->programs[i].hook == HOOK_PROBE)
+			hook = HOOK_PROBE;
+	}
 	if (inspection->helper_unknown)
 		return fault_set(why, FAULT_POLICY,
 				 "helpers: it makes a call that names no known helper");
 	for (uint32_t id = 0; id < INSPECT_HELPERS_MAX; id++) {
-		if (inspection->helpers[id] && policy_check_helper(policy, id, why))
+		if (inspection->helpers[id] && policy_check_helper(policy, hook, id, why))
 			return -1;
 	}
 	return 0;
@@ -516,32 +576,14 @@ static int check_map_types(const struct policy *policy, const struct inspection 
 	return 0;
 }
 
-static int check_map_pins(const struct policy *policy, const struct inspection *inspection,
-			  const struct manifest *manifest, struct fault *why)
-{
-	(void)policy;
-	(void)manifest;
-	for (size_t i = 0; i < inspection->map_count; i++) {
-		// It would be opened, or made, under a name that any bundle can choose.
-		if (!inspection->maps[i].pinned_by_name)
-			continue;
-		fault_set(why, FAULT_POLICY, "map pins: map %s pins itself by name",
-			  inspection->maps[i].name);
-		return fault_fix(why,
-				 "leave the map's pinning attribute out: the loader pins maps");
-	}
-	return 0;
-}
-
-// What changes how a map's memory is laid out or who in the kernel may write it; nothing that opens it to user space,
-// nor what later kernels add. libbpf's own maps for globals carry BPF_F_MMAPABLE.
+// What changes how a map's memory is laid out or who may write it, and nothing that later kernels add. BPF_F_MMAPABLE, which
+// libbpf's own maps for globals carry too, gives nobody a map that he cannot open: the pins are ours alone. (What asks to be
+// pinned by name is pinned with the others, below our own tree, and nowhere else: loader/object.c.)
 static bool has_allowed_flags(const struct inspect_map *map)
 {
-	uint32_t allowed = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_RDONLY_PROG |
-			   BPF_F_WRONLY_PROG | BPF_F_INNER_MAP;
+	const uint32_t allowed = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_RDONLY_PROG |
+				 BPF_F_WRONLY_PROG | BPF_F_INNER_MAP | BPF_F_MMAPABLE;
 
-	if (map->internal)
-		allowed |= BPF_F_MMAPABLE;
 	return (map->flags & ~allowed) == 0;
 }
 
@@ -666,12 +708,12 @@ static const struct {
 	const char *name;
 	rule_check *check;
 } rules[] = {
-	{"programs", check_programs},	  {"helpers", check_helpers},
-	{"kernel", check_kernel},	  {"instructions", check_instructions},
-	{"license", check_license},	  {"publishers", check_publishers},
-	{"interfaces", check_interfaces}, {"map types", check_map_types},
-	{"map pins", check_map_pins},	  {"map flags", check_map_flags},
-	{"map memory", check_map_memory}, {"node memory", check_node_memory},
+	{"programs", check_programs},	    {"helpers", check_helpers},
+	{"kernel", check_kernel},	    {"instructions", check_instructions},
+	{"license", check_license},	    {"publishers", check_publishers},
+	{"interfaces", check_interfaces},   {"map types", check_map_types},
+	{"map flags", check_map_flags},	    {"map memory", check_map_memory},
+	{"node memory", check_node_memory},
 };
 
 size_t policy_rule_count(void)

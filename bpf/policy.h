@@ -17,10 +17,12 @@ enum helper_group {
 	HELPERS_OUTPUT,
 	HELPERS_TIME,
 	HELPERS_SOCKET,
+	HELPERS_TRACING, // of probes only: the verifier keeps them from programs of packets
 	HELPER_GROUPS
 };
 
-#define POLICY_MAP_TYPES 64 // numbers of map types are below it
+#define POLICY_PROBES_MAX 64
+#define POLICY_MAP_TYPES  64 // numbers of map types are below it
 
 // What is left zero sets no limit, but in `programs`, `helpers` and `kfuncs`, where it grants nothing.
 struct policy {
@@ -38,6 +40,8 @@ struct policy {
 	const struct json *licenses, *publishers, *interfaces;
 	char kfuncs[16][64]; // "kfuncs": default none
 	size_t kfunc_count;
+	const struct json *probes; // "KIND/EVENT" with * and ?; NULL: none. Borrowed from the node
+	bool probes_any;	   // as kfuncs_any
 	bool kfuncs_any; // no file can say this: for the publisher's side, which cannot know every node's list
 	uint32_t cpus; // possible CPUs of the machine: a per-CPU map costs so many times its size
 };
@@ -59,7 +63,7 @@ int policy_map_type_parse(const char *name, uint32_t *type, struct fault *why) M
 bool policy_allows_map_type(const struct policy *policy, uint32_t type);
 
 // FAULT_POLICY naming the rule and what broke it. The rules in their order, each for itself, for those who explain:
-// "programs", "helpers", "kernel", "instructions", "license", "publishers", "interfaces", "map types", "map pins",
+// "programs", "helpers", "kernel", "instructions", "license", "publishers", "interfaces", "map types",
 // "map flags", "map memory", "node memory".
 size_t policy_rule_count(void);
 const char *policy_rule_name(size_t rule);
@@ -67,7 +71,9 @@ int policy_check_rule(size_t rule, const struct policy *policy, const struct ins
 		      const struct manifest *manifest, struct fault *why) MUST_CHECK;
 int policy_check(const struct policy *policy, const struct inspection *inspection,
 		 const struct manifest *manifest, struct fault *why) MUST_CHECK;
-int policy_check_helper(const struct policy *policy, uint32_t id, struct fault *why) MUST_CHECK;
+// Called by a program of this hook: what is granted to probes may be refused to programs of packets.
+int policy_check_helper(const struct policy *policy, enum hook hook, uint32_t id, struct fault *why)
+	MUST_CHECK;
 int policy_check_kfunc(const struct policy *policy, const char *name, struct fault *why) MUST_CHECK;
 // Whether a bundle ("net/count") may stand on an interface at all: "publishers" and "interfaces". (policy_check can only
 // say that there is some interface for it.)

@@ -11,6 +11,7 @@
 #include "base/owned.h"
 #include "bpf/helper.h"
 #include "bpf/maptype.h"
+#include "bpf/probe.h"
 
 #define NAME_LEN_MAX	     64 // of a publisher, of a bundle
 #define IDENTIFIER_MAX	     63
@@ -103,6 +104,29 @@ static int check_use_pattern(const char *text, struct fault *why)
 	return 0;
 }
 
+// "KIND/EVENT": the kind is plain, '*' and '?' may stand in the event.
+static int check_probe(const char *text, struct fault *why)
+{
+	const char *slash = strchr(text, '/');
+	char kind[32], event[PROBE_TARGET_MAX * 2];
+	enum probe_kind parsed;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(kind) || strlen(slash) > sizeof(event))
+		return fault_set(why, FAULT_CONFIG,
+				 "\"%.80s\" is not KIND/EVENT, as in "
+				 "tracepoint/sched/sched_process_exec",
+				 text);
+	snprintf(kind, sizeof(kind), "%.*s", (int)(slash - text), text);
+	snprintf(event, sizeof(event), "%s", slash + 1);
+	for (char *at = event; *at; at++)
+		*at = *at == '*' || *at == '?' ? 'x' : *at;
+	if (probe_kind_parse(kind, &parsed, why) || probe_check_target(parsed, event, why)) {
+		why->code = FAULT_CONFIG;
+		return -1;
+	}
+	return 0;
+}
+
 static int check_interface_pattern(const char *text, struct fault *why)
 {
 	size_t len = strlen(text);
@@ -133,7 +157,7 @@ static const struct schema programs_form = {
 static const struct schema helper_form = {
 	.kind = SCHEMA_TEXT,
 	.check = check_helper,
-	.pattern = "^(base|redirect|output|time|socket|bpf_[a-z0-9_]+)$",
+	.pattern = "^(base|redirect|output|time|socket|tracing|bpf_[a-z0-9_]+)$",
 };
 static const struct schema helpers_form = {
 	.kind = SCHEMA_LIST,
@@ -199,12 +223,25 @@ static const struct schema interfaces_form = {
 	.check = check_interface_pattern,
 	.pattern = "^[!-.0-9;->@-~]{1,15}$",
 };
+static const struct schema probe_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_probe,
+	.pattern = "^[a-z_]+/[A-Za-z0-9_*?]+(/[A-Za-z0-9_*?]+)?$",
+};
+static const struct schema probes_form = {
+	.kind = SCHEMA_LIST,
+	.item = &probe_form,
+	.count_max = POLICY_PROBES_MAX,
+	.distinct = true,
+};
 static const struct schema fall_form = {.kind = SCHEMA_WORD, .words = fall_words};
 
 static const struct schema_key keys[] = {
 	{"programs", &programs_form, false, "the program types allowed here (default: both)"},
 	{"helpers", &helpers_form, false,
 	 "the groups of helpers, and single helpers by name, allowed (default: base)"},
+	{"probes", &probes_form, false,
+	 "the events that probes may watch, by patterns of KIND/EVENT (default: none)"},
 	{"kfuncs", &kfuncs_form, false, "the kernel functions allowed by name (default: none)"},
 	{"map_types", &map_types_form, false,
 	 "the types of maps allowed (default: every type that can be allowed)"},
@@ -307,6 +344,7 @@ int policyfile_take(const struct json *object, struct policy *policy, struct fau
 	for (size_t i = 0; i < json_count(kfuncs); i++)
 		snprintf(policy->kfuncs[policy->kfunc_count++], sizeof(policy->kfuncs[0]), "%s",
 			 json_text(json_item(kfuncs, i)));
+	policy->probes = json_member(object, "probes");
 	policy->licenses = json_member(object, "licenses");
 	policy->publishers = json_member(object, "publishers");
 	policy->interfaces = json_member(object, "interfaces");
@@ -346,6 +384,12 @@ static int helpers_value(const struct policy *policy, struct json **out, struct 
 	}
 	*out = HAND_OVER(list);
 	return 0;
+}
+
+static int probes_value(const struct policy *policy, struct json **out, struct fault *why)
+{
+	*out = policy->probes ? json_keep(policy->probes) : json_make_array();
+	return *out ? 0 : fault_set(why, FAULT_OTHER, "out of memory");
 }
 
 static int kfuncs_value(const struct policy *policy, struct json **out, struct fault *why)
@@ -429,9 +473,9 @@ typedef int rule_value(const struct policy *policy, struct json **out, struct fa
 
 // In the order of `keys`.
 static rule_value *const values[] = {
-	programs_value,	     helpers_value,	    kfuncs_value,     map_types_value,
-	map_bytes_max_value, map_bytes_total_value, insns_value,      seconds_value,
-	licenses_value,	     publishers_value,	    interfaces_value, fall_value,
+	programs_value,	     helpers_value,	    probes_value, kfuncs_value,	 map_types_value,
+	map_bytes_max_value, map_bytes_total_value, insns_value,  seconds_value, licenses_value,
+	publishers_value,    interfaces_value,	    fall_value,
 };
 _Static_assert(sizeof(values) / sizeof(*values) + 1 == sizeof(keys) / sizeof(*keys),
 	       "each rule tells its value");
