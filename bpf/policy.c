@@ -529,6 +529,15 @@ static bool has_place(const struct policy *policy, const char *use, const char *
 	return false;
 }
 
+// Probes stand on no interface.
+static bool is_all_probes(const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->program_count; i++)
+		if (manifest->programs[i].hook != HOOK_PROBE)
+			return false;
+	return manifest->program_count > 0;
+}
+
 static int check_interfaces(const struct policy *policy, const struct inspection *inspection,
 			    const struct manifest *manifest, struct fault *why)
 {
@@ -536,7 +545,7 @@ static int check_interfaces(const struct policy *policy, const struct inspection
 
 	(void)inspection;
 	use_of(manifest, use);
-	if (has_place(policy, use, NULL))
+	if (is_all_probes(manifest) || has_place(policy, use, NULL))
 		return 0;
 	fault_set(why, FAULT_POLICY, "interfaces: %s may stand on no interface", use);
 	return fault_fix(why, "allow it with \"interfaces\" in the policy");
@@ -547,7 +556,7 @@ int policy_check_place(const struct policy *policy, const char *use, const char 
 {
 	if (check_publisher(policy, use, why))
 		return -1;
-	if (has_place(policy, use, interface))
+	if (!interface || has_place(policy, use, interface))
 		return 0;
 	fault_set(why, FAULT_POLICY, "interfaces: %s may not stand on %s", use, interface);
 	return fault_fix(why, "allow it with \"interfaces\" in the policy");
