@@ -115,6 +115,15 @@ static int fell_make(struct chain *chain, struct fault *why)
 	return bpffs_put(fd, chain->dir, "fell", why);
 }
 
+// fit_check has seen that all do, or none.
+static bool chain_has_frags(const struct chain *chain)
+{
+	for (size_t i = 0; i < chain->spec.count; i++)
+		if (fit_has_frags(&chain->spec.members[i]))
+			return true;
+	return false;
+}
+
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
@@ -267,6 +276,7 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
+				       .frags = chain_has_frags(chain),
 				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
 									       : NULL,
 				       .policy = chain->spec.policy,
@@ -304,6 +314,7 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_end",
 					     .hook = chain->spec.hook,
+					     .frags = chain_has_frags(chain),
 					     .label = "the terminal program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
@@ -401,13 +412,15 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 {
 	const struct chain_spec *spec = &chain->spec;
 	const struct attach attach = chain_attach(chain);
-	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
+	const struct anchor_kind kind = {.hook = spec->hook,
+					 .verdict = chain_fall_verdict(chain),
+					 .frags = chain_has_frags(chain)};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
-	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
+	bool sound = truth->root_number && truth->verdict == kind.verdict &&
+		     truth->frags == kind.frags && !spec->renew_root;
 	bool live = sound && truth->attached;
 
-	if (!sound &&
-	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
+	if (!sound && anchor_build(chain->place, &kind, truth->root_number + 1, &root, why))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;

@@ -35,22 +35,30 @@ static int check_order(const struct member *members, size_t count, struct fault 
 
 // ---- kinds ----
 
+// A program of ours, that stands in for a denied one, is loaded as the others are.
+static bool is_ours(const struct member *member)
+{
+	return !member->section[0];
+}
+
 // The kernel takes programs into one array only when they agree on frags (commit 4540aed51b12).
 static int check_frags(const struct member *members, size_t count, struct fault *why)
 {
-	for (size_t i = 1; i < count; i++) {
-		bool has = fit_has_frags(&members[i]);
+	const struct member *with = NULL, *without = NULL;
 
-		if (has == fit_has_frags(&members[0]))
-			continue;
-		fault_set(why, FAULT_CONFIG,
-			  "%s takes packets in several buffers (SEC(\"xdp.frags\")) and %s does "
-			  "not: no chain can hold both",
-			  members[has ? i : 0].name, members[has ? 0 : i].name);
-		return fault_fix(why, "build all programs of the chain with SEC(\"xdp.frags\"), or "
-				      "none");
+	for (size_t i = 0; i < count && !(with && without); i++) {
+		const struct member **which = fit_has_frags(&members[i]) ? &with : &without;
+
+		if (!*which && !is_ours(&members[i]))
+			*which = &members[i];
 	}
-	return 0;
+	if (!with || !without)
+		return 0;
+	fault_set(why, FAULT_CONFIG,
+		  "%s takes packets in several buffers (SEC(\"xdp.frags\")) and %s does not: no "
+		  "chain can hold both",
+		  with->name, without->name);
+	return fault_fix(why, "build all programs of the chain with SEC(\"xdp.frags\"), or none");
 }
 
 // Where in the kernel a section says that a program is to stand; "" where it leaves that open.
@@ -70,7 +78,8 @@ static bool same_place(const struct member *a, const struct member *b)
 {
 	const char *one = place_of(a), *other = place_of(b);
 
-	return strcmp(one, other) == 0 || (a->program->hook != HOOK_XDP && (!*one || !*other));
+	return is_ours(a) || is_ours(b) || strcmp(one, other) == 0 ||
+	       (a->program->hook != HOOK_XDP && (!*one || !*other));
 }
 
 static int refuse_places(const struct member *a, const struct member *b, struct fault *why)

@@ -336,13 +336,6 @@ static int object_choose(struct object *object, struct fault *why)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", source->label,
 				 source->entry);
 	section = bpf_program__section_name(object->program);
-	// Members of one PROG_ARRAY must agree on frags, and the roots are without (kernel commit 4540aed51b12).
-	if (!strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
-		fault_set(why, FAULT_KERNEL,
-			  "%s is in section \"%s\": a chain takes no frags programs", source->label,
-			  section);
-		return fault_fix(why, "build it with SEC(\"xdp\")");
-	}
 	if (!section_fits(source, section))
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
@@ -527,10 +520,33 @@ static int object_aim(struct object *object, struct fault *why)
 	return 0;
 }
 
+// Members of one PROG_ARRAY must agree on frags (kernel commit 4540aed51b12), so all of a chain do, our own included.
+static int object_set_frags(struct object *object, struct fault *why)
+{
+	const struct object_source *source = &object->source;
+	const char *section = bpf_program__section_name(object->program);
+
+	if (source->hook != HOOK_XDP)
+		return 0;
+	if (!source->frags && !strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
+		fault_set(why, FAULT_KERNEL,
+			  "%s is in section \"%s\": this chain takes no frags programs",
+			  source->label, section);
+		return fault_fix(why, "build it with SEC(\"xdp\")");
+	}
+	if (source->frags &&
+	    bpf_program__set_flags(object->program,
+				   bpf_program__flags(object->program) | BPF_F_XDP_HAS_FRAGS))
+		return fault_set(why, FAULT_OTHER, "libbpf does not take flags");
+	return 0;
+}
+
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
 {
 	int error;
 
+	if (object_set_frags(object, why))
+		return -1;
 	if (object_aim(object, why))
 		return -1;
 	object->wrap = wrap;

@@ -3,6 +3,7 @@
 // wrapped.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <bpf/libbpf.h>
@@ -21,6 +22,7 @@ struct object_source {
 	enum hook hook;	   // decides the program's type; section names decide nothing (A81)
 	const struct manifest_program
 		*probe; // with HOOK_PROBE: what to load it for; NULL: only its maps count
+	bool frags; // the programs of its chain take packets in several buffers; only with HOOK_XDP
 	const struct policy *policy; // NULL only for our own, embedded objects
 	const char *label;     // "net.count.1.0.0": names the program in refusals and its log file
 	int logs_dirfd;	       // where a verifier's log goes; -1: nowhere

@@ -379,6 +379,86 @@ static void a_frags_program_is_refused_before_the_arrays_do(void **state)
 	member_drop(&members[1]);
 }
 
+static struct member with_frags(const char *name, const char *object, const char *entry,
+				enum linkage linkage)
+{
+	struct member member = ground_member(name, object, entry, HOOK_XDP, linkage, NULL);
+
+	snprintf(member.section, sizeof(member.section), "xdp.frags");
+	return member;
+}
+
+// Whether a packet that fills several buffers gets through the running root: 8000 bytes are two pages.
+static bool takes_large_packets(const struct ground *ground)
+{
+	static unsigned char in[8000], out[8000];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+	OWNED(drop_fd) int root = -1;
+	char path[BPFFS_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" GROUND_IFACE "/xdp/root-%u/prog", ground->tree,
+		 the_truth(ground).root_number);
+	root = bpf_obj_get(path);
+	assert_true(root >= 0);
+	return bpf_prog_test_run_opts(root, &opts) == 0 && opts.retval == PASS && out[14] > 0;
+}
+
+// Wrapped and jumping by themselves, with a terminal of ours behind; and from a chain of the other kind and back under one
+// link, with another root.
+static void a_chain_of_frags_programs_runs_behind_a_root_of_its_kind(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member plain[] = {ordinary("t/a", "mark1"), ordinary("t/b", "mark2")};
+	struct member members[] = {with_frags("t/f", "marks.bpf.o", "mark_frags", LINK_WRAP),
+				   with_frags("t/j", "falls.bpf.o", "fall_frags", LINK_OWN_MAP),
+				   with_frags("t/g", "marks.bpf.o", "mark_frags2", LINK_WRAP),
+				   with_frags("t/k", "falls.bpf.o", "fall_frags", LINK_OWN_MAP)};
+	char way[GROUND_WAY];
+	struct truth first, second;
+
+	ground_apply(ground, plain, 2);
+	first = the_truth(ground);
+	assert_false(first.frags);
+	assert_false(takes_large_packets(ground));
+	ground_apply(ground, members, 4);
+	second = the_truth(ground);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5 55");
+	assert_true(second.frags);
+	assert_true(takes_large_packets(ground));
+	assert_true(second.entered && second.has_end);
+	assert_int_equal(second.link.id, first.link.id);
+	assert_int_not_equal(second.root_id, first.root_id);
+	// The same kind again keeps the root.
+	ground_apply(ground, members, 3);
+	assert_int_equal(the_truth(ground).root_id, second.root_id);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5 55");
+	ground_apply(ground, plain, 2);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "1 2");
+	assert_false(the_truth(ground).frags);
+	assert_int_equal(the_truth(ground).link.id, first.link.id);
+	for (size_t i = 0; i < 4; i++)
+		member_drop(&members[i]);
+	member_drop(&plain[0]);
+	member_drop(&plain[1]);
+}
+
+static void frags_and_others_are_refused_by_both_names(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member members[] = {ordinary("t/a", "mark1"),
+				   with_frags("t/f", "marks.bpf.o", "mark_frags", LINK_WRAP)};
+
+	snprintf(members[0].section, sizeof(members[0].section), "xdp");
+	refused(ground, members, 2, FAULT_CONFIG, "t/f takes packets in several buffers");
+	assert_int_equal(generations(ground), 0);
+	member_drop(&members[0]);
+	member_drop(&members[1]);
+}
+
 static void a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded(void **state)
 {
 	static const char *const bad[] = {
@@ -774,6 +854,8 @@ int main(void)
 		ON_GROUND(the_gate_refuses_a_helper_that_the_policy_does_not_name),
 		ON_GROUND(code_that_names_a_map_of_another_by_number_is_refused),
 		ON_GROUND(a_frags_program_is_refused_before_the_arrays_do),
+		ON_GROUND(a_chain_of_frags_programs_runs_behind_a_root_of_its_kind),
+		ON_GROUND(frags_and_others_are_refused_by_both_names),
 		ON_GROUND(a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded),
 		ON_GROUND(of_an_object_only_the_program_that_is_asked_for_is_loaded),
 		ON_GROUND(a_foreign_program_on_the_hook_is_named_and_left_alone),

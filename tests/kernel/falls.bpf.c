@@ -54,6 +54,15 @@ int fall_header(struct xdp_md *ctx)
 	return chain_next(ctx, XDP_ABORTED);
 }
 
+SEC("xdp.frags")
+int fall_frags(struct xdp_md *ctx)
+{
+	if (is_left())
+		bpf_tail_call_static(ctx, &self, 0);
+	bpf_tail_call_static(ctx, &own_next, 0);
+	return XDP_ABORTED;
+}
+
 // Two ways on, with jumps over each other and a loop around the second.
 SEC("xdp")
 int fall_ways(struct xdp_md *ctx)

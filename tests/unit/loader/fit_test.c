@@ -138,6 +138,9 @@ static void programs_with_and_without_frags_do_not_mix(void **state)
 		"net/a takes packets in several buffers (SEC(\"xdp.frags\")) and net/c does not",
 		"");
 	refused(members + 1, 2, "net/b takes packets in several buffers", "");
+	// A program of ours that stands in for a denied one is neither.
+	members[2] = member_of("bpfseal-drop", &wrap, 0, "");
+	fits(members, 3);
 	members[0] = ordinary("net/d");
 	refused(members, 2,
 		"net/b takes packets in several buffers (SEC(\"xdp.frags\")) and net/d does not",
