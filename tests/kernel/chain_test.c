@@ -388,22 +388,6 @@ static struct member with_frags(const char *name, const char *object, const char
 	return member;
 }
 
-// Whether a packet that fills several buffers gets through the running root: 8000 bytes are two pages.
-static bool takes_large_packets(const struct ground *ground)
-{
-	static unsigned char in[8000], out[8000];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
-	OWNED(drop_fd) int root = -1;
-	char path[BPFFS_PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/" GROUND_IFACE "/xdp/root-%u/prog", ground->tree,
-		 the_truth(ground).root_number);
-	root = bpf_obj_get(path);
-	assert_true(root >= 0);
-	return bpf_prog_test_run_opts(root, &opts) == 0 && opts.retval == PASS && out[14] > 0;
-}
-
 // Wrapped and jumping by themselves, with a terminal of ours behind; and from a chain of the other kind and back under one
 // link, with another root.
 static void a_chain_of_frags_programs_runs_behind_a_root_of_its_kind(void **state)
@@ -420,13 +404,11 @@ static void a_chain_of_frags_programs_runs_behind_a_root_of_its_kind(void **stat
 	ground_apply(ground, plain, 2);
 	first = the_truth(ground);
 	assert_false(first.frags);
-	assert_false(takes_large_packets(ground));
 	ground_apply(ground, members, 4);
 	second = the_truth(ground);
 	assert_int_equal(ground_run(ground, way), PASS);
 	assert_string_equal(way, "5 55");
 	assert_true(second.frags);
-	assert_true(takes_large_packets(ground));
 	assert_true(second.entered && second.has_end);
 	assert_int_equal(second.link.id, first.link.id);
 	assert_int_not_equal(second.root_id, first.root_id);
@@ -444,6 +426,29 @@ static void a_chain_of_frags_programs_runs_behind_a_root_of_its_kind(void **stat
 		member_drop(&members[i]);
 	member_drop(&plain[0]);
 	member_drop(&plain[1]);
+}
+
+// The kernel asks of the root whether it takes packets that need several buffers.
+static void a_chain_of_frags_programs_is_attached_where_packets_are_large(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member plain = ordinary("t/a", "mark1");
+	struct member member = with_frags("t/f", "marks.bpf.o", "mark_frags", LINK_WRAP);
+	struct chain_spec spec = ground_spec(ground, &plain, 1);
+	OWNED(chain_drop) struct chain *chain = NULL;
+	struct fault why = {0};
+	char way[GROUND_WAY];
+
+	ground_sh("ip link set " GROUND_IFACE " mtu 9000 && ip link set peer0 mtu 9000");
+	assert_int_equal(chain_build(&spec, &chain, &why), 0);
+	assert_int_equal(chain_commit(chain, &why), -1);
+	assert_int_equal(why.code, FAULT_KERNEL);
+	ground_apply(ground, &member, 1);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5");
+	assert_int_not_equal(the_truth(ground).iface_program, 0);
+	member_drop(&plain);
+	member_drop(&member);
 }
 
 static void frags_and_others_are_refused_by_both_names(void **state)
@@ -855,6 +860,7 @@ int main(void)
 		ON_GROUND(code_that_names_a_map_of_another_by_number_is_refused),
 		ON_GROUND(a_frags_program_is_refused_before_the_arrays_do),
 		ON_GROUND(a_chain_of_frags_programs_runs_behind_a_root_of_its_kind),
+		ON_GROUND(a_chain_of_frags_programs_is_attached_where_packets_are_large),
 		ON_GROUND(frags_and_others_are_refused_by_both_names),
 		ON_GROUND(a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded),
 		ON_GROUND(of_an_object_only_the_program_that_is_asked_for_is_loaded),
