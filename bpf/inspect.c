@@ -574,7 +574,7 @@ static bool is_for_packets(const char *section)
 	       type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
 }
 
-// A section of a kind of probe, or one that nobody knows: the manifest's word counts, but for a contradiction.
+// A section of that kind: unlike those of packets they are spelled in few ways, and libbpf knows them all.
 static bool is_for_probe(const char *section, enum probe_kind kind)
 {
 	static const enum bpf_prog_type types[PROBE_KINDS] = {
@@ -589,7 +589,7 @@ static bool is_for_probe(const char *section, enum probe_kind kind)
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
 
-	return libbpf_prog_type_by_name(section, &type, &attach) || type == types[kind];
+	return libbpf_prog_type_by_name(section, &type, &attach) == 0 && type == types[kind];
 }
 
 static int check_probe(const struct inspect_program *found, const struct manifest_program *program,

@@ -23,24 +23,30 @@
 #define STAND_IN_ENTRIES 4096
 
 // Every section prefix that libbpf 1.1 would load as XDP, TC or a kind of probe that we know. A program elsewhere takes
-// libbpf's own path, past our gate, which is noticed and refused.
-static const char *const prefixes[] = {"xdp+",
-				       "xdp.frags+",
-				       "tc+",
-				       "classifier+",
-				       "tcx/ingress",
-				       "tcx/egress",
-				       "action+",
-				       "tp+",
-				       "tracepoint+",
-				       "raw_tp+",
-				       "raw_tracepoint+",
-				       "tp_btf+",
-				       "kprobe+",
-				       "kretprobe+",
-				       "fentry+",
-				       "fexit+",
-				       NULL};
+// libbpf's own path, past our gate, which is noticed and refused. What packets meet is XDP here, whichever hook it is for,
+// and so is a section that nobody knows; probes have their own types, which the inspection asks for by section too.
+static const struct {
+	const char *prefix;
+	enum bpf_prog_type type;
+} sections[] = {
+	{NULL, BPF_PROG_TYPE_XDP}, // the fallback, for sections that nobody knows ("xdp-root")
+	{"xdp+", BPF_PROG_TYPE_XDP},
+	{"xdp.frags+", BPF_PROG_TYPE_XDP},
+	{"tc+", BPF_PROG_TYPE_XDP},
+	{"classifier+", BPF_PROG_TYPE_XDP},
+	{"tcx/ingress", BPF_PROG_TYPE_XDP},
+	{"tcx/egress", BPF_PROG_TYPE_XDP},
+	{"action+", BPF_PROG_TYPE_XDP},
+	{"tp+", BPF_PROG_TYPE_TRACEPOINT},
+	{"tracepoint+", BPF_PROG_TYPE_TRACEPOINT},
+	{"raw_tp+", BPF_PROG_TYPE_RAW_TRACEPOINT},
+	{"raw_tracepoint+", BPF_PROG_TYPE_RAW_TRACEPOINT},
+	{"kprobe+", BPF_PROG_TYPE_KPROBE},
+	{"kretprobe+", BPF_PROG_TYPE_KPROBE},
+	{"tp_btf+", BPF_PROG_TYPE_TRACING},
+	{"fentry+", BPF_PROG_TYPE_TRACING},
+	{"fexit+", BPF_PROG_TYPE_TRACING},
+};
 
 // The verifier's log, and the way back to its object: libbpf's handlers are process-wide and carry no word of ours
 // for one load, but the log buffer is ours and known to both sides.
@@ -200,18 +206,17 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	return object_prepare(object, program, opts, &object->refusal) ? -EPERM : 0;
 }
 
-// Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback,
-// for sections that nobody knows ("xdp-root"), comes first: the library takes only one, and so says whether we have
-// been here.
+// Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback comes
+// first: the library takes only one, and so says whether we have been here.
 static int object_register(struct fault *why)
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = object_hook);
-	size_t i = sizeof(prefixes) / sizeof(*prefixes);
 
-	while (i-- > 0) {
-		int id = libbpf_register_prog_handler(prefixes[i], BPF_PROG_TYPE_XDP, 0, &opts);
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		int id = libbpf_register_prog_handler(sections[i].prefix, sections[i].type, 0,
+						      &opts);
 
-		if (id == -EBUSY && !prefixes[i])
+		if (id == -EBUSY && !sections[i].prefix)
 			return 0;
 		if (id < 0)
 			return fault_set(why, FAULT_OTHER, "libbpf takes no handler: %s",
@@ -228,44 +233,54 @@ static int refuse_section(const struct object_source *source, const char *sectio
 	return fault_fix(why, "build it with SEC(\"%s\")", source->hook == HOOK_XDP ? "xdp" : "tc");
 }
 
-static void object_type_packets(struct object *object)
-{
-	enum hook hook = object->source.hook;
+// What a kind of probe is to the kernel.
+static const struct {
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach;
+} probes[PROBE_KINDS] = {
+	[PROBE_TRACEPOINT] = {BPF_PROG_TYPE_TRACEPOINT, 0},
+	[PROBE_RAW_TRACEPOINT] = {BPF_PROG_TYPE_RAW_TRACEPOINT, 0},
+	[PROBE_TP_BTF] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP},
+	[PROBE_KPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
+	[PROBE_KRETPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
+	[PROBE_FENTRY] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
+	[PROBE_FEXIT] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
+};
 
-	bpf_program__set_type(object->program, sys_program_type(hook));
-	// One attach type for all XDP programs, or the arrays refuse to mix them.
-	bpf_program__set_expected_attach_type(object->program,
-					      hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1), one of another
+// kind is not what was signed.
+static bool section_fits(const struct object_source *source, const char *section)
+{
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+
+	if (libbpf_prog_type_by_name(section, &type, &attach))
+		return false;
+	if (source->hook != HOOK_PROBE)
+		return type == BPF_PROG_TYPE_XDP;
+	return !source->probe || type == probes[source->probe->probe].type;
 }
 
-static void object_type_probe(struct object *object)
+static void object_set_type(struct object *object)
 {
-	static const struct {
-		enum bpf_prog_type type;
-		enum bpf_attach_type attach;
-	} types[PROBE_KINDS] = {
-		[PROBE_TRACEPOINT] = {BPF_PROG_TYPE_TRACEPOINT, 0},
-		[PROBE_RAW_TRACEPOINT] = {BPF_PROG_TYPE_RAW_TRACEPOINT, 0},
-		[PROBE_TP_BTF] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP},
-		[PROBE_KPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
-		[PROBE_KRETPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
-		[PROBE_FENTRY] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
-		[PROBE_FEXIT] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
-	};
 	const struct manifest_program *probe = object->source.probe;
+	enum hook hook = object->source.hook;
 
-	if (!probe) // opened for its maps alone
+	if (hook == HOOK_PROBE && !probe) // opened for its maps alone
 		return;
-	bpf_program__set_type(object->program, types[probe->probe].type);
-	bpf_program__set_expected_attach_type(object->program, types[probe->probe].attach);
+	bpf_program__set_type(object->program,
+			      probe ? probes[probe->probe].type : sys_program_type(hook));
+	// One attach type for all XDP programs, or the arrays refuse to mix them.
+	bpf_program__set_expected_attach_type(object->program, probe ? probes[probe->probe].attach
+							       : hook == HOOK_XDP
+								       ? BPF_XDP
+								       : (enum bpf_attach_type)0);
 }
 
 // Exactly the signed manifest's entry is loaded, as the manifest's type.
 static int object_choose(struct object *object, struct fault *why)
 {
 	const struct object_source *source = &object->source;
-	enum bpf_attach_type attach;
-	enum bpf_prog_type type;
 	struct bpf_program *program;
 	const char *section;
 
@@ -288,16 +303,11 @@ static int object_choose(struct object *object, struct fault *why)
 			  section);
 		return fault_fix(why, "build it with SEC(\"xdp\")");
 	}
-	// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1). Ours are all
-	// registered as XDP.
-	if (libbpf_prog_type_by_name(section, &type, &attach) || type != BPF_PROG_TYPE_XDP)
+	if (!section_fits(source, section))
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
 				 section);
-	if (source->hook == HOOK_PROBE)
-		object_type_probe(object);
-	else
-		object_type_packets(object);
+	object_set_type(object);
 	return 0;
 }
 

@@ -157,7 +157,7 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 	if (findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth, chain->record,
 			    why))
 		return -1;
-	if (!chain->truth.root_id)
+	if (!chain->truth.root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
 		return 0;
 	if (root_tag(tags, chain->hook, &tamper.root_tag, why))
 		return -1;

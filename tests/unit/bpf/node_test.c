@@ -564,7 +564,7 @@ static void the_schema_says_what_the_reader_says(void **state)
 			    "https://json-schema.org/draft/2020-12/schema");
 	top = json_member(schema, "properties");
 	assert_false(json_bool(json_member(schema, "additionalProperties")));
-	assert_int_equal(json_count(top), 6);
+	assert_int_equal(json_count(top), 7);
 	use = json_member(json_member(top, "interfaces"), "patternProperties");
 	use = json_member(use, "^[!-.0-9;-~]{1,15}$");
 	xdp = json_member(json_member(use, "properties"), "xdp");

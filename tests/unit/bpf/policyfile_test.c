@@ -84,7 +84,7 @@ static void what_can_never_be_allowed_is_refused_where_it_stands(void **state)
 {
 	static const char *const never[] = {
 		"bpf_probe_write_user",	  "bpf_override_return", "bpf_send_signal",
-		"bpf_send_signal_thread", "bpf_sys_bpf",	 "bpf_probe_read_kernel",
+		"bpf_send_signal_thread", "bpf_sys_bpf",	 "bpf_probe_read_user",
 		"bpf_trace_printk",	  "bpf_copy_from_user",
 	};
 
@@ -138,7 +138,7 @@ static void patterns_that_are_none_are_refused(void **state)
 static void each_rule_tells_what_stands(void **state)
 {
 	static const char *const plain[] = {
-		"xdp, tc",  "base",	  "none",
+		"xdp, tc",  "base",	  "none", "none",
 		NULL, // a long list
 		"67108864", "1073741824", "65536", "5", "any", "any", "any", "pass",
 	};
