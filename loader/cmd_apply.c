@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/cmd_apply.h"
 
+#include <malloc.h>
 #include <time.h>
 
 #include "base/owned.h"
@@ -103,6 +104,14 @@ static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *p
 	return -1;
 }
 
+// libbpf reads all types of the kernel anew for each program that asks about one, some 12 MB each time. Given back to the
+// system in between, these pages cost more than the reading: 9 ms a program instead of 3.5.
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 int run_apply(struct cli *cli, struct fault *why)
 {
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
@@ -110,6 +119,7 @@ int run_apply(struct cli *cli, struct fault *why)
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct plan_places places;
 
+	keep_memory();
 	if (desk_open(&desk, cli, true, why) || node_load(cli_root(cli), NULL, &desk.node, why))
 		return -1;
 	places = desk_plan_places(&desk);

@@ -491,9 +491,11 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	object->wrap = wrap;
 	if (wrap || object->lift)
 		object_make_static(object);
-	object->log = calloc(1, sizeof(*object->log));
+	// Not cleared: all but its first page is touched only when there is something to say (A80).
+	object->log = malloc(sizeof(*object->log));
 	if (!object->log)
 		return fault_set(why, FAULT_OTHER, "out of memory");
+	object->log->text[0] = '\0';
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	error = -bpf_object__load(object->bpf);
