@@ -220,11 +220,16 @@ HOPS = $(OUT)/tests/bench/hops
 $(HOPS): LDFLAGS += -Wl,--wrap=bpf_map_update_elem
 $(HOPS): $(OUT)/obj/tests/bench/hops.o $(OUT)/obj/tests/bench/peers.o $(KERNEL_HELP) $(OUT)/libloader.a $(LOWER) | $(BPF_OBJECTS)
 	$(link_test)
+# Preloaded: no sanitizer is in it.
+$(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@ -ldl
 .PHONY: bench bench-tuf bench-chain
 bench: bench-tuf bench-chain
 bench-tuf: programs $(BENCH)
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
-bench-chain: programs $(BENCH) $(HOPS) $(PLAYERS)
+bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
 
 # README.md shows what the demo printed.
