@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "bpf/pattern.h"
 #include "bpf/schema.h"
 #include "keys/pin.h"
 
@@ -51,7 +52,7 @@ static int check_use(const char *text, struct fault *why)
 }
 
 // The kernel's own rule (dev_valid_name), and no bytes that a terminal or a path would trip over.
-static int check_interface(const char *text, struct fault *why)
+bool node_is_interface_name(const char *text)
 {
 	size_t len = strlen(text);
 	bool is_fine =
@@ -59,7 +60,12 @@ static int check_interface(const char *text, struct fault *why)
 
 	for (size_t i = 0; i < len; i++)
 		is_fine = is_fine && isgraph((unsigned char)text[i]) && !strchr("/:", text[i]);
-	if (!is_fine)
+	return is_fine;
+}
+
+static int check_interface(const char *text, struct fault *why)
+{
+	if (!node_is_interface_name(text))
 		return fault_set(why, FAULT_CONFIG,
 				 "\"%.80s\" cannot be a network interface: 1 to %d characters, "
 				 "no blank, '/' or ':'",
@@ -113,7 +119,14 @@ static const char *const denied_words[] = {
 	[NODE_DENIED_KEEP] = "keep-and-alarm",
 	NULL,
 };
-static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", NULL};
+static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", "offload",
+					     NULL};
+static const char *const tc_attach_words[] = {
+	[NODE_TC_AUTO] = "auto",
+	[NODE_TC_TCX] = "tcx",
+	[NODE_TC_CLSACT] = "clsact",
+	NULL,
+};
 
 static const struct schema name_form = {
 	.kind = SCHEMA_TEXT,
@@ -154,6 +167,7 @@ static const struct schema any_form = {.kind = SCHEMA_ANY};
 static const struct schema mode_form = {.kind = SCHEMA_WORD, .words = mode_words};
 static const struct schema class_form = {.kind = SCHEMA_WORD, .words = class_words};
 static const struct schema xdp_mode_form = {.kind = SCHEMA_WORD, .words = xdp_mode_words};
+static const struct schema tc_attach_form = {.kind = SCHEMA_WORD, .words = tc_attach_words};
 static const struct schema denied_form = {.kind = SCHEMA_WORD, .words = denied_words};
 static const struct schema fall_form = {.kind = SCHEMA_WORD, .words = fall_words};
 static const struct schema program_form = {.kind = SCHEMA_WORD, .words = program_words};
@@ -201,6 +215,8 @@ static const struct schema_key interface_keys[] = {
 	{"tc_ingress", &chain_form, false, "the programs on TC ingress, in order"},
 	{"tc_egress", &chain_form, false, "the programs on TC egress, in order"},
 	{"xdp_mode", &xdp_mode_form, false, "how XDP is attached (default: native)"},
+	{"tc_attach", &tc_attach_form, false,
+	 "how TC is attached (default: auto, TCX where the kernel has it, else clsact)"},
 	{"on_denied", &denied_form, false,
 	 "what takes the place of a running program that was denied (default: remove)"},
 	{0},
@@ -267,7 +283,8 @@ static const struct schema policy_form = {.kind = SCHEMA_OBJECT, .keys = policy_
 static const struct schema_key node_keys[] = {
 	{"repositories", &repositories_form, false,
 	 "where bundles come from, by a name of your own"},
-	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
+	{"interfaces", &interfaces_form, false,
+	 "what runs, by network interface or by a pattern of their names (* and ?)"},
 	{"policy", &policy_form, false, "what a signed program may be and do here"},
 	{"mode", &mode_form, false, "secure, which is also what absence means"},
 	{0},
@@ -486,9 +503,16 @@ static int chain_take(struct reader *reader, const struct json *object, enum hoo
 static int interface_take(struct reader *reader, const char *name, const struct json *object,
 			  struct node_interface *interface)
 {
+	interface->is_pattern = pattern_is(name);
+	interface->xdp_offload = word_is(object, "xdp_mode", "offload");
 	interface->xdp_generic_ok = word_is(object, "xdp_mode", "generic") ||
 				    word_is(object, "xdp_mode", "native-or-generic");
-	interface->xdp_native_ok = !word_is(object, "xdp_mode", "generic");
+	interface->xdp_native_ok =
+		!word_is(object, "xdp_mode", "generic") && !interface->xdp_offload;
+	if (word_is(object, "tc_attach", tc_attach_words[NODE_TC_TCX]))
+		interface->tc_attach = NODE_TC_TCX;
+	else if (word_is(object, "tc_attach", tc_attach_words[NODE_TC_CLSACT]))
+		interface->tc_attach = NODE_TC_CLSACT;
 	if (word_is(object, "on_denied", denied_words[NODE_DENIED_DROP]))
 		interface->on_denied = NODE_DENIED_DROP;
 	else if (word_is(object, "on_denied", denied_words[NODE_DENIED_KEEP]))
@@ -498,6 +522,33 @@ static int interface_take(struct reader *reader, const char *name, const struct 
 	for (int hook = 0; hook < HOOK_COUNT; hook++)
 		if (chain_take(reader, object, (enum hook)hook, interface))
 			return -1;
+	return 0;
+}
+
+// Which of two patterns holds must not hang on their order in the file.
+static int patterns_check(struct reader *reader, const struct json *object)
+{
+	const struct node *node = reader->node;
+
+	for (size_t i = 0; i < node->interface_count; i++) {
+		const struct node_interface *one = &node->interfaces[i];
+
+		for (size_t k = 0; one->is_pattern && k < i; k++) {
+			const struct node_interface *other = &node->interfaces[k];
+
+			if (!other->is_pattern || strlen(other->name) != strlen(one->name) ||
+			    !pattern_meets(one->name, other->name))
+				continue;
+			fault_set(
+				reader->why, FAULT_CONFIG,
+				"interfaces.%s: \"%s\" could match the same interface, and neither "
+				"is longer",
+				one->name, other->name);
+			at_member(reader, object, one->name);
+			return fault_fix(reader->why,
+					 "name the interface, or make one of the patterns longer");
+		}
+	}
 	return 0;
 }
 
@@ -518,7 +569,7 @@ static int interfaces_take(struct reader *reader, const struct json *object)
 		if (interface_take(reader, walk.key, walk.value, interface))
 			return -1;
 	}
-	return 0;
+	return patterns_check(reader, object);
 }
 
 static int helpers_take(const struct json *list, struct policy *policy, struct fault *why)
@@ -726,6 +777,22 @@ const struct node_repository *node_repository(const struct node *node, const cha
 		if (!strcmp(node->repositories[i].name, name))
 			return &node->repositories[i];
 	return NULL;
+}
+
+const struct node_interface *node_interface(const struct node *node, const char *iface)
+{
+	const struct node_interface *best = NULL;
+
+	for (size_t i = 0; i < node->interface_count; i++) {
+		const struct node_interface *interface = &node->interfaces[i];
+
+		if (!strcmp(interface->name, iface))
+			return interface;
+		if (interface->is_pattern && pattern_matches(interface->name, iface) &&
+		    (!best || strlen(interface->name) > strlen(best->name)))
+			best = interface;
+	}
+	return best;
 }
 
 int node_schema(struct json **out, struct fault *why)

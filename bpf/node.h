@@ -51,13 +51,23 @@ enum node_on_denied {
 // "remove", "drop", "keep-and-alarm"
 const char *node_on_denied_name(enum node_on_denied on_denied);
 
+// How a TC chain is attached.
+enum node_tc_attach {
+	NODE_TC_AUTO, // TCX where the kernel has it, else clsact
+	NODE_TC_TCX,
+	NODE_TC_CLSACT,
+};
+
 struct node_interface {
-	char *name;
+	char *name; // of one interface, or a pattern (bpf/pattern.h) of the names of many
+	bool is_pattern;
 	enum node_on_denied on_denied;
+	enum node_tc_attach tc_attach;
 	struct node_use *chain[HOOK_COUNT];
 	size_t chain_count[HOOK_COUNT];
 	bool xdp_generic_ok; // "xdp_mode": "native" (default) | "generic" | "native-or-generic"
 	bool xdp_native_ok;
+	bool xdp_offload; // "offload": then neither of these
 	char where[FAULT_TEXT_MAX];
 };
 
@@ -82,5 +92,10 @@ static inline void node_drop(struct node **node)
 	*node = NULL;
 }
 const struct node_repository *node_repository(const struct node *node, const char *name);
+// What the file says of an interface: the entry of its name, else of the longest pattern that matches it (node_parse has
+// refused those of one length that could match one name). NULL: nothing.
+const struct node_interface *node_interface(const struct node *node, const char *iface);
+// Whether a name that the kernel has can stand in the file, in our pins and in our records.
+bool node_is_interface_name(const char *name);
 // The JSON Schema (2020-12) of the file, for `bpfseal config schema`. Yours.
 int node_schema(struct json **out, struct fault *why) MUST_CHECK;
