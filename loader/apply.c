@@ -23,8 +23,7 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 {
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
-				   .native_ok = !plan->interface || plan->interface->xdp_native_ok,
-				   .generic_ok = plan->interface && plan->interface->xdp_generic_ok,
+				   .wish = attach_wish(plan->interface, &plan->truth),
 				   .members = plan->members,
 				   .count = plan->count,
 				   .policy = &places->node->policy,

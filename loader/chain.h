@@ -10,6 +10,7 @@
 #include "bpf/manifest.h"
 #include "bpf/node.h"
 #include "bpf/policy.h"
+#include "loader/attach.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -18,7 +19,7 @@
 struct chain_spec {
 	const char *iface;
 	enum hook hook;
-	bool native_ok, generic_ok; // XDP modes the admin allows
+	struct attach_wish wish; // how the admin allows it to be attached
 	const struct member *members;
 	size_t count;
 	const struct policy *policy;
@@ -50,8 +51,9 @@ uint32_t chain_generation(const struct chain *chain);
 const struct chain_program *chain_program(const struct chain *chain, size_t index);
 
 // The switch: one write into the root's slot; for a new hook the attachment. Until it returns 0 the old chain runs.
+// FAULT_NOT_FOUND when the interface has gone since.
 int chain_commit(struct chain *chain, struct fault *why) MUST_CHECK;
-// How the hook was entered: "switched", "attached" (native or generic), "root replaced".
+// How the hook was entered: "switched", "attached (native)" or another way, "root replaced".
 const char *chain_how(const struct chain *chain);
 // After the commit: waits until no packet is in the old generation, then lets go of it and of older leftovers.
 int chain_settle(struct chain *chain, struct fault *why) MUST_CHECK;
@@ -68,6 +70,3 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 // Only the length rule, for `plan`.
 int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
-// FAULT_KERNEL naming the program that sits on an XDP hook and is not ours. Fine where ours runs, or nobody.
-int chain_check_foreign(const char *tree, const char *iface, enum hook hook, struct fault *why)
-	MUST_CHECK;

@@ -131,3 +131,186 @@ int filter_list(uint32_t ifindex, enum hook hook, struct filter **out, size_t *c
 	*out = HAND_OVER(list.filters);
 	return 0;
 }
+
+// ---- the qdisc ----
+
+static struct tcmsg qdisc_at(uint32_t ifindex)
+{
+	return (struct tcmsg){.tcm_family = AF_UNSPEC,
+			      .tcm_ifindex = (int)ifindex,
+			      .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+			      .tcm_parent = TC_H_CLSACT};
+}
+
+static int take_qdisc(const struct nlmsghdr *answer, void *ctx, struct fault *why)
+{
+	const size_t body = sizeof(struct tcmsg);
+	enum filter_qdisc *out = ctx;
+	char kind[16];
+
+	if (answer->nlmsg_type != RTM_NEWQDISC || answer->nlmsg_len < NLMSG_LENGTH(body))
+		return fault_set(why, FAULT_KERNEL, "an odd answer about a qdisc");
+	netlink_text(netlink_find(answer, body, TCA_KIND, 1), kind, sizeof(kind));
+	*out = strcmp(kind, "clsact") ? FILTER_QDISC_OTHER : FILTER_QDISC_CLSACT;
+	return 0;
+}
+
+int filter_qdisc(uint32_t ifindex, enum filter_qdisc *out, struct fault *why)
+{
+	struct tcmsg about = qdisc_at(ifindex);
+	struct netlink_verdict verdict;
+	struct netlink_request request;
+
+	*out = FILTER_QDISC_NONE;
+	about.tcm_handle = 0;
+	// Older kernels answer this question only where an echo is asked for.
+	netlink_begin(&request, RTM_GETQDISC, NLM_F_ECHO, &about, sizeof(about));
+	if (netlink_ask(&request, take_qdisc, out, &verdict, why))
+		return -1;
+	if (verdict.error && verdict.error != ENOENT)
+		return netlink_refuse(&verdict, why, "cannot look at the qdisc of interface %u",
+				      ifindex);
+	return 0;
+}
+
+int filter_qdisc_make(uint32_t ifindex, bool *made, struct fault *why)
+{
+	const struct tcmsg about = qdisc_at(ifindex);
+	struct netlink_verdict verdict;
+	struct netlink_request request;
+
+	netlink_begin(&request, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &about, sizeof(about));
+	netlink_put_text(&request, TCA_KIND, "clsact");
+	if (netlink_ask(&request, NULL, NULL, &verdict, why))
+		return -1;
+	*made = !verdict.error;
+	if (verdict.error && verdict.error != EEXIST)
+		return netlink_refuse(&verdict, why, "cannot make a clsact qdisc");
+	return 0;
+}
+
+struct census {
+	bool any, ours;
+};
+
+// Of every chain and kind, also what filter_list leaves out.
+static int take_census(const struct nlmsghdr *answer, void *ctx, struct fault *why)
+{
+	OWNED(list_drop) struct list list = {0};
+	struct census *census = ctx;
+
+	census->any = true;
+	if (take_filter(answer, &list, why))
+		return -1;
+	census->ours |= list.count && filter_is_ours(&list.filters[0]);
+	return 0;
+}
+
+static int census_of(uint32_t ifindex, enum hook hook, struct census *census, struct fault *why)
+{
+	const struct tcmsg about = {.tcm_family = AF_UNSPEC,
+				    .tcm_ifindex = (int)ifindex,
+				    .tcm_parent = parent_of(hook)};
+	struct netlink_verdict verdict;
+	struct netlink_request request;
+
+	netlink_begin(&request, RTM_GETTFILTER, NLM_F_DUMP, &about, sizeof(about));
+	if (netlink_ask(&request, take_census, census, &verdict, why))
+		return -1;
+	census->any |= verdict.error != 0; // who changes them uses them
+	return 0;
+}
+
+int filter_qdisc_tidy(uint32_t ifindex, bool *ours, struct fault *why)
+{
+	const struct tcmsg about = qdisc_at(ifindex);
+	struct netlink_verdict verdict;
+	struct netlink_request request;
+	struct census census = {0};
+
+	if (census_of(ifindex, HOOK_TC_INGRESS, &census, why) ||
+	    census_of(ifindex, HOOK_TC_EGRESS, &census, why))
+		return -1;
+	*ours = census.ours;
+	if (census.any)
+		return 0;
+	netlink_begin(&request, RTM_DELQDISC, 0, &about, sizeof(about));
+	netlink_put_text(&request, TCA_KIND, "clsact");
+	if (netlink_ask(&request, NULL, NULL, &verdict, why))
+		return -1;
+	// What is gone, with its interface or by other hands, is as it shall be.
+	if (verdict.error && verdict.error != ENOENT && verdict.error != EINVAL &&
+	    verdict.error != ENODEV)
+		return netlink_refuse(&verdict, why, "cannot remove our clsact qdisc");
+	return 0;
+}
+
+// ---- our filter ----
+
+static int filter_ask(uint16_t type, uint16_t flags, uint32_t ifindex, enum hook hook,
+		      int program_fd, struct netlink_verdict *verdict, struct fault *why)
+{
+	const struct tcmsg about = {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = (int)ifindex,
+		.tcm_handle = FILTER_HANDLE,
+		.tcm_parent = parent_of(hook),
+		.tcm_info = TC_H_MAKE((uint32_t)FILTER_PREF << 16, htons(ETH_P_ALL))};
+	const uint32_t direct = TCA_BPF_FLAG_ACT_DIRECT;
+	struct netlink_request request;
+	size_t options;
+
+	netlink_begin(&request, type, flags, &about, sizeof(about));
+	netlink_put_text(&request, TCA_KIND, "bpf");
+	if (program_fd >= 0) {
+		options = netlink_nest(&request, TCA_OPTIONS);
+		netlink_put(&request, TCA_BPF_FD, &program_fd, sizeof(program_fd));
+		netlink_put_text(&request, TCA_BPF_NAME, FILTER_NAME);
+		netlink_put(&request, TCA_BPF_FLAGS, &direct, sizeof(direct));
+		netlink_end(&request, options);
+	}
+	return netlink_ask(&request, NULL, NULL, verdict, why);
+}
+
+int filter_add(uint32_t ifindex, enum hook hook, int program_fd, struct fault *why)
+{
+	struct netlink_verdict verdict;
+
+	// Exclusive: what has come into our place since we looked is not pushed out.
+	if (filter_ask(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, ifindex, hook, program_fd,
+		       &verdict, why))
+		return -1;
+	return verdict.error ? netlink_refuse(&verdict, why, "cannot add our filter on %s",
+					      hook_name(hook))
+			     : 0;
+}
+
+int filter_replace(uint32_t ifindex, enum hook hook, int program_fd, struct fault *why)
+{
+	struct netlink_verdict verdict;
+
+	if (filter_ask(RTM_NEWTFILTER, NLM_F_REPLACE, ifindex, hook, program_fd, &verdict, why))
+		return -1;
+	return verdict.error ? netlink_refuse(&verdict, why, "cannot replace our filter on %s",
+					      hook_name(hook))
+			     : 0;
+}
+
+int filter_remove(uint32_t ifindex, enum hook hook, struct fault *why)
+{
+	OWNED(drop_heap) struct filter *filters = NULL;
+	struct netlink_verdict verdict = {0};
+	size_t count = 0;
+	bool there = false;
+
+	if (filter_list(ifindex, hook, &filters, &count, why))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		there |= filter_is_ours(&filters[i]);
+	if (there && filter_ask(RTM_DELTFILTER, 0, ifindex, hook, -1, &verdict, why))
+		return -1;
+	if (verdict.error && verdict.error != ENOENT && verdict.error != ENODEV)
+		return netlink_refuse(&verdict, why, "cannot remove our filter on %s",
+				      hook_name(hook));
+	return 0;
+}

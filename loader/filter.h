@@ -35,3 +35,22 @@ bool filter_is_in_the_way(const struct filter *filter);
 // No qdisc: none. `*out` is yours.
 int filter_list(uint32_t ifindex, enum hook hook, struct filter **out, size_t *count,
 		struct fault *why) MUST_CHECK;
+
+// What is in the place of a clsact qdisc.
+enum filter_qdisc {
+	FILTER_QDISC_NONE,
+	FILTER_QDISC_CLSACT,
+	FILTER_QDISC_OTHER, // the older "ingress": it would take a filter for egress and run it on what comes in
+};
+int filter_qdisc(uint32_t ifindex, enum filter_qdisc *out, struct fault *why) MUST_CHECK;
+// Makes one; *made is false when there is one already.
+int filter_qdisc_make(uint32_t ifindex, bool *made, struct fault *why) MUST_CHECK;
+// Takes it away when no filter is on either hook; *ours: one of ours still is. (A filter that is added between the look
+// and the removal goes with it: the kernel has no "remove if empty".)
+int filter_qdisc_tidy(uint32_t ifindex, bool *ours, struct fault *why) MUST_CHECK;
+
+// Puts a program into our place, which must be free; puts another one into our filter, under packets, none of which is
+// without one; takes our filter away. FAULT_KERNEL with the kernel's words; absent is fine for the last.
+int filter_add(uint32_t ifindex, enum hook hook, int program_fd, struct fault *why) MUST_CHECK;
+int filter_replace(uint32_t ifindex, enum hook hook, int program_fd, struct fault *why) MUST_CHECK;
+int filter_remove(uint32_t ifindex, enum hook hook, struct fault *why) MUST_CHECK;

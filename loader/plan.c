@@ -300,11 +300,15 @@ static int plan_foretell(const struct plan_chain *chain, size_t index, const cha
 	source.len = bytes.len;
 	if (object_open(&source, &object, why))
 		return -1;
-	return maps_settle(object, member, chain->truth.generation ? old : NULL, true, report, why);
+	return maps_settle(object, member,
+			   chain->truth.generation && !chain->truth.renewed ? old : NULL, true,
+			   report, why);
 }
 
 static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct fault *why)
 {
+	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+
 	if (chain->action == PLAN_REMOVE || chain->action == PLAN_KEEP)
 		return 0;
 	chain->maps = calloc(chain->count, sizeof(*chain->maps));
@@ -313,7 +317,7 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 	for (size_t i = 0; i < chain->count; i++)
 		if (plan_foretell(chain, i, tree, &chain->maps[i], why))
 			return -1;
-	return chain_check_foreign(tree, chain->iface, chain->hook, why);
+	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
 }
 
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,

@@ -107,6 +107,15 @@ int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic)
 			       (enum bpf_attach_type)sys_attach_type(hook), &opts);
 }
 
+bool sys_has_tcx(uint32_t ifindex)
+{
+	uint32_t count = 0;
+
+	return !bpf_prog_query((int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, 0, NULL,
+			       NULL, &count) ||
+	       errno != EINVAL;
+}
+
 int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *count,
 		     struct fault *why)
 {

@@ -41,6 +41,9 @@ enum bpf_prog_type sys_program_type(enum hook hook);
 // Attaches a program to a hook, at its head. `generic` is XDP's slow mode. Returns -errno, else the link's descriptor.
 int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic);
 
+// Whether this kernel has TCX (6.6 and later, where it is built in).
+bool sys_has_tcx(uint32_t ifindex);
+
 // The programs on a TCX hook in their order; *count is the room, then the number.
 int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *count,
 		     struct fault *why) MUST_CHECK;

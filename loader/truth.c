@@ -277,14 +277,25 @@ static int truth_iface(const char *name, enum hook hook, struct truth *out, stru
 	return 0;
 }
 
+int truth_read_at(const char *place, const char *iface, enum hook hook, struct truth *out,
+		  struct fault *why)
+{
+	memset(out, 0, sizeof(*out));
+	out->noted_index = bpffs_noted(place, "ifindex");
+	if (truth_link(place, hook, out, why) || truth_iface(iface, hook, out, why) ||
+	    truth_root(place, out, why))
+		return -1;
+	out->renewed = out->iface_index && out->noted_index &&
+		       out->noted_index != out->iface_index && !out->attached;
+	return truth_find_generation(place, out, why);
+}
+
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why)
 {
 	char place[BPFFS_PATH_MAX];
 
-	memset(out, 0, sizeof(*out));
-	if (bpffs_place(tree, iface, hook, place, why) || truth_link(place, hook, out, why) ||
-	    truth_iface(iface, hook, out, why) || truth_root(place, out, why))
+	if (bpffs_place(tree, iface, hook, place, why))
 		return -1;
-	return truth_find_generation(place, out, why);
+	return truth_read_at(place, iface, hook, out, why);
 }

@@ -47,7 +47,9 @@ struct truth {
 	bool attached; // and to this interface, as it is now
 	struct sys_link link; // of a filter: no id, its program, its interface
 	bool doubled; // TC: both by a link and by a filter, as a crash while changing from one to the other leaves it
-	uint32_t iface_index;	       // 0: there is no such interface now
+	uint32_t iface_index; // 0: there is no such interface now
+	uint32_t noted_index; // of the interface that it was attached to; 0: nothing says so
+	bool renewed; // what is pinned was attached to another interface of this name, which is gone from here
 	uint32_t iface_program;	       // on its XDP hook, whoever's
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
 	uint32_t root_number, root_id; // 0: no sound root is pinned
@@ -66,6 +68,9 @@ struct truth {
 	uint32_t end_id, end_slot;
 };
 
-// Reads it all. What is not there is zero; only a kernel that does not answer is a refusal. Changes nothing.
+// Reads it all. What is not there is zero; only a kernel that does not answer is a refusal. Changes nothing. `at`: of what
+// is pinned in this place, on an interface that may have another name by now.
+int truth_read_at(const char *place, const char *iface, enum hook hook, struct truth *out,
+		  struct fault *why) MUST_CHECK;
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why) MUST_CHECK;
