@@ -7,6 +7,7 @@
 #include "base/jail.h"
 #include "base/owned.h"
 #include "bpf/node.h"
+#include "loader/attach.h"
 
 int run_config_check(struct cli *cli, struct fault *why)
 {
@@ -16,6 +17,9 @@ int run_config_check(struct cli *cli, struct fault *why)
 	if (jail_syscalls(JAIL_OFFLINE, why) ||
 	    node_load(cli_root(cli), cli_arg(cli, 0), &node, why))
 		return -1;
+	for (size_t i = 0; i < node->interface_count; i++)
+		if (attach_check_mode(&node->interfaces[i], HOOK_XDP, why))
+			return -1;
 	cli_say(cli, "node.json is fine: %zu repositories, %zu interfaces", node->repository_count,
 		node->interface_count);
 	document = json_make_object();

@@ -193,7 +193,7 @@ static void two_patterns_of_one_length_for_one_name_are_refused(void **state)
 {
 	OWNED(node_drop)
 	struct node *fine = accepted("{\"interfaces\":{\"eth*\":{},\"eth??\":{},\"wlan*\":{},"
-				     "\"wlp*\":{},\"*.100\":{},\"*.200\":{}}}");
+				     "\"wlp*\":{},\"*.1000\":{},\"*.2000\":{}}}");
 
 	(void)state;
 	assert_int_equal(fine->interface_count, 6);
