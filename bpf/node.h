@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "bpf/manifest.h"
 #include "bpf/policy.h"
+#include "bpf/watchrule.h"
 
 #define NODE_FILE	    "/etc/bpfseal/node.json"
 #define NODE_FILE_MAX	    (1u << 20)
@@ -23,6 +24,9 @@ struct node_repository {
 	bool is_public; // "class": "private" (default) | "public"; public is refused in secure mode
 	char *ca; // CA file for https, absolute or below the directory of node.json; NULL: the system's
 };
+
+// The name under which the probes of the file's "probes" stand among the interfaces: no interface of a kernel can have it.
+#define NODE_PROBES ":node"
 
 // One initial map value: what stands in "maps": { MAP: [ { "key": K, "value": V } ] }. K and V are borrowed JSON.
 struct node_map_entry {
@@ -77,6 +81,7 @@ struct node {
 	struct node_interface *interfaces;
 	size_t interface_count;
 	struct policy policy;
+	struct watchrule watch;
 	struct json *document; // owns what entries borrow
 };
 

@@ -29,12 +29,14 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
 				   .wish = attach_wish(plan->interface, &plan->truth),
+				   .renew_root = findings_has(&plan->damage, "root_replaced"),
 				   .members = plan->members,
 				   .count = plan->count,
 				   .policy = &places->node->policy,
 				   .tree = places->tree,
 				   .logs_dirfd = places->logs_dirfd,
-				   .logs_path = places->logs_path};
+				   .logs_path = places->logs_path,
+				   .events = places->events};
 }
 
 static int apply_audit(const struct apply_places *places, const struct apply_chain *at,
@@ -111,7 +113,8 @@ static bool apply_lost(struct apply_chain *at, struct fault *why)
 	struct fault ask = {0};
 	struct iface iface;
 
-	if (!iface_find(at->plan->iface, &iface, &ask) || ask.code != FAULT_CONFIG)
+	if (at->plan->hook == HOOK_PROBE || !iface_find(at->plan->iface, &iface, &ask) ||
+	    ask.code != FAULT_CONFIG)
 		return false;
 	chain_drop(&at->chain);
 	at->lost = true;
@@ -219,13 +222,15 @@ static bool plan_names(const struct plan *plan, const struct json *chain)
 	return false;
 }
 
-// Of interfaces that the plan does not know. While nothing new can be admitted, what once ran on one that is yet to come
-// is all that it could get; else it is forgotten.
+// Of interfaces that the plan does not know. Is it of everything, they are forgotten; but while nothing new can be
+// admitted, what once ran on one that is yet to come is all that it could get.
 static int apply_keep_others(const struct plan *plan, struct json *chains, struct fault *why)
 {
 	const struct json *old = json_member(plan->record, "chains");
 
-	for (size_t i = 0; plan->from_copies && i < json_count(old); i++)
+	if (plan->is_whole && !plan->from_copies)
+		return 0;
+	for (size_t i = 0; i < json_count(old); i++)
 		if (!plan_names(plan, json_item(old, i)) &&
 		    json_add(chains, json_keep(json_item(old, i)), why))
 			return -1;

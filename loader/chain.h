@@ -11,6 +11,7 @@
 #include "bpf/node.h"
 #include "bpf/policy.h"
 #include "loader/attach.h"
+#include "loader/events.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -20,12 +21,14 @@ struct chain_spec {
 	const char *iface;
 	enum hook hook;
 	struct attach_wish wish; // how the admin allows it to be attached
+	bool renew_root;	 // the root that stands there is not to be trusted
 	const struct member *members;
 	size_t count;
 	const struct policy *policy;
 	const char *tree; // bpffs_open_tree
 	int logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 };
 
 struct chain;
@@ -34,6 +37,7 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
+	size_t probes; // that ride along
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,

@@ -17,7 +17,7 @@ enum finding_weight {
 	FINDING_NOTE, // good to know, no more
 };
 
-// The codes: "link_detached", "link_replaced", "attached_twice", "root_slot_changed", "pin_missing", "slot_changed",
+// The codes: "not_as_applied", "program_replaced", "root_replaced", "link_detached", "link_replaced", "attached_twice", "root_slot_changed", "pin_missing", "slot_changed",
 // "fell_through", "interface_missing", "foreign_before", "foreign_after", "drift_from_config", "denied",
 // "no_longer_signed".
 struct finding {
@@ -25,6 +25,7 @@ struct finding {
 	enum finding_weight weight;
 	const char *iface; // borrowed
 	enum hook hook;
+	uint32_t program; // what stands there now, and is not ours; 0: nothing, or no BPF program
 	char text[256];
 };
 
@@ -33,6 +34,11 @@ struct findings {
 	size_t count;
 };
 void findings_drop(struct findings *findings);
+bool findings_has(const struct findings *findings, const char *code);
+// One more, of FINDING_BROKEN. `code` and `iface` are borrowed.
+int findings_add(struct findings *findings, const char *iface, enum hook hook, uint32_t program,
+		 struct fault *why, const char *code, const char *format, ...)
+	__attribute__((format(printf, 7, 8))) MUST_CHECK;
 // How many weigh at least so much: of FINDING_BEYOND all but notes.
 size_t findings_count(const struct findings *findings, enum finding_weight weight);
 

@@ -18,6 +18,7 @@
 #include "loader/restore.h"
 #include "loader/roster.h"
 #include "loader/standin.h"
+#include "loader/tamper.h"
 
 const char *plan_action_name(enum plan_action action)
 {
@@ -82,17 +83,20 @@ bool plan_denied_differs(const struct plan_chain *chain)
 
 // ---- what is there ----
 
-static int plan_hooks(struct plan *plan, const struct plan_places *places, struct fault *why)
+static int plan_new(const struct plan_places *places, const struct roster_line *lines, size_t count,
+		    struct plan **out, struct fault *why)
 {
-	OWNED(roster_drop) struct roster roster = {0};
+	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
 
-	if (roster_make(places->node, places->tree, &roster, why))
+	if (!plan)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (record_load(places->loader_dirfd, places->tree, &plan->record, why))
 		return -1;
-	plan->chains = calloc(roster.count + 1, sizeof(*plan->chains));
+	plan->chains = calloc(count + 1, sizeof(*plan->chains));
 	if (!plan->chains)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (; plan->count < roster.count; plan->count++) {
-		const struct roster_line *line = &roster.lines[plan->count];
+	for (; plan->count < count; plan->count++) {
+		const struct roster_line *line = &lines[plan->count];
 		struct plan_chain *chain = &plan->chains[plan->count];
 
 		memcpy(chain->iface, line->iface, sizeof(chain->iface));
@@ -100,6 +104,7 @@ static int plan_hooks(struct plan *plan, const struct plan_places *places, struc
 		chain->hook = line->hook;
 		chain->interface = line->interface;
 	}
+	*out = HAND_OVER(plan);
 	return 0;
 }
 
@@ -122,14 +127,28 @@ static int plan_place(const struct plan_chain *chain, const char *tree,
 	return 0;
 }
 
-static int plan_look_at(struct plan_chain *chain, const struct plan_places *places,
-			const struct json *record, struct fault *why)
+static int root_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
 {
-	char place[BPFFS_PATH_MAX];
-	const struct truth *truth = &chain->truth;
+	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
 
-	chain->record =
-		chain->was[0] ? record_chain(record, chain->was, hook_name(chain->hook)) : NULL;
+	if (!tag[0] && anchor_tag(hook, tag, why))
+		return -1;
+	*out = tag;
+	return 0;
+}
+
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+	     struct fault *why)
+{
+	const struct truth *truth = &chain->truth;
+	struct tamper tamper = {.tree = places->tree,
+				.iface = chain->was,
+				.hook = chain->hook,
+				.truth = truth,
+				.record = chain->record};
+	char place[BPFFS_PATH_MAX];
+
+	findings_drop(&chain->damage);
 	if (plan_place(chain, places->tree, place, why) ||
 	    truth_read_at(place, chain->iface, chain->hook, &chain->truth, why))
 		return -1;
@@ -137,22 +156,61 @@ static int plan_look_at(struct plan_chain *chain, const struct plan_places *plac
 	    !json_count(json_member(chain->record, "members")) &&
 	    (truth->iface_index || !plan_wants(chain)))
 		return 0;
-	return findings_damage(&chain->damage, chain->iface, chain->hook, truth, chain->record,
-			       why);
+	if (findings_damage(&chain->damage, chain->iface, chain->hook, truth, chain->record, why))
+		return -1;
+	if (!truth->root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
+		return 0;
+	if (root_tag(tags, chain->hook, &tamper.root_tag, why))
+		return -1;
+	return tamper_findings(&tamper, &chain->damage, why);
+}
+
+static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	struct plan_tags tags = {0};
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->was[0])
+			chain->record =
+				record_chain(plan->record, chain->was, hook_name(chain->hook));
+		if (plan_see(chain, places, &tags, why))
+			return -1;
+	}
+	return 0;
 }
 
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why)
 {
-	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
+	OWNED(roster_drop) struct roster roster = {0};
+	OWNED(plan_drop) struct plan *plan = NULL;
 
-	if (!plan)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (record_load(places->loader_dirfd, places->tree, &plan->record, why) ||
-	    plan_hooks(plan, places, why))
+	if (roster_make(places->node, places->tree, &roster, why) ||
+	    plan_new(places, roster.lines, roster.count, &plan, why) ||
+	    plan_see_all(plan, places, why))
 		return -1;
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan_look_at(&plan->chains[i], places, plan->record, why))
-			return -1;
+	plan->is_whole = true;
+	*out = HAND_OVER(plan);
+	return 0;
+}
+
+int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
+		 struct plan **out, struct fault *why)
+{
+	struct roster_line line = {.hook = hook, .interface = node_interface(places->node, iface)};
+	OWNED(roster_drop) struct roster roster = {0};
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	snprintf(line.iface, sizeof(line.iface), "%s", iface);
+	snprintf(line.was, sizeof(line.was), "%s", iface);
+	if (roster_make(places->node, places->tree, &roster, why))
+		return -1;
+	for (size_t i = 0; i < roster.count; i++)
+		if (!strcmp(roster.lines[i].iface, iface) && roster.lines[i].hook == hook)
+			line = roster.lines[i];
+	if (plan_new(places, &line, 1, &plan, why) || plan_see_all(plan, places, why))
+		return -1;
 	*out = HAND_OVER(plan);
 	return 0;
 }
@@ -246,13 +304,42 @@ static int plan_admit(struct plan_chain *chain, struct admit *admit, struct faul
 	return chain_check_length(chain->members, chain->count, why);
 }
 
+// Whose programs may stand here at all: before anything of them is looked at.
+static int plan_check_places(const struct plan_chain *chain, const struct policy *policy,
+			     struct fault *why)
+{
+	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+
+	for (size_t i = 0; i < wanted; i++) {
+		const struct node_use *use = &chain->interface->chain[chain->hook][i];
+
+		if (policy_check_place(policy, use->use, chain->iface, why))
+			return fault_where(why, "%s", use->where);
+	}
+	return 0;
+}
+
+// What the maps of all programs take that were admitted.
+static uint64_t plan_map_bytes(const struct plan *plan)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k < plan->chains[i].count; k++)
+			if (__builtin_add_overflow(total, plan->chains[i].members[k].map_bytes,
+						   &total))
+				return UINT64_MAX;
+	return total;
+}
+
 static bool chain_is_the_same(const struct plan_chain *chain, const struct policy *policy)
 {
 	const struct json *members = json_member(chain->record, "members");
 
 	if (json_count(members) != chain->count ||
 	    json_int(json_member(chain->record, "generation")) != chain->truth.generation ||
-	    chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop))
+	    (chain->hook != HOOK_PROBE &&
+	     chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop)))
 		return false;
 	for (size_t i = 0; i < chain->count; i++)
 		if (!record_is_member(json_item(members, i), &chain->members[i]) ||
@@ -296,6 +383,7 @@ static int plan_foretell(const struct plan_chain *chain, size_t index, const cha
 	char key[MEMBER_LABEL_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->hook,
+				       .probe = chain->hook == HOOK_PROBE ? member->program : NULL,
 				       .label = member->name,
 				       .logs_dirfd = -1};
 
@@ -332,7 +420,8 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	if (attach_check_mode(chain->interface, chain->hook, why) || plan_admit(chain, admit, why))
+	if (attach_check_mode(chain->interface, chain->hook, why) ||
+	    plan_check_places(chain, &places->node->policy, why) || plan_admit(chain, admit, why))
 		return -1;
 	chain->action = plan_choose(chain, &places->node->policy);
 	return plan_foretell_all(chain, places->tree, why);
@@ -352,6 +441,8 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
+	if (policy_check_total(&places->node->policy, plan_map_bytes(plan), why))
+		fault_first(&first, why);
 	if (admit_settle(admit, why))
 		return -1;
 	*why = first;
@@ -437,7 +528,8 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 			record = plan_record_like(plan, chain);
 		if (!json_count(json_member(record, "members")))
 			continue;
-		if (plan_restore_chain(chain, record, places, copies, &chain->lost))
+		if (plan_restore_chain(chain, record, places, copies, &chain->lost) ||
+		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
 		if (chain->action == PLAN_KEEP && chain->was[0] &&
 		    strcmp(chain->was, chain->iface) != 0)

@@ -24,10 +24,13 @@ struct sys_program {
 	char name[BPF_OBJ_NAME_LEN];
 	char tag[SYS_TAG_HEX];
 	uint32_t uid;
+	uint64_t loaded_ns; // after boot
 };
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.
 void sys_program_by_id(uint32_t id, struct sys_program *out);
+// Whether a program works with this very map, and not with one that only has its name.
+int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why) MUST_CHECK;
 
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
 

@@ -15,6 +15,7 @@ struct truth_member {
 	struct sys_program program; // the pinned one; id 0: its pin is gone
 	uint32_t slot; // the program that the jump to this place really reaches; 0: none
 	uint64_t fell; // packets that left it and found nothing
+	size_t probes; // that ride along and still run
 };
 
 // How our root stands on its hook.
@@ -58,12 +59,14 @@ struct truth {
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
 	uint32_t root_number, root_id; // 0: no sound root is pinned
 	int32_t verdict;
+	char root_tag[SYS_TAG_HEX];
 	uint32_t slot; // the program the root jumps to
 	uint64_t fell; // packets the root found nothing for
 	// Others' on this hook: of TCX and clsact together, and on a card. Only where ours is attached.
 	struct truth_others before, after;
 	bool blocked; // TC: a filter of somebody else is in the place where ours would be, `blocker`
 	struct truth_other blocker;
+	uint32_t instead; // what stands first on this hook where ours is not attached; 0: nothing
 	uint32_t generation; // the one that the slot enters; else the newest that is whole; 0: none
 	bool entered;	     // the slot enters it
 	size_t count;
