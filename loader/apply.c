@@ -39,8 +39,8 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 				   .events = places->events};
 }
 
-static int apply_audit(const struct apply_places *places, const struct apply_chain *at,
-		       struct fault *why)
+static int apply_audit(const struct apply_places *places, struct audit *log,
+		       const struct apply_chain *at, struct fault *why)
 {
 	OWNED(json_drop) struct json *details = json_make_object();
 	OWNED(json_drop) struct json *members = json_make_array();
@@ -64,8 +64,7 @@ static int apply_audit(const struct apply_places *places, const struct apply_cha
 	    json_put_int(details, "fell_through", (int64_t)at->plan->truth.fell, why) ||
 	    json_put(details, "members", HAND_OVER(members), why))
 		return -1;
-	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "apply",
-			    HAND_OVER(details), why);
+	return audit_add(log, places->now, "apply", HAND_OVER(details), why);
 }
 
 static bool has_line(const struct json *lines, const struct json *line)
@@ -77,8 +76,8 @@ static bool has_line(const struct json *lines, const struct json *line)
 }
 
 // Each denial once: when it first takes effect here.
-static int apply_audit_denied(const struct apply_places *places, const struct plan_chain *plan,
-			      struct fault *why)
+static int apply_audit_denied(const struct apply_places *places, struct audit *log,
+			      const struct plan_chain *plan, struct fault *why)
 {
 	const struct json *old = json_member(plan->record, "denied");
 
@@ -91,8 +90,7 @@ static int apply_audit_denied(const struct apply_places *places, const struct pl
 		if (json_clone(line, &details, why) ||
 		    json_put_text(details, "interface", plan->iface, why) ||
 		    json_put_text(details, "hook", hook_name(plan->hook), why) ||
-		    audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "denied",
-				 HAND_OVER(details), why))
+		    audit_add(log, places->now, "denied", HAND_OVER(details), why))
 			return -1;
 	}
 	return 0;
@@ -259,20 +257,35 @@ static int apply_record(const struct apply_places *places, const struct plan *pl
 	return record_commit(places->loader_dirfd, active, why);
 }
 
+static int apply_settle_one(const struct apply_places *places, struct audit *log,
+			    const struct apply_chain *at, struct fault *why)
+{
+	if (at->done &&
+	    ((at->chain && chain_release(at->chain, why)) || apply_audit(places, log, at, why)))
+		return -1;
+	if (at->done || at->plan->action == PLAN_KEEP)
+		return apply_audit_denied(places, log, at->plan, why);
+	return 0;
+}
+
+// What was entered lets go of what it replaced, and is written down. The first refusal is the one that is told.
 static int apply_settle(const struct apply_places *places, const struct apply *out,
 			struct fault *why)
 {
-	for (size_t i = 0; i < out->count; i++) {
-		const struct apply_chain *at = &out->chains[i];
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault first = {0};
+	bool waits = false;
 
-		if (at->done &&
-		    ((at->chain && chain_settle(at->chain, why)) || apply_audit(places, at, why)))
-			return -1;
-		if ((at->done || at->plan->action == PLAN_KEEP) &&
-		    apply_audit_denied(places, at->plan, why))
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < out->count; i++)
+		waits |= out->chains[i].done && out->chains[i].chain;
+	// Once for all of them: it is the longest step by far.
+	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why) || (waits && sys_grace(why)))
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		if (apply_settle_one(places, log, &out->chains[i], why) && first.code == FAULT_NONE)
+			first = *why;
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
 }
 
 // What is pinned of an interface that is gone for good goes too; the record stays, so that its chain can come back with it.

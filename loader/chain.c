@@ -476,12 +476,17 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
+	return sys_grace(why) ? -1 : chain_release(chain, why);
+}
+
+int chain_release(struct chain *chain, struct fault *why)
+{
 	if (chain->left.code != FAULT_NONE) {
 		*why = chain->left;
 		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
 				    hook_name(chain->spec.hook), chain->spec.iface);
 	}
-	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
+	if (chain->spec.hook != HOOK_PROBE && chain_forget_falls(chain, why))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }
