@@ -44,6 +44,30 @@ int run_plan(struct cli *cli, struct fault *why)
 				   "an interface is missing: when it is there, 'bpfseal apply'");
 }
 
+// Nobody is evicted; nobody who stands before a chain goes unsaid either.
+static int say_foreign(const struct cli *cli, const struct desk *desk, const struct apply *apply,
+		       struct fault *why)
+{
+	for (size_t i = 0; i < apply->count; i++) {
+		const struct plan_chain *chain = apply->chains[i].plan;
+		OWNED(findings_drop) struct findings others = {0};
+		struct truth truth = chain->truth;
+
+		if (apply->chains[i].chain && apply->chains[i].done &&
+		    truth_read(desk->tree, chain->iface, chain->hook, &truth, why))
+			return -1;
+		if (chain->action == PLAN_REMOVE)
+			continue;
+		if (findings_others(&others, chain->iface, chain->hook, &truth, why))
+			return -1;
+		for (size_t k = 0; k < others.count; k++)
+			if (others.list[k].weight != FINDING_NOTE)
+				cli_note(cli, "warning: %s on %s: %s: %s", hook_name(chain->hook),
+					 chain->iface, others.list[k].code, others.list[k].text);
+	}
+	return 0;
+}
+
 static int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
 			    bool restored, struct fault *why)
 {
@@ -65,7 +89,8 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
 	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored)
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
-	return report_apply(cli, &apply, restored, why);
+	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
+											       : 0;
 }
 
 static void say_lost(const struct cli *cli, const struct plan_chain *chain)

@@ -211,6 +211,17 @@ static int damage_probes(struct findings *findings, struct place place, const st
 	return damage_riders(findings, place, truth, record, why);
 }
 
+int findings_others(struct findings *findings, const char *iface, enum hook hook,
+		    const struct truth *truth, struct fault *why)
+{
+	const struct place place = {iface, hook};
+
+	return damage_others(findings, place, &truth->before, true, why) ||
+			       damage_others(findings, place, &truth->after, false, why)
+		       ? -1
+		       : 0;
+}
+
 static int damage_member(struct findings *findings, struct place place, const struct truth *truth,
 			 size_t index, struct fault *why)
 {
@@ -249,8 +260,7 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 		return -1;
 	if (!truth->iface_index)
 		return 0;
-	if (damage_others(findings, place, &truth->before, true, why) ||
-	    damage_others(findings, place, &truth->after, false, why))
+	if (findings_others(findings, iface, hook, truth, why))
 		return -1;
 	if (!truth->root_id || !truth->generation || (recorded && truth->count != recorded))
 		return add(findings, place, why, "pin_missing",

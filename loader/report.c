@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/if_link.h>
+
 #include "base/bytes.h"
 #include "base/owned.h"
 
@@ -389,6 +391,34 @@ static int members_truth(const struct plan_chain *chain, struct json *list, stru
 	return 0;
 }
 
+static int put_others(struct json *out, const char *key, const struct truth_others *others,
+		      struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put(out, key, list, why))
+		return -1;
+	for (size_t i = 0; i < others->count && i < TRUTH_OTHERS_MAX; i++) {
+		const struct truth_other *other = &others->list[i];
+		struct json *made = json_make_object();
+
+		if (json_add(list, made, why) || json_put_text(made, "kind", other->kind, why) ||
+		    json_put_int(made, "program_id", other->program_id, why) ||
+		    json_put_int(made, "pref", other->pref, why) ||
+		    json_put_int(made, "handle", other->handle, why) ||
+		    json_put_text(made, "name", other->name, why))
+			return -1;
+	}
+	return 0;
+}
+
+static const char *mode_of(const struct plan_chain *chain)
+{
+	if (chain->hook != HOOK_XDP || !chain->truth.attached)
+		return "";
+	return chain->truth.xdp_mode == XDP_ATTACHED_SKB ? "generic" : "native";
+}
+
 static int chain_truth(const struct plan_chain *chain, struct json *out, struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
@@ -400,6 +430,9 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 	    json_put_int(out, "generation", truth->generation, why) ||
 	    json_put_bool(link, "attached", truth->attached, why) ||
 	    json_put_text(link, "by", truth_by_name(truth->by), why) ||
+	    json_put_text(link, "mode", mode_of(chain), why) ||
+	    put_others(out, "before", &truth->before, why) ||
+	    put_others(out, "after", &truth->after, why) ||
 	    json_put_int(link, "id", truth->link.id, why) ||
 	    json_put_int(link, "program_id", truth->link.program_id, why) ||
 	    json_put_int(root, "program_id", truth->root_id, why) ||
