@@ -75,6 +75,18 @@ printf '%s\n' '# one UDP packet, one TCP' \
 	'020000000001020000000002080045000028123440004006a498c0000201c00002029c40005000000001000000005002faf0945c0000' >packets.hex
 ends 'a file that holds no packets' 3 team bundle check drop-a/drop-a.bundle --packet node.json
 ends '--load and --no-load' 2 team bundle check drop-a/drop-a.bundle --load --no-load
+# ---- a payload of l3afd ----
+payload=$SOURCE/tests/unit/bpf/l3af.json
+ends 'a payload becomes a node.json' 0 team config import-l3af "$payload" --url https://corp.example --output imported.json
+check '... with a warning about each thing that is lost' [ "$(grep -c '^warning: .*l3af.json:[0-9]*:[0-9]*: ' "$R/tap.out")" = 22 ]
+ends '... which config check takes' 0 team config check imported.json
+ends '... and never over a file that is there' 2 team config import-l3af "$payload" --output imported.json
+check 'without --output it goes to stdout, alone' sh -c "$BIN/bpfseal config import-l3af $payload --url https://corp.example 2>$R/warnings | cmp - imported.json && [ -s $R/warnings ]"
+check '... or into one document' sh -c "$BIN/bpfseal config import-l3af $payload --json 2>/dev/null | jq -e '.schema == \"bpfseal.import/1\" and (.warnings | length) > 20 and .node.interfaces.ens3'"
+echo '{"hostname":"a","version":"2"}' >restart.json
+ends 'what is no configuration is refused' 5 team config import-l3af restart.json
+check '... with its place' said 'restart.json:1:2'
+
 cp drop-a/drop-a.bundle node.json "$R/" && chmod 644 "$R"/*.bundle "$R/node.json"
 if is_root; then
 	ends 'without the privilege it is said, and no failure' 0 nobody "$BIN/bpfseal" bundle check "$R/drop-a.bundle"
