@@ -135,6 +135,7 @@ static void each_thing_without_a_counterpart_is_named_with_its_place(void **stat
 	OWNED(json_drop) struct json *node = imported(bytes_text(&text), &plain, &result);
 
 #define LIMIT "[0].bpf_programs.xdp_ingress[0]"
+	assert_non_null(node);
 	noted(&result, LIMIT ".cmd_start", "user space");
 	noted(&result, LIMIT ".user_program_daemon", "user space");
 	noted(&result, LIMIT ".cpu", "limits");
@@ -240,6 +241,7 @@ static void another_host_is_told_or_left_out(void **state)
 	OWNED(json_drop)
 	struct json *quiet = imported(ENTRY("edge-9", "eth0", ""), &chosen, &other);
 
+	assert_non_null(quiet);
 	assert_null(note_about(&other, "host_name"));
 }
 
@@ -321,6 +323,7 @@ static void letters_that_are_cut_in_half_do_no_harm(void **state)
 	snprintf(text, sizeof(text), XDP("{\"name\":\"a\",\"x%s\":1}"), key);
 	OWNED(json_drop) struct json *node = imported(text, &plain, &result);
 
+	assert_non_null(node);
 	assert_true(json_count(result.notes) >= 2);
 }
 
