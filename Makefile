@@ -99,7 +99,7 @@ $(OUT)/obj/tests/%.o: ALL_CFLAGS += -DTEST_BPF_DIR='"$(abspath $(BUILD)/bpf)"' -
 BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c)
 BPF_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/bpf/%.bpf.o,$(notdir $(BPF_SOURCES)))
 vpath %.bpf.c bpf tests/unit/bpf tests/kernel
-$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) | $(BUILD)/.packages-build
+$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h) | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"
 	@$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -iquote . -I/usr/include/$(TRIPLET) \
@@ -210,7 +210,7 @@ check: $(INTEROP)
 
 # ---- bench ----
 # Prints ratios against a peer in the same run; decides nothing.
-BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository)
+BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository fill)
 $(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -275,6 +275,13 @@ fuzz-merge: fuzz
 check-long: $(OUT)/tests/attack/mutation_test
 	BPFSEAL_MUTATIONS=100000 $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
+
+# ---- floods ----
+# A thousand changes of thirty programs on each hook, under ten million frames at least: some minutes.
+check-long: check-flood
+.PHONY: check-flood
+check-flood: $(OUT)/tests/kernel/flood_test
+	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $<
 
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all

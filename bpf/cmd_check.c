@@ -16,6 +16,7 @@
 struct terms {
 	const char *policy_name; // NULL: the default policy
 	struct bytes policy_text;
+	struct node *node; // the policy borrows from it
 	struct policy policy;
 	struct traffic traffic;
 };
@@ -23,22 +24,21 @@ struct terms {
 static void terms_drop(struct terms *terms)
 {
 	bytes_drop(&terms->policy_text);
+	node_free(terms->node);
 	traffic_drop(&terms->traffic);
 }
 
 static int read_policy(const struct cli *cli, struct terms *terms, struct fault *why)
 {
-	OWNED(node_drop) struct node *node = NULL;
-
 	terms->policy = policy_default();
 	terms->policy_name = cli_value(cli, "--policy");
 	if (!terms->policy_name)
 		return 0;
 	if (intake_file(terms->policy_name, NODE_FILE_MAX, &terms->policy_text, why) ||
-	    node_parse(terms->policy_text.data, terms->policy_text.len, terms->policy_name, &node,
-		       why))
+	    node_parse(terms->policy_text.data, terms->policy_text.len, terms->policy_name,
+		       &terms->node, why))
 		return -1;
-	terms->policy = node->policy;
+	terms->policy = terms->node->policy;
 	return 0;
 }
 

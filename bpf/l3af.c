@@ -45,14 +45,15 @@ static int by_seq(const void *a, const void *b)
 }
 
 // The enabled ones, in the order of their seq_id.
-static int sort_programs(struct reader *reader, const struct spot *programs, const char *key,
-			 const struct json *list, struct place *places, size_t *count)
+static int sort_programs(struct reader *reader, const struct payload_item *programs,
+			 const char *key, const struct json *list, struct place *places,
+			 size_t *count)
 {
 	*count = 0;
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *seq;
 		const char *status;
-		struct spot program;
+		struct payload_item program;
 
 		if (payload_enter(&reader->payload, programs, key, list, i, &program) ||
 		    payload_take(&reader->payload, &program, "seq_id", JSON_KIND_INT, &seq) ||
@@ -74,7 +75,7 @@ static int sort_programs(struct reader *reader, const struct spot *programs, con
 	return 0;
 }
 
-static int add_chain(struct reader *reader, const struct spot *programs, const char *key,
+static int add_chain(struct reader *reader, const struct payload_item *programs, const char *key,
 		     enum hook hook, struct json *interface)
 {
 	struct place places[PROGRAMS_MAX];
@@ -92,7 +93,7 @@ static int add_chain(struct reader *reader, const struct spot *programs, const c
 	if (sort_programs(reader, programs, key, list, places, &count))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		struct spot program;
+		struct payload_item program;
 
 		if (payload_enter(&reader->payload, programs, key, list, places[i].index, &program))
 			return -1;
@@ -106,14 +107,14 @@ static int add_chain(struct reader *reader, const struct spot *programs, const c
 	return 0;
 }
 
-static int note_probes(struct reader *reader, const struct spot *programs)
+static int note_probes(struct reader *reader, const struct payload_item *programs)
 {
 	const struct json *list;
 
 	if (payload_take(&reader->payload, programs, "probes", JSON_KIND_ARRAY, &list))
 		return -1;
 	for (size_t i = 0; i < json_count(list); i++) {
-		struct spot probe;
+		struct payload_item probe;
 		const char *name;
 
 		if (payload_enter(&reader->payload, programs, "probes", list, i, &probe) ||
@@ -129,12 +130,12 @@ static int note_probes(struct reader *reader, const struct spot *programs)
 
 // ---- an interface of a host ----
 
-static int add_interface(struct reader *reader, const struct spot *entry, const char *iface)
+static int add_interface(struct reader *reader, const struct payload_item *entry, const char *iface)
 {
 	static const char *const known[] = {"xdp_ingress", "tc_ingress", "tc_egress", "probes",
 					    NULL};
-	struct json *interface = json_make_object();
-	struct spot programs = {.object = NULL};
+	struct payload_item programs = {.object = NULL};
+	struct json *interface;
 
 	if (!*iface || strlen(iface) > 15 || strpbrk(iface, "/: \t\n*?["))
 		return payload_refuse(
@@ -142,6 +143,7 @@ static int add_interface(struct reader *reader, const struct spot *entry, const 
 			"an interface has a name of 1 to 15 letters, and none of / : * ? [");
 	if (json_member(reader->interfaces, iface))
 		return payload_refuse(&reader->payload, entry, "iface", "%s stands twice", iface);
+	interface = json_make_object();
 	if (json_put(reader->interfaces, iface, interface, reader->payload.why) ||
 	    payload_take(&reader->payload, entry, "bpf_programs", JSON_KIND_OBJECT,
 			 &programs.object))
@@ -161,7 +163,8 @@ static int add_interface(struct reader *reader, const struct spot *entry, const 
 	return payload_note_unknown(&reader->payload, &programs, known);
 }
 
-static int add_entry(struct reader *reader, const struct spot *entry, const char **first_host)
+static int add_entry(struct reader *reader, const struct payload_item *entry,
+		     const char **first_host)
 {
 	static const char *const known[] = {"host_name", "iface", "ipv4_address", "bpf_programs",
 					    NULL};
@@ -199,7 +202,7 @@ static int add_entry(struct reader *reader, const struct spot *entry, const char
 static int add_entries(struct reader *reader, const struct json *root)
 {
 	const char *first_host = NULL;
-	struct spot top = {.object = root};
+	struct payload_item top = {.object = root};
 
 	if (json_is(root, JSON_KIND_OBJECT)) {
 		if (json_member(root, "hostname"))
@@ -213,7 +216,7 @@ static int add_entries(struct reader *reader, const struct json *root)
 				 "%s is no payload of l3afd: neither a list nor an object",
 				 reader->order->file);
 	for (size_t i = 0; i < json_count(root); i++) {
-		struct spot entry;
+		struct payload_item entry;
 
 		if (payload_enter(&reader->payload, &top, NULL, root, i, &entry) ||
 		    add_entry(reader, &entry, &first_host))
@@ -250,10 +253,11 @@ static int make_node(struct reader *reader, struct json **out)
 
 static int note_url(struct reader *reader)
 {
-	struct json *one = json_make_object();
+	struct json *one;
 
 	if (reader->order->url)
 		return 0;
+	one = json_make_object();
 	if (json_add(reader->payload.notes, one, reader->payload.why) ||
 	    json_put_text(one, "where", reader->order->file, reader->payload.why) ||
 	    json_put_text(one, "path", "", reader->payload.why))

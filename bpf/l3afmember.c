@@ -72,7 +72,7 @@ static bool says_something(const struct json *value)
 	return json_is(value, JSON_KIND_BOOL) ? json_bool(value) : json_count(value) > 0;
 }
 
-static int note_fields(struct l3afmember *at, const struct spot *program)
+static int note_fields(struct l3afmember *at, const struct payload_item *program)
 {
 	const char *known[FIELD_COUNT + 1] = {NULL};
 	const struct json *value;
@@ -101,7 +101,7 @@ static int note_fields(struct l3afmember *at, const struct spot *program)
 // ---- names and versions ----
 
 // "Connection Limit" as connection-limit: a bundle's name is lower case, and part of a path.
-static int take_name(struct l3afmember *at, const struct spot *program, char out[static 65])
+static int take_name(struct l3afmember *at, const struct payload_item *program, char out[static 65])
 {
 	const char *name;
 	size_t len;
@@ -151,7 +151,7 @@ static int read_version(const char *text, char out[static VERSION_MAX + 1])
 	return 0;
 }
 
-static int take_version(struct l3afmember *at, const struct spot *program,
+static int take_version(struct l3afmember *at, const struct payload_item *program,
 			char out[static VERSION_MAX + 1])
 {
 	const char *text;
@@ -187,7 +187,7 @@ static bool is_c_name(const char *text)
 
 // ---- maps ----
 
-static int take_number(struct l3afmember *at, const struct spot *pair, const char *key,
+static int take_number(struct l3afmember *at, const struct payload_item *pair, const char *key,
 		       struct json *out)
 {
 	const struct json *value;
@@ -199,13 +199,13 @@ static int take_number(struct l3afmember *at, const struct spot *pair, const cha
 	return json_put_int(out, key, json_int(value), at->payload->why);
 }
 
-static int take_pairs(struct l3afmember *at, const struct spot *map, const struct json *args,
-		      struct json *entries)
+static int take_pairs(struct l3afmember *at, const struct payload_item *map,
+		      const struct json *args, struct json *entries)
 {
 	for (size_t i = 0; i < json_count(args); i++) {
 		static const char *const known[] = {"key", "value", NULL};
 		struct json *entry = json_make_object();
-		struct spot pair;
+		struct payload_item pair;
 
 		if (json_add(entries, entry, at->payload->why) ||
 		    payload_enter(at->payload, map, "args", args, i, &pair) ||
@@ -217,7 +217,7 @@ static int take_pairs(struct l3afmember *at, const struct spot *map, const struc
 	return 0;
 }
 
-static int take_map(struct l3afmember *at, const struct spot *map, struct json *maps)
+static int take_map(struct l3afmember *at, const struct payload_item *map, struct json *maps)
 {
 	static const char *const known[] = {"name", "args", NULL};
 	const struct json *args;
@@ -235,7 +235,7 @@ static int take_map(struct l3afmember *at, const struct spot *map, struct json *
 	return take_pairs(at, map, args, (struct json *)(uintptr_t)json_member(maps, name));
 }
 
-static int take_maps(struct l3afmember *at, const struct spot *program, struct json *use)
+static int take_maps(struct l3afmember *at, const struct payload_item *program, struct json *use)
 {
 	OWNED(json_drop) struct json *maps = json_make_object();
 	const struct json *list;
@@ -245,7 +245,7 @@ static int take_maps(struct l3afmember *at, const struct spot *program, struct j
 	if (payload_take(at->payload, program, "map_args", JSON_KIND_ARRAY, &list))
 		return -1;
 	for (size_t i = 0; i < json_count(list); i++) {
-		struct spot map;
+		struct payload_item map;
 
 		if (payload_enter(at->payload, program, "map_args", list, i, &map) ||
 		    take_map(at, &map, maps))
@@ -254,7 +254,7 @@ static int take_maps(struct l3afmember *at, const struct spot *program, struct j
 	return json_count(maps) ? json_put(use, "maps", HAND_OVER(maps), at->payload->why) : 0;
 }
 
-static int note_monitor(struct l3afmember *at, const struct spot *monitor)
+static int note_monitor(struct l3afmember *at, const struct payload_item *monitor)
 {
 	static const char *const known[] = {"name", "key", "aggregator", NULL};
 	const struct json *key;
@@ -278,14 +278,14 @@ static int note_monitor(struct l3afmember *at, const struct spot *monitor)
 		aggregator, name);
 }
 
-static int note_monitors(struct l3afmember *at, const struct spot *program)
+static int note_monitors(struct l3afmember *at, const struct payload_item *program)
 {
 	const struct json *list;
 
 	if (payload_take(at->payload, program, "monitor_maps", JSON_KIND_ARRAY, &list))
 		return -1;
 	for (size_t i = 0; i < json_count(list); i++) {
-		struct spot monitor;
+		struct payload_item monitor;
 
 		if (payload_enter(at->payload, program, "monitor_maps", list, i, &monitor) ||
 		    note_monitor(at, &monitor))
@@ -297,7 +297,7 @@ static int note_monitors(struct l3afmember *at, const struct spot *program)
 // ---- a program ----
 
 // What its bundle's source manifest has to say: all that l3afd read from an archive that nobody signed.
-static int note_bundle(struct l3afmember *at, const struct spot *program, enum hook hook,
+static int note_bundle(struct l3afmember *at, const struct payload_item *program, enum hook hook,
 		       const char *name)
 {
 	const char *object, *entry, *next, *artifact;
@@ -316,7 +316,7 @@ static int note_bundle(struct l3afmember *at, const struct spot *program, enum h
 		next, *next ? "\"" : "");
 }
 
-static int check_type(struct l3afmember *at, const struct spot *program, enum hook hook)
+static int check_type(struct l3afmember *at, const struct payload_item *program, enum hook hook)
 {
 	const char *type, *want = hook == HOOK_XDP ? "xdp" : "tc";
 
@@ -328,7 +328,7 @@ static int check_type(struct l3afmember *at, const struct spot *program, enum ho
 			    "is not %s, which this list is for: %s it is", want, want);
 }
 
-int l3afmember_add(struct l3afmember *at, const struct spot *program, enum hook hook,
+int l3afmember_add(struct l3afmember *at, const struct payload_item *program, enum hook hook,
 		   struct json *chain)
 {
 	struct json *use = json_make_object();

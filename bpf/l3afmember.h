@@ -17,5 +17,5 @@ struct l3afmember {
 };
 
 // Adds the use to the chain, and notes to the payload's.
-int l3afmember_add(struct l3afmember *at, const struct spot *program, enum hook hook,
+int l3afmember_add(struct l3afmember *at, const struct payload_item *program, enum hook hook,
 		   struct json *chain) MUST_CHECK;

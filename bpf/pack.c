@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/compile.h"
+#include "bpf/globals.h"
 
 // The objects of one build, each once, with what is in them.
 struct packing {
@@ -209,9 +210,14 @@ static int fill_map(const struct manifest_map *said, const char *object,
 	    text_copy(type ? type : "unknown", &out->type, why) ||
 	    text_copy(map->key, &out->key, why) || text_copy(map->value, &out->value, why) ||
 	    text_copy(said ? said->purpose : "state", &out->purpose, why) ||
-	    text_copy(said ? said->unit : "", &out->unit, why))
+	    text_copy(said ? said->unit : "", &out->unit, why) ||
+	    text_copy(said ? said->description : "", &out->description, why))
 		return -1;
-	return text_copy(said ? said->description : "", &out->description, why);
+	out->shared = said && said->shared;
+	return said && (notations_copy(&said->key_format, &out->key_format, why) ||
+			notations_copy(&said->value_format, &out->value_format, why))
+		       ? -1
+		       : 0;
 }
 
 static int check_said(const struct manifest *manifest, const struct packing *packing,
@@ -278,6 +284,29 @@ static int fill_maps(struct manifest *manifest, const struct packing *packing, s
 	drop_maps(manifest->maps, manifest->map_count);
 	manifest->maps = maps;
 	manifest->map_count = count;
+	return 0;
+}
+
+static int fill_globals(struct manifest *manifest, const struct packing *packing, struct fault *why)
+{
+	struct globals_object objects[MANIFEST_PROGRAMS_MAX];
+
+	for (size_t i = 0; i < packing->count; i++)
+		objects[i] =
+			(struct globals_object){packing->members[i].name, packing->inspections[i]};
+	return globals_fill(manifest, objects, packing->count, why);
+}
+
+static int check_formats(const struct manifest *manifest, const struct packing *packing,
+			 struct fault *why)
+{
+	for (size_t i = 0; i < packing->count; i++) {
+		const struct bundle_member *member = &packing->members[i];
+
+		if (inspect_formats(member->data.data, member->data.len, manifest, member->name,
+				    why))
+			return -1;
+	}
 	return 0;
 }
 
@@ -350,7 +379,8 @@ int pack_finish(struct packing *packing, struct bytes *out, struct survey **surv
 	struct policy widest = policy_widest();
 
 	if (inspect_members(packing, why) || check_said(manifest, packing, why) ||
-	    fill_maps(manifest, packing, why) ||
+	    fill_maps(manifest, packing, why) || fill_globals(manifest, packing, why) ||
+	    check_formats(manifest, packing, why) ||
 	    bundle_write(manifest, packing->members, packing->count, &packed, why))
 		return -1;
 	// What was written is what gets read, inspected and judged: from here on as on a node.

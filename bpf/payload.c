@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 
 // file:line:column of a member, or of the whole.
-static void spot_where(const struct payload *payload, const struct spot *spot, const char *key,
-		       char where[static FAULT_TEXT_MAX])
+static void item_where(const struct payload *payload, const struct payload_item *spot,
+		       const char *key, char where[static FAULT_TEXT_MAX])
 {
 	if (key)
 		schema_where(&payload->source, spot->object, key, 0, where);
@@ -19,7 +19,7 @@ static void spot_where(const struct payload *payload, const struct spot *spot, c
 		snprintf(where, FAULT_TEXT_MAX, "%s", payload->source.file);
 }
 
-int payload_refuse(struct payload *payload, const struct spot *spot, const char *key,
+int payload_refuse(struct payload *payload, const struct payload_item *spot, const char *key,
 		   const char *format, ...)
 {
 	char text[FAULT_TEXT_MAX / 2], where[FAULT_TEXT_MAX];
@@ -30,11 +30,11 @@ int payload_refuse(struct payload *payload, const struct spot *spot, const char 
 	va_end(arguments);
 	fault_set(payload->why, FAULT_CONFIG, "%s%s%s: %s", spot->path,
 		  key && spot->path[0] ? "." : "", key ? key : "", text);
-	spot_where(payload, spot, key, where);
+	item_where(payload, spot, key, where);
 	return fault_where(payload->why, "%s", where);
 }
 
-int payload_note(struct payload *payload, const struct spot *spot, const char *key,
+int payload_note(struct payload *payload, const struct payload_item *spot, const char *key,
 		 const char *format, ...)
 {
 	char raw[FAULT_TEXT_MAX], text[FAULT_TEXT_MAX], where[FAULT_TEXT_MAX];
@@ -54,7 +54,7 @@ int payload_note(struct payload *payload, const struct spot *spot, const char *k
 	// What was cut may have been cut inside a letter.
 	text_safe(raw, text, sizeof(text));
 	text_safe(full, path, sizeof(path));
-	spot_where(payload, spot, key, where);
+	item_where(payload, spot, key, where);
 	one = json_make_object();
 	if (json_add(list, one, payload->why) || json_put_text(one, "where", where, payload->why) ||
 	    json_put_text(one, "path", path, payload->why))
@@ -75,7 +75,7 @@ static const char *kind_word(enum json_kind kind)
 	return words[kind];
 }
 
-int payload_take(struct payload *payload, const struct spot *spot, const char *key,
+int payload_take(struct payload *payload, const struct payload_item *spot, const char *key,
 		 enum json_kind kind, const struct json **out)
 {
 	const struct json *value = json_member(spot->object, key);
@@ -89,7 +89,7 @@ int payload_take(struct payload *payload, const struct spot *spot, const char *k
 	return 0;
 }
 
-int payload_text(struct payload *payload, const struct spot *spot, const char *key,
+int payload_text(struct payload *payload, const struct payload_item *spot, const char *key,
 		 const char **out)
 {
 	const struct json *value;
@@ -100,10 +100,11 @@ int payload_text(struct payload *payload, const struct spot *spot, const char *k
 	return 0;
 }
 
-int payload_enter(struct payload *payload, const struct spot *spot, const char *key,
-		  const struct json *list, size_t index, struct spot *out)
+int payload_enter(struct payload *payload, const struct payload_item *spot, const char *key,
+		  const struct json *list, size_t index, struct payload_item *out)
 {
-	*out = (struct spot){.object = json_item(list, index), .list = list, .index = index};
+	*out = (struct payload_item){
+		.object = json_item(list, index), .list = list, .index = index};
 	snprintf(out->path, sizeof(out->path), "%.180s%s%.40s[%zu]", spot->path,
 		 key && spot->path[0] ? "." : "", key ? key : "", index);
 	if (json_is(out->object, JSON_KIND_OBJECT))
@@ -116,7 +117,8 @@ int payload_enter(struct payload *payload, const struct spot *spot, const char *
 		       : -1;
 }
 
-int payload_note_unknown(struct payload *payload, const struct spot *spot, const char *const *known)
+int payload_note_unknown(struct payload *payload, const struct payload_item *spot,
+			 const char *const *known)
 {
 	struct json_walk walk = {0};
 

@@ -20,7 +20,7 @@ struct payload {
 };
 
 // One object of it, and where it stands: "[0].bpf_programs.xdp_ingress[1]", an item of a list or a member.
-struct spot {
+struct payload_item {
 	const struct json *object;
 	const struct json *list;
 	size_t index;
@@ -28,21 +28,21 @@ struct spot {
 };
 
 // FAULT_CONFIG about a member, or with key NULL about the object itself. Returns -1.
-int payload_refuse(struct payload *payload, const struct spot *spot, const char *key,
+int payload_refuse(struct payload *payload, const struct payload_item *spot, const char *key,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 // Something that is no refusal; -1 only when memory is out.
-int payload_note(struct payload *payload, const struct spot *spot, const char *key,
+int payload_note(struct payload *payload, const struct payload_item *spot, const char *key,
 		 const char *format, ...) __attribute__((format(printf, 4, 5))) MUST_CHECK;
 // A note about each member that is not in the NULL-terminated list, with the nearest that is.
-int payload_note_unknown(struct payload *payload, const struct spot *spot, const char *const *known)
-	MUST_CHECK;
+int payload_note_unknown(struct payload *payload, const struct payload_item *spot,
+			 const char *const *known) MUST_CHECK;
 
 // The member, or NULL when it is absent or null.
-int payload_take(struct payload *payload, const struct spot *spot, const char *key,
+int payload_take(struct payload *payload, const struct payload_item *spot, const char *key,
 		 enum json_kind kind, const struct json **out) MUST_CHECK;
 // The same of a text; "" when it is absent.
-int payload_text(struct payload *payload, const struct spot *spot, const char *key,
+int payload_text(struct payload *payload, const struct payload_item *spot, const char *key,
 		 const char **out) MUST_CHECK;
 // The object at `index` of `list`, which is the member `key` of `spot` (NULL: `spot` itself).
-int payload_enter(struct payload *payload, const struct spot *spot, const char *key,
-		  const struct json *list, size_t index, struct spot *out) MUST_CHECK;
+int payload_enter(struct payload *payload, const struct payload_item *spot, const char *key,
+		  const struct json *list, size_t index, struct payload_item *out) MUST_CHECK;

@@ -106,7 +106,8 @@ static int say_program(const struct cli *cli, const struct json *program, struct
 
 	cli_say(cli, "%s", "");
 	cli_say(cli, "%s (%s, %s)", text_of(program, "program"), text_of(program, "hook"),
-		text_of(program, "linkage"));
+		*text_of(program, "attach") ? text_of(program, "attach")
+					    : text_of(program, "linkage"));
 	say_form(cli, program, "alone", "alone");
 	say_form(cli, program, "chained", "in a chain");
 	if (*text_of(program, "values"))

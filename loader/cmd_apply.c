@@ -49,6 +49,7 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 					    .loader_dirfd = desk->loader_dirfd,
 					    .logs_dirfd = desk->logs_dirfd,
 					    .logs_path = desk->logs_path,
+					    .events = desk->events,
 					    .now = desk->now,
 					    .ticks_us = ticks_us};
 	OWNED(apply_drop) struct apply apply = {0};

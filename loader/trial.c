@@ -158,6 +158,12 @@ static bool is_jumping(const struct manifest_program *program)
 	return program->linkage == LINK_CHAIN || program->linkage == LINK_OWN_MAP;
 }
 
+// Judges no packet and stands in no chain: it is loaded, and that is all that can be tried.
+static bool is_probe(const struct manifest_program *program)
+{
+	return program->hook == HOOK_PROBE;
+}
+
 // One way of sending a packet out for real, which a test run does not hold back.
 static bool sends_packets(const struct object *object, const char *entry)
 {
@@ -199,6 +205,7 @@ static int load_form(struct subject *subject, const char *key, const struct wrap
 	char label[MEMBER_LABEL_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = member->program->hook,
+				       .probe = is_probe(member->program) ? member->program : NULL,
 				       .policy = subject->policy,
 				       .label = label,
 				       .logs_dirfd = -1};
@@ -286,7 +293,7 @@ static int subject_load(struct subject *subject, struct fault *why)
 			  program->entry);
 		return fault_fix(why, "run this as root: it is then tried where nothing is wired");
 	}
-	if (program->linkage != LINK_WRAP)
+	if (program->linkage != LINK_WRAP || is_probe(program))
 		return 0;
 	if (make_array(BPF_MAP_TYPE_PROG_ARRAY, "bpfseal_next", sizeof(uint32_t), &subject->next_fd,
 		       why) ||
@@ -411,7 +418,11 @@ static int subject_run(struct subject *subject, struct fault *why)
 	bool terminal = subject->member.program->linkage == LINK_TERMINAL;
 	struct json *runs = json_make_array();
 
-	if (json_put(subject->report, "packets", runs, why) || put_empty(subject, why))
+	if (json_put(subject->report, "packets", runs, why))
+		return -1;
+	if (is_probe(subject->member.program))
+		return 0;
+	if (put_empty(subject, why))
 		return -1;
 	for (size_t i = 0; i < traffic->count; i++) {
 		const struct traffic_packet *packet = &traffic->list[i];
@@ -445,6 +456,11 @@ static const char *linkage_word(enum linkage linkage)
 	return words[linkage];
 }
 
+static const char *hook_of(const struct manifest_program *program)
+{
+	return is_probe(program) ? probe_kind_name(program->probe) : hook_name(program->hook);
+}
+
 static int try_program(const struct trial *trial, const struct policy *policy,
 		       const struct node *node, struct manifest *manifest, size_t index,
 		       struct json *document, struct fault *why)
@@ -462,9 +478,10 @@ static int try_program(const struct trial *trial, const struct policy *policy,
 	subject.report = json_make_object();
 	if (json_add(list, subject.report, why) ||
 	    json_put_text(subject.report, "program", program->entry, why) ||
-	    json_put_text(subject.report, "hook", hook_name(program->hook), why) ||
+	    json_put_text(subject.report, "hook", hook_of(program), why) ||
 	    json_put_text(subject.report, "linkage", linkage_word(program->linkage), why) ||
-	    json_put_text(subject.report, "object", program->object, why))
+	    json_put_text(subject.report, "object", program->object, why) ||
+	    (is_probe(program) && json_put_text(subject.report, "attach", program->target, why)))
 		return -1;
 	if (!subject_member(&subject, node, manifest, program, why) &&
 	    !subject_load(&subject, why) && !subject_run(&subject, why))

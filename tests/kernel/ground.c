@@ -139,12 +139,42 @@ struct member ground_member(const char *name, const char *object, const char *en
 	return member;
 }
 
+struct object *ground_object(const char *object, const char *entry, enum hook hook)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct object *loaded = NULL;
+	struct fault why = {0};
+	char path[512];
+
+	snprintf(path, sizeof(path), TEST_BPF_DIR "/%s", object);
+	if (file_read(path, OBJECT_TEST_MAX, &bytes, &why))
+		fail_msg("%s", why.text);
+	const struct object_source source = {.data = bytes.data,
+					     .len = bytes.len,
+					     .entry = entry,
+					     .hook = hook,
+					     .label = object,
+					     .logs_dirfd = -1};
+
+	if (object_open(&source, &loaded, &why) || object_load(loaded, NULL, &why))
+		fail_msg("%s", why.text);
+	return loaded;
+}
+
+int ground_object_map(const struct object *object, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(object_bpf(object), name);
+
+	assert_non_null(map);
+	return object_map_fd(object, map);
+}
+
 struct chain_spec ground_spec(const struct ground *ground, const struct member *members,
 			      size_t count)
 {
 	return (struct chain_spec){.iface = GROUND_IFACE,
 				   .hook = members[0].program->hook,
-				   .native_ok = true,
+				   .wish = {.native_ok = true},
 				   .members = members,
 				   .count = count,
 				   .policy = &ground->policy,

@@ -185,6 +185,9 @@ static void programs_that_jump_and_one_that_ends_are_told_apart(void **state)
 	assert_null(json_member(program_of(document, 2), "chained"));
 }
 
+#define FORKS                                                                            \
+	",{\"object\":\"probes.bpf.o\",\"entry\":\"forks\",\"hook\":\"raw_tracepoint\"," \
+	"\"attach\":\"sched_process_fork\"}"
 #define INSIDE	PROGRAM("bounds.bpf.o", "inside", "xdp", "wrap")
 #define OUTSIDE PROGRAM("bounds.bpf.o", "outside", "xdp", "wrap")
 
@@ -275,6 +278,29 @@ static void a_packet_that_the_kernel_does_not_take_is_told(void **state)
 	came(document, 0, "IPv4 UDP", "XDP_DROP", false);
 }
 
+static void a_probe_is_loaded_and_nothing_more(void **state)
+{
+	static const char policy[] = "{\"policy\":{\"probes\":[\"raw_tracepoint/sched_*\"],"
+				     "\"helpers\":[\"base\",\"tracing\"]}}";
+	OWNED(brief_drop) struct brief brief = {.member_count = 0};
+	OWNED(json_drop) struct json *document = NULL;
+	const struct json *forks;
+	struct fault why;
+
+	(void)state;
+	need_kernel();
+	brief_make(PROGRAM("probes.bpf.o", "packets", "xdp", "wrap") FORKS, policy, 2, &brief);
+	if (try(&brief, true, &document, &why))
+		fail_msg("%s (%s)", why.text, why.cause);
+	came(document, 0, "IPv4 UDP", "XDP_PASS", true);
+	forks = program_of(document, 1);
+	assert_string_equal(json_text(json_member(forks, "hook")), "raw_tracepoint");
+	assert_string_equal(json_text(json_member(forks, "attach")), "sched_process_fork");
+	assert_non_null(json_member(forks, "alone"));
+	assert_null(json_member(forks, "chained"));
+	assert_int_equal(json_count(json_member(forks, "packets")), 0);
+}
+
 static size_t open_descriptors(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -317,6 +343,7 @@ int main(void)
 		cmocka_unit_test(an_object_that_is_not_the_manifests_is_refused),
 		cmocka_unit_test(what_sends_packets_is_tried_only_where_nothing_is_wired),
 		cmocka_unit_test(a_packet_that_the_kernel_does_not_take_is_told),
+		cmocka_unit_test(a_probe_is_loaded_and_nothing_more),
 		cmocka_unit_test(nothing_stays_open),
 	};
 
