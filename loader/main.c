@@ -6,6 +6,7 @@
 #include "base/jail.h"
 #include "loader/cmd_apply.h"
 #include "loader/cmd_config.h"
+#include "loader/cmd_doctor.h"
 #include "loader/cmd_import.h"
 #include "loader/cmd_map.h"
 #include "loader/cmd_status.h"
@@ -50,6 +51,7 @@ static const struct cli_command commands[] = {
 	{"status", "", "the chains as the kernel has them", status_options, 0, 0, run_status},
 	{"unload", "[INTERFACE]", "take chains out of the kernel", NULL, 0, 1, run_unload},
 	{"map get", "USE MAP", "print a map of a running program", map_options, 2, 2, run_map_get},
+	{"doctor", "", "what is amiss with this node, and how to mend it", NULL, 0, 0, run_doctor},
 	{"trial", "", "try a bundle's programs in this kernel, for 'bundle check'", trial_options,
 	 0, 0, run_trial},
 	{"config check", "[FILE]", "check node.json", NULL, 0, 1, run_config_check},

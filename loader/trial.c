@@ -55,22 +55,9 @@ static void subject_drop(struct subject *subject)
 	member_drop(&subject->member);
 }
 
-// ---- the smallest program ----
-
-// `return verdict;`, of a hook's type.
-static int tiny_program(enum hook hook, int verdict)
-{
-	struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict},
-				   {.code = BPF_JMP | BPF_EXIT}};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
-
-	return bpf_prog_load(sys_program_type(hook), "bpfseal_tiny", "GPL", insns, 2, &opts);
-}
-
 int trial_ready(struct fault *why)
 {
-	OWNED(drop_fd) int fd = tiny_program(HOOK_XDP, WENT_ON);
+	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, WENT_ON);
 
 	return fd < 0 ? fault_errno(why, FAULT_KERNEL, "the kernel lets this process load nothing")
 		      : 0;
@@ -272,7 +259,7 @@ static int put_marker(struct subject *subject, struct fault *why)
 {
 	uint32_t zero = 0;
 
-	subject->marker_fd = tiny_program(subject->member.program->hook, WENT_ON);
+	subject->marker_fd = sys_tiny_program(subject->member.program->hook, WENT_ON);
 	if (subject->marker_fd < 0)
 		return fault_errno(why, FAULT_KERNEL, "the kernel refuses the smallest program");
 	if (bpf_map_update_elem(subject->next_fd, &zero, &subject->marker_fd, BPF_ANY))
@@ -366,7 +353,7 @@ static int put_verdict(struct json *run, enum hook hook, uint32_t verdict, struc
 static int put_empty(struct subject *subject, struct fault *why)
 {
 	const struct traffic *traffic = &subject->trial->brief->traffic;
-	OWNED(drop_fd) int fd = tiny_program(subject->member.program->hook, WENT_ON);
+	OWNED(drop_fd) int fd = sys_tiny_program(subject->member.program->hook, WENT_ON);
 	uint32_t ns;
 	int repeat = 0;
 
