@@ -32,6 +32,8 @@ static const struct cli_option build_options[] = {
 	 false},
 	{"--clang", "PROGRAM", "the compiler; default: clang", false},
 	{"--include", "DIR", "look for headers here too", true},
+	{"--test", NULL, "load it in this kernel first, and say so in its manifest", false},
+	{"--policy", "FILE", "the node.json whose policy is asked at that", false},
 	{NULL, NULL, NULL, false},
 };
 

@@ -13,16 +13,26 @@
 #define ANSWER_MAX    (8u << 20) // 16 programs on 64 packets, and a verifier's log
 #define NOT_INSTALLED 127
 
+static int start(struct tryout *tryout, struct fault *why)
+{
+	const char *args[] = {LOADER, "trial", "--json", tryout->must ? "--load" : NULL, NULL};
+
+	return tryout->wanted ? sibling_start(args, &tryout->loader, why) : 0;
+}
+
 int tryout_start(const struct cli *cli, struct tryout *out, struct fault *why)
 {
-	const char *args[] = {LOADER, "trial", "--json", cli_has(cli, "--load") ? "--load" : NULL,
-			      NULL};
-
 	out->must = cli_has(cli, "--load");
 	out->wanted = !cli_has(cli, "--no-load");
 	if (out->must && !out->wanted)
 		return fault_set(why, FAULT_USAGE, "--load and --no-load exclude each other");
-	return out->wanted ? sibling_start(args, &out->loader, why) : 0;
+	return start(out, why);
+}
+
+int tryout_must(struct tryout *out, struct fault *why)
+{
+	out->must = out->wanted = true;
+	return start(out, why);
 }
 
 int tryout_skip(const struct cli *cli, const char *reason, struct json **out, struct fault *why)

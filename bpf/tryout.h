@@ -25,8 +25,10 @@ static inline void tryout_drop(struct tryout *tryout)
 	sibling_drop(&tryout->loader);
 }
 
-// Reads the options and starts the loader, so before the jail shuts.
+// Reads the options of `bundle check` and starts the loader, so before the jail shuts.
 int tryout_start(const struct cli *cli, struct tryout *out, struct fault *why) MUST_CHECK;
+// The same for who has to have it run.
+int tryout_must(struct tryout *out, struct fault *why) MUST_CHECK;
 // `policy_name` NULL: the default policy. Prints, and fills `*out` ({"ran", "why"?, "kernel", "programs", ...}), which is yours,
 // also where a program is refused: FAULT_KERNEL from the verifier, FAULT_POLICY from the gate.
 int tryout_run(const struct cli *cli, struct tryout *tryout, const struct bundle *bundle,

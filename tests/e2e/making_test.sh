@@ -116,9 +116,21 @@ check '... with its reason' said 'verifier refuses net.drop-a.0.1.0: .*outside o
 check '... and its whole log' grep -q 'processed .* insns' verifier.log
 check 'nothing of all that is left in the kernel' sh -c "! bpftool prog show | grep -q 'name drop_a_xdp'"
 
+# ---- what a kernel has loaded is in the manifest ----
+ends 'a build that is tested' 0 team bundle build --manifest drop-a/drop-a.json --output tested.bundle --test
+check '... says by which kernel' [ "$(team bundle inspect tested.bundle --json | jq -r '.manifest.tested[] | .kernel + .machine')" = "$(uname -r)$(uname -m)" ]
+check '... and is the same otherwise' [ "$(team bundle inspect tested.bundle --json | jq -cS '.manifest | del(.tested)')" = "$(team bundle inspect drop-a/drop-a.bundle --json | jq -cS .manifest)" ]
+ends 'one that the verifier refuses' 7 team bundle build --manifest broken/drop-a.json --output refused.bundle --test
+check '... is not written' [ ! -e refused.bundle ]
+chmod 777 "$R" "$W"
+ends 'and one that cannot be tested' 7 nobody "$BIN/bpfseal" bundle build --manifest drop-a/drop-a.json --output untested.bundle --test
+check '... neither' [ ! -e untested.bundle ]
+chmod 755 "$R" "$W"
+
 # ---- published, pulled, in a chain ----
 world_wire
 quiet world_team
+cp tested.bundle drop-a/drop-a.bundle
 for name in drop-a drop.b drop_c drop-d; do
 	quiet bpfseal bundle add "$W/$name/$name.bundle" --dir "$R/team" --role net
 done
