@@ -81,6 +81,11 @@ int object_program_fd(const struct object *object)
 	return bpf_program__fd(object->program);
 }
 
+const char *object_log(const struct object *object)
+{
+	return object->log ? object->log->text : "";
+}
+
 int object_map_fd(const struct object *object, const struct bpf_map *map)
 {
 	for (size_t i = 0; i < object->use_count; i++)

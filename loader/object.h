@@ -52,5 +52,7 @@ int object_map_fd(const struct object *object, const struct bpf_map *map);
 // Gate, wrapper (NULL: none), verifier. FAULT_POLICY from the gate; FAULT_KERNEL with the verifier's last word and the
 // path of its whole log.
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why) MUST_CHECK;
+// What the verifier said, "" when it was not asked or had no objection. Borrowed.
+const char *object_log(const struct object *object);
 // Borrowed.
 int object_program_fd(const struct object *object);
