@@ -96,9 +96,9 @@ $(OUT)/obj/%.o: %.c | $(BUILD)/.packages-build
 $(OUT)/obj/tests/%.o: ALL_CFLAGS += -DTEST_BPF_DIR='"$(abspath $(BUILD)/bpf)"' -DTEST_SOURCE_DIR='"$(CURDIR)"'
 
 # ---- the kernel side, built once for all variants ----
-BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c)
+BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c tests/bench/*.bpf.c)
 BPF_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/bpf/%.bpf.o,$(notdir $(BPF_SOURCES)))
-vpath %.bpf.c bpf tests/unit/bpf tests/kernel
+vpath %.bpf.c bpf tests/unit/bpf tests/kernel tests/bench
 $(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h) | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"
@@ -215,9 +215,17 @@ $(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(LINKER) $^ -Wl,--as-needed $(KEYS_LIBS) -o $@
-.PHONY: bench
-bench: programs $(BENCH)
+# The loader's own code on a ground of the kernel tests, its writes of slots timed on their way to the library.
+HOPS = $(OUT)/tests/bench/hops
+$(HOPS): LDFLAGS += -Wl,--wrap=bpf_map_update_elem
+$(HOPS): $(OUT)/obj/tests/bench/hops.o $(OUT)/obj/tests/bench/peers.o $(KERNEL_HELP) $(OUT)/libloader.a $(LOWER) | $(BPF_OBJECTS)
+	$(link_test)
+.PHONY: bench bench-tuf bench-chain
+bench: bench-tuf bench-chain
+bench-tuf: programs $(BENCH)
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
+bench-chain: programs $(BENCH) $(HOPS) $(PLAYERS)
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
 
 # README.md shows what the demo printed.
 readme: demo-output

@@ -16,6 +16,7 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
+#include "loader/lift.h"
 #include "loader/object.h"
 #include "loader/rider.h"
 #include "loader/truth.h"
@@ -34,7 +35,7 @@ struct chain {
 	struct object **objects; // open until the map values are written: they know the types
 	int *next_fds;
 	int fell_fd, end_fd;
-	bool committed;
+	bool committed, lifted;
 	struct fault left; // what could not be taken away behind a switch
 	char how[ATTACH_HOW];
 };
@@ -147,6 +148,16 @@ static bool chain_goes_on(const struct chain *chain, size_t index)
 	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
 }
 
+// How many tail calls a packet meets: the root's, and one behind each member but the last. A chain of few is faster as it
+// is; of a longer one the first member that can be is lifted, and nothing else has to be.
+static bool chain_wants_lift(const struct chain *chain)
+{
+	size_t count = chain->spec.count;
+
+	return chain->spec.hook != HOOK_PROBE && !chain->lifted &&
+	       count + chain_goes_on(chain, count - 1) > LIFT_JUMPS;
+}
+
 static int chain_reserve(const struct chain_spec *spec, struct chain **out, struct fault *why)
 {
 	OWNED(chain_drop) struct chain *chain = calloc(1, sizeof(*chain));
@@ -211,7 +222,7 @@ static int member_next(struct chain *chain, size_t index, struct fault *why)
 	return 0;
 }
 
-static int member_load(struct chain *chain, size_t index, struct fault *why)
+static int member_load(struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	const struct wrap wrap = {
@@ -223,14 +234,18 @@ static int member_load(struct chain *chain, size_t index, struct fault *why)
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
 		.fell_verdict =
 			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
+		.by_call = plain,
 	};
 	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
 	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
 	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
 	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
+	if (!plain && chain_wants_lift(chain))
+		object_lift(chain->objects[index]);
 	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
 		return -1;
+	chain->lifted |= object_is_lifted(chain->objects[index]);
 	return wrapped || !member_jumps(member) ? 0 : member_next(chain, index, why);
 }
 
@@ -264,11 +279,45 @@ static int member_ride(struct chain *chain, size_t index, const struct object_so
 	return riders_attach(&riders, why);
 }
 
+static int member_open(struct chain *chain, size_t index, const struct object_source *source,
+		       bool plain, struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+	char key[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+
+	member_key(chain->spec.members, index, key);
+	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
+		return -1;
+	if (object_open(source, &chain->objects[index], why) ||
+	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
+			&chain->programs[index].maps, why))
+		return -1;
+	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
+	    array_make("bpfseal_next", &chain->next_fds[index], why))
+		return -1;
+	return member_load(chain, index, plain, why);
+}
+
+// Whether the verifier refused what was made of a member, so that it may still take the member as it is.
+static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
+{
+	return why->code == FAULT_KERNEL && chain->objects[index] &&
+	       !object_is_plain(chain->objects[index]);
+}
+
+static void member_close(struct chain *chain, size_t index)
+{
+	object_drop(&chain->objects[index]);
+	maps_report_drop(&chain->programs[index].maps);
+	drop_fd(&chain->next_fds[index]);
+	chain->next_fds[index] = -1;
+}
+
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char key[MEMBER_LABEL_MAX], label[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+	char label[MEMBER_LABEL_MAX];
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
@@ -280,23 +329,19 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 				       .logs_path = chain->spec.logs_path};
 
 	member_label(member, label);
-	member_key(chain->spec.members, index, key);
-	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
-		return -1;
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
 		return fault_within(why, "cannot read %s", label);
 	source.data = bytes.data;
 	source.len = bytes.len;
-	if (object_open(&source, &chain->objects[index], why) ||
-	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
-			&chain->programs[index].maps, why))
-		return -1;
-	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
-	    array_make("bpfseal_next", &chain->next_fds[index], why))
-		return -1;
-	if (member_load(chain, index, why) || member_pin(chain, index, why))
-		return -1;
-	return member_ride(chain, index, &source, why);
+	if (member_open(chain, index, &source, false, why)) {
+		if (!member_refused(chain, index, why))
+			return -1;
+		member_close(chain, index);
+		fault_clear(why);
+		if (member_open(chain, index, &source, true, why))
+			return -1;
+	}
+	return member_pin(chain, index, why) ? -1 : member_ride(chain, index, &source, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.

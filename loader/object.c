@@ -12,7 +12,9 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/code.h"
 #include "loader/gate.h"
+#include "loader/lift.h"
 #include "loader/sys.h"
 
 // The verifier keeps the end of its log when the room is short, and the end is what explains a refusal (A80).
@@ -65,9 +67,9 @@ struct object {
 	const struct wrap *wrap;
 	struct use *uses;
 	size_t use_count;
-	struct wrapped wrapped; // lives from the hook to the end of the load
+	struct code code; // lives from the hook to the end of the load
 	struct log *log;
-	bool gated;
+	bool gated, lift, sewn, lifted;
 	struct fault refusal; // what the hook says; libbpf only carries a number
 };
 
@@ -84,6 +86,16 @@ int object_program_fd(const struct object *object)
 const char *object_log(const struct object *object)
 {
 	return object->log ? object->log->text : "";
+}
+
+bool object_is_plain(const struct object *object)
+{
+	return !object->sewn && !object->lifted;
+}
+
+bool object_is_lifted(const struct object *object)
+{
+	return object->lifted;
 }
 
 int object_map_fd(const struct object *object, const struct bpf_map *map)
@@ -103,7 +115,7 @@ void object_free(struct object *object)
 		close(object->uses[i].fd);
 	free(object->uses);
 	free(object->log);
-	wrapped_drop(&object->wrapped);
+	code_drop(&object->code);
 	free(object);
 }
 
@@ -148,36 +160,40 @@ static int check_own_maps(const struct object *object, const struct bpf_insn *in
 	return 0;
 }
 
+static int object_rewrite(struct object *object, struct fault *why)
+{
+	struct code *code = &object->code;
+
+	if ((object->wrap && wrap_program(object->wrap, code, why)) ||
+	    (object->lift && lift_program(code, why)))
+		return -1;
+	object->sewn = code->sewn;
+	object->lifted = code->lifted;
+	return 0;
+}
+
 static int object_prepare(struct object *object, struct bpf_program *program,
 			  struct bpf_prog_load_opts *opts, struct fault *why)
 {
-	size_t count = bpf_program__insn_cnt(program);
-	OWNED(drop_heap) struct bpf_insn *insns = calloc(count ? count : 1, sizeof(*insns));
-	struct wrapped *wrapped = &object->wrapped;
+	struct code *code = &object->code;
 
-	if (!insns)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
-	if (object->source.policy &&
-	    gate_check(object->source.policy, object->source.hook, insns, count, why))
+	if (code_take(bpf_program__insns(program), bpf_program__insn_cnt(program), opts, code, why))
 		return -1;
-	if (check_own_maps(object, insns, count, why))
+	if (object->source.policy &&
+	    gate_check(object->source.policy, object->source.hook, code->insns, code->count, why))
+		return -1;
+	if (check_own_maps(object, code->insns, code->count, why))
 		return -1;
 	object->gated = true;
-	object_redirect_maps(object, insns, count);
-	if (!object->wrap) {
-		if (bpf_program__set_insns(program, insns, count))
-			return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
-		return 0;
-	}
-	if (wrap_program(object->wrap, insns, count, opts, wrapped, why))
+	object_redirect_maps(object, code->insns, code->count);
+	if (object_rewrite(object, why))
 		return -1;
-	if (bpf_program__set_insns(program, wrapped->insns, wrapped->insn_count))
+	if (bpf_program__set_insns(program, code->insns, code->count))
 		return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
-	opts->func_info = wrapped->func_info;
-	opts->func_info_cnt = wrapped->func_info_count;
-	opts->line_info = wrapped->line_info;
-	opts->line_info_cnt = wrapped->line_info_count;
+	opts->func_info = code->functions.data;
+	opts->func_info_cnt = code->functions.count;
+	opts->line_info = code->lines.data;
+	opts->line_info_cnt = code->lines.count;
 	return 0;
 }
 
@@ -344,7 +360,7 @@ int object_use_map(struct object *object, struct bpf_map *map, int fd, struct fa
 	return 0;
 }
 
-// A wrapped program is a static function to the verifier, which then follows the context into it; a global one would
+// A program that is called is a static function to the verifier, which then follows the context into it; a global one would
 // be checked by itself, with an unknown argument, and refused.
 static void object_make_static(struct object *object)
 {
@@ -423,7 +439,8 @@ static int object_explain(struct object *object, int error, struct fault *why)
 	}
 	log_reason(object->log->text, reason, sizeof(reason));
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
-	if (source->logs_dirfd < 0)
+	// Of a program in other than the plain form the caller tries that, and it has the last word.
+	if (source->logs_dirfd < 0 || !object_is_plain(object))
 		return -1;
 	snprintf(name, sizeof(name), "%.200s.log", source->label);
 	if (!file_replace_at(source->logs_dirfd, name, object->log->text, strlen(object->log->text),
@@ -465,6 +482,11 @@ static int object_aim(struct object *object, struct fault *why)
 	return 0;
 }
 
+void object_lift(struct object *object)
+{
+	object->lift = true;
+}
+
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
 {
 	int error;
@@ -472,7 +494,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	if (object_aim(object, why))
 		return -1;
 	object->wrap = wrap;
-	if (wrap)
+	if (wrap || object->lift)
 		object_make_static(object);
 	object->log = calloc(1, sizeof(*object->log));
 	if (!object->log)
@@ -480,7 +502,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	error = -bpf_object__load(object->bpf);
-	wrapped_drop(&object->wrapped);
+	code_drop(&object->code);
 	if (object->refusal.code != FAULT_NONE) {
 		*why = object->refusal;
 		return fault_within(why, "%s is not allowed", object->source.label);
