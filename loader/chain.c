@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "base/file.h"
 #include "base/owned.h"
@@ -228,13 +229,17 @@ static int member_load(struct chain *chain, size_t index, bool plain, struct fau
 		.continue_on = member->program->continue_on,
 		.continue_count = member->program->continue_count,
 		.next_fd = chain->next_fds[index],
+		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
 		.fell_verdict =
 			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
 		.by_call = plain,
 	};
-	bool wrapped = chain->next_fds[index] >= 0;
+	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
+	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
+	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
+	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
 	if (!plain && chain_wants_lift(chain))
 		object_lift(chain->objects[index]);
@@ -516,12 +521,17 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
+	return sys_grace(why) ? -1 : chain_release(chain, why);
+}
+
+int chain_release(struct chain *chain, struct fault *why)
+{
 	if (chain->left.code != FAULT_NONE) {
 		*why = chain->left;
 		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
 				    hook_name(chain->spec.hook), chain->spec.iface);
 	}
-	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
+	if (chain->spec.hook != HOOK_PROBE && chain_forget_falls(chain, why))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }

@@ -61,6 +61,8 @@ int chain_commit(struct chain *chain, struct fault *why) MUST_CHECK;
 const char *chain_how(const struct chain *chain);
 // After the commit: waits until no packet is in the old generation, then lets go of it and of older leftovers.
 int chain_settle(struct chain *chain, struct fault *why) MUST_CHECK;
+// The same where the caller has waited (sys_grace) since the commit, once for many chains.
+int chain_release(struct chain *chain, struct fault *why) MUST_CHECK;
 
 // Detaches and forgets the chain of a place (bpffs_place). Absent is fine.
 int chain_remove(const char *place, struct fault *why) MUST_CHECK;

@@ -35,11 +35,38 @@ int run_plan(struct cli *cli, struct fault *why)
 	report_denied(cli, plan);
 	if (report_plan(cli, plan, why))
 		return -1;
-	if (!cli_has(cli, "--check") || !plan_is_pending(plan))
+	if (!cli_has(cli, "--check") || (!plan_is_pending(plan) && !plan_waiting(plan)))
 		return 0;
 	cli_document_done(cli);
 	fault_set(why, FAULT_DRIFT, "the kernel is not as node.json says");
-	return fault_fix(why, "'bpfseal apply' makes it so");
+	return plan_is_pending(plan)
+		       ? fault_fix(why, "'bpfseal apply' makes it so")
+		       : fault_fix(why,
+				   "an interface is missing: when it is there, 'bpfseal apply'");
+}
+
+// Nobody is evicted; nobody who stands before a chain goes unsaid either.
+static int say_foreign(const struct cli *cli, const struct desk *desk, const struct apply *apply,
+		       struct fault *why)
+{
+	for (size_t i = 0; i < apply->count; i++) {
+		const struct plan_chain *chain = apply->chains[i].plan;
+		OWNED(findings_drop) struct findings others = {0};
+		struct truth truth = chain->truth;
+
+		if (apply->chains[i].chain && apply->chains[i].done &&
+		    truth_read(desk->tree, chain->iface, chain->hook, &truth, why))
+			return -1;
+		if (chain->action == PLAN_REMOVE)
+			continue;
+		if (findings_others(&others, chain->iface, chain->hook, &truth, why))
+			return -1;
+		for (size_t k = 0; k < others.count; k++)
+			if (others.list[k].weight != FINDING_NOTE)
+				cli_note(cli, "warning: %s on %s: %s: %s", hook_name(chain->hook),
+					 chain->iface, others.list[k].code, others.list[k].text);
+	}
+	return 0;
 }
 
 static int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
@@ -61,9 +88,10 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!plan_is_pending(plan) && !restored)
+	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored)
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
-	return report_apply(cli, &apply, restored, why);
+	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
+											       : 0;
 }
 
 static void say_lost(const struct cli *cli, const struct plan_chain *chain)

@@ -46,6 +46,9 @@ size_t findings_count(const struct findings *findings, enum finding_weight weigh
 int findings_damage(struct findings *findings, const char *iface, enum hook hook,
 		    const struct truth *truth, const struct json *record, struct fault *why)
 	MUST_CHECK;
+// Of these only who else stands on the hook: "foreign_before" and "foreign_after".
+int findings_others(struct findings *findings, const char *iface, enum hook hook,
+		    const struct truth *truth, struct fault *why) MUST_CHECK;
 // Drift: the running chain is not the one that node.json describes, as far as names, version patterns and values tell.
 // `interface` is NULL when node.json does not name it.
 int findings_drift(struct findings *findings, const char *iface, enum hook hook,

@@ -83,6 +83,11 @@ int object_program_fd(const struct object *object)
 	return bpf_program__fd(object->program);
 }
 
+const char *object_log(const struct object *object)
+{
+	return object->log ? object->log->text : "";
+}
+
 bool object_is_plain(const struct object *object)
 {
 	return !object->sewn && !object->lifted;

@@ -54,6 +54,8 @@ void object_lift(struct object *object);
 // Gate, wrapper (NULL: none), verifier. FAULT_POLICY from the gate; FAULT_KERNEL with the verifier's last word and the
 // path of its whole log; the latter only in the plain form.
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why) MUST_CHECK;
+// What the verifier said, "" when it was not asked or had no objection. Borrowed.
+const char *object_log(const struct object *object);
 // Borrowed.
 int object_program_fd(const struct object *object);
 // After object_load, whatever it said. Plain: neither sewn to its wrapper nor lifted. Should the verifier ever refuse what

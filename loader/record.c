@@ -189,6 +189,10 @@ static int record_write(int dirfd, const char *name, const struct json *record, 
 
 	if (json_write(record, true, &bytes, why))
 		return -1;
+	if (bytes.len > RECORD_FILE_MAX)
+		return fault_set(why, FAULT_TOO_LARGE,
+				 "the record of what is applied would have %zu bytes, past %u",
+				 bytes.len, RECORD_FILE_MAX);
 	return file_replace_at(dirfd, name, bytes.data, bytes.len, 0600, why);
 }
 

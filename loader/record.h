@@ -12,7 +12,8 @@
 
 #define RECORD_ACTIVE	"active.json"
 #define RECORD_PREVIOUS "previous.json"
-#define RECORD_FILE_MAX (4u << 20)
+// The longest chain on a thousand interfaces; it is a file of our own, so the bound is against damage.
+#define RECORD_FILE_MAX (64u << 20)
 
 // One of these files as it is; NULL when it is not there. FAULT_FORMAT on a damaged one.
 int record_read(int dirfd, const char *name, struct json **out, struct fault *why) MUST_CHECK;
@@ -46,6 +47,7 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_C
 
 // Before the first switch: next.json. After it: active is copied to previous, then replaced; next is gone. Once there is an
 // active.json there always is one, the old or the new.
+// FAULT_TOO_LARGE, before anything is written, for one that could not be read again.
 int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 

@@ -271,7 +271,7 @@ void stock_damage(struct stock *stock, const struct sha256 *digest)
 	assert_int_equal(pwrite(fd, "\xff", 1, 100), 1);
 }
 
-void stock_configure(struct stock *stock, const char *chain)
+void stock_interfaces(struct stock *stock, const char *interfaces)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
@@ -279,10 +279,17 @@ void stock_configure(struct stock *stock, const char *chain)
 	stock->node = NULL;
 	MUST(bytes_format(&text, &why,
 			  "{\"repositories\":{\"" STOCK_REPO "\":{\"url\":\"https://repo.test\"}},"
-			  "\"interfaces\":{\"" GROUND_IFACE "\":{\"xdp\":%s}},"
-			  "\"policy\":{\"helpers\":[\"base\",\"time\"]}}",
-			  chain));
+			  "\"interfaces\":{%s},\"policy\":{\"helpers\":[\"base\",\"time\"]}}",
+			  interfaces));
 	MUST(node_parse(text.data, text.len, "node.json", &stock->node, &why));
+}
+
+void stock_configure(struct stock *stock, const char *chain)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+
+	MUST(bytes_format(&text, &why, "\"" GROUND_IFACE "\":{\"xdp\":%s}", chain));
+	stock_interfaces(stock, bytes_text(&text));
 }
 
 static int plan_with(struct stock *stock, int64_t now, struct admit **admit, struct plan **out,

@@ -42,6 +42,8 @@ void stock_point(struct stock *stock, const char *target);
 void stock_damage(struct stock *stock, const struct sha256 *digest);
 // node.json with this list as the XDP chain of GROUND_IFACE.
 void stock_configure(struct stock *stock, const char *chain);
+// With these members of "interfaces".
+void stock_interfaces(struct stock *stock, const char *interfaces);
 
 // The way of `bpfseal plan` and `bpfseal apply` at a time. -1 with *why as they would say it.
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why) MUST_CHECK;
