@@ -277,7 +277,8 @@ static int apply_settle(const struct apply_places *places, const struct apply *o
 	bool waits = false;
 
 	for (size_t i = 0; i < out->count; i++)
-		waits |= out->chains[i].done && out->chains[i].chain;
+		waits |= out->chains[i].done && out->chains[i].chain &&
+			 chain_replaces(out->chains[i].chain);
 	// Once for all of them: it is the longest step by far.
 	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why) || (waits && sys_grace(why)))
 		return -1;

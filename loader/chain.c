@@ -35,7 +35,7 @@ struct chain {
 	struct object **objects; // open until the map values are written: they know the types
 	int *next_fds;
 	int fell_fd, end_fd;
-	bool committed, lifted;
+	bool committed, lifted, replaces;
 	struct fault left; // what could not be taken away behind a switch
 	char how[ATTACH_HOW];
 };
@@ -53,6 +53,11 @@ const struct chain_program *chain_program(const struct chain *chain, size_t inde
 const char *chain_how(const struct chain *chain)
 {
 	return chain->how;
+}
+
+bool chain_replaces(const struct chain *chain)
+{
+	return chain->replaces;
 }
 
 static void chain_close(struct chain *chain)
@@ -194,6 +199,7 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 		return -1;
 	chain->old_generation = truth.generation;
 	chain->root_number = truth.root_number;
+	chain->replaces = spec->hook != HOOK_PROBE && (truth.generation || truth.root_number);
 	chain->generation = count ? numbers[count - 1] + 1 : 1;
 	// Another interface of that name starts anew: what was counted on the old one is not its own.
 	if (truth.generation && !truth.renewed &&
@@ -521,7 +527,7 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
-	return sys_grace(why) ? -1 : chain_release(chain, why);
+	return chain->replaces && sys_grace(why) ? -1 : chain_release(chain, why);
 }
 
 int chain_release(struct chain *chain, struct fault *why)
