@@ -12,6 +12,7 @@
 
 #define RECORD_ACTIVE	"active.json"
 #define RECORD_PREVIOUS "previous.json"
+#define RECORD_NEXT	"next.json"
 #define RECORD_FILE_MAX (4u << 20)
 
 // One of these files as it is; NULL when it is not there. FAULT_FORMAT on a damaged one.
