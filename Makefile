@@ -81,7 +81,7 @@ objects      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 $(OUT)/libbase.a:   $(call objects,$(call folder_files,base))
 $(OUT)/libkeys.a:   $(call objects,$(call folder_files,keys))
-$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf))
+$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf)) $(OUT)/obj/bpf/embedded.o
 $(OUT)/librepod.a:  $(call objects,$(call folder_files,repod))
 $(OUT)/libfetch.a:  $(call objects,$(call folder_files,fetch))
 $(OUT)/libloader.a: $(call objects,$(call folder_files,loader)) $(OUT)/obj/loader/embedded.o
@@ -99,7 +99,7 @@ $(OUT)/obj/tests/%.o: ALL_CFLAGS += -DTEST_BPF_DIR='"$(abspath $(BUILD)/bpf)"' -
 BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c)
 BPF_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/bpf/%.bpf.o,$(notdir $(BPF_SOURCES)))
 vpath %.bpf.c bpf tests/unit/bpf tests/kernel
-$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) | $(BUILD)/.packages-build
+$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h) | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"
 	@$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -iquote . -I/usr/include/$(TRIPLET) \
@@ -107,6 +107,10 @@ $(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) | $(BUILD)/.packages-build
 $(OUT)/obj/loader/embedded.o: loader/embedded.S $(BPF_OBJECTS)
 	@mkdir -p $(@D)
 	@$(CC) -DBPFDIR='"$(abspath $(BUILD)/bpf)"' -iquote . -c $< -o $@
+# What `bundle new` writes.
+$(OUT)/obj/bpf/embedded.o: bpf/embedded.S $(wildcard bpf/boilerplate/*) bpf/chain.h bpf/packet.h
+	@mkdir -p $(@D)
+	@$(CC) -c $< -o $@
 
 # ---- programs ----
 PROGRAMS  = bpfseal bpfseal-keys bpfseal-bundle bpfseal-repod bpfseal-fetch bpfseal-loader
@@ -207,7 +211,7 @@ check: $(INTEROP)
 
 # ---- bench ----
 # Prints ratios against a peer in the same run; decides nothing.
-BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository)
+BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository fill)
 $(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -273,6 +277,13 @@ check-long: $(OUT)/tests/attack/mutation_test
 	BPFSEAL_MUTATIONS=100000 $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
 
+# ---- floods ----
+# A thousand changes of thirty programs on each hook, under ten million frames at least: some minutes.
+check-long: check-flood
+.PHONY: check-flood
+check-flood: $(OUT)/tests/kernel/flood_test
+	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $<
+
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all
 # of them in `make check-long`. The library is preloaded into programs of every variant, so no sanitizer is in it.
@@ -309,13 +320,13 @@ install: programs
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0755 $(BIN)/bpfseal $(DESTDIR)$(PREFIX)/bin/
 	install -m 0755 $(addprefix $(BIN)/,$(filter-out bpfseal,$(PROGRAMS))) packaging/setup.sh $(DESTDIR)$(PREFIX)/libexec/bpfseal/
-	install -m 0644 bpf/chain.h $(DESTDIR)$(PREFIX)/include/bpfseal/
+	install -m 0644 bpf/chain.h bpf/packet.h $(DESTDIR)$(PREFIX)/include/bpfseal/
 	for page in $(wildcard */*.1 */*.5 */*.8); do \
 		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal/chain.h
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal
+	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
 clean:
 	rm -rf $(BUILD)
 

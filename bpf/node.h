@@ -25,6 +25,9 @@ struct node_repository {
 	char *ca; // CA file for https, absolute or below the directory of node.json; NULL: the system's
 };
 
+// The name under which the probes of the file's "probes" stand among the interfaces: no interface of a kernel can have it.
+#define NODE_PROBES ":node"
+
 // One initial map value: what stands in "maps": { MAP: [ { "key": K, "value": V } ] }. K and V are borrowed JSON.
 struct node_map_entry {
 	const char *map;

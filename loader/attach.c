@@ -59,7 +59,7 @@ static bool wants_clsact(const struct attach_wish *wish, uint32_t ifindex)
 
 bool attach_fits(enum hook hook, const struct attach_wish *wish, const struct truth *truth)
 {
-	if (!truth->attached)
+	if (!truth->attached || hook == HOOK_PROBE)
 		return true;
 	if (hook == HOOK_XDP)
 		return truth->xdp_mode == XDP_ATTACHED_SKB ? wish->generic_ok : wish->native_ok;
@@ -133,6 +133,8 @@ static int check_tc(const char *iface, enum hook hook, const struct attach_wish 
 int attach_check(const char *iface, enum hook hook, const struct attach_wish *wish,
 		 const struct truth *truth, struct fault *why)
 {
+	if (hook == HOOK_PROBE)
+		return 0; // any number of programs may watch one event
 	if (!truth->iface_index)
 		return fault_set(why, FAULT_NOT_FOUND, "there is no interface %s here", iface);
 	if (hook != HOOK_XDP)
@@ -339,7 +341,11 @@ int attach_remove(const char *place, struct fault *why)
 {
 	enum hook hook;
 
-	if (hook_parse(strrchr(place, '/') + 1, &hook, why) || detach_link(place, why))
+	if (hook_parse(strrchr(place, '/') + 1, &hook, why))
+		return -1;
+	if (hook == HOOK_PROBE)
+		return 0; // the links of probes go with their generation
+	if (detach_link(place, why))
 		return -1;
 	return detach_filter(place, hook, why);
 }

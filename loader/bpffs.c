@@ -254,6 +254,25 @@ static int bpffs_symlink(const char *dir, const char *name, const char *target, 
 	return 0;
 }
 
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why)
+{
+	char path[BPFFS_PATH_MAX], target[64];
+	unsigned number;
+	ssize_t len;
+	int end = 0;
+
+	*generation = 0;
+	if (bpffs_join(place, "maps", path, why))
+		return -1;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return 0;
+	target[len] = '\0';
+	if (sscanf(target, "gen-%u/maps%n", &number, &end) == 1 && end == len)
+		*generation = number;
+	return 0;
+}
+
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
 {
 	char target[64];

@@ -44,6 +44,8 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why) MU
 int bpffs_remove(const char *path, struct fault *why) MUST_CHECK;
 // Points <place>/maps at a generation.
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why) MUST_CHECK;
+// Which one it points at; 0: none.
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why) MUST_CHECK;
 
 // A number under a name: a symbolic link of which only the text counts. 0 when there is none.
 int bpffs_note(const char *dir, const char *name, uint32_t number, struct fault *why) MUST_CHECK;

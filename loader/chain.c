@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "base/file.h"
 #include "base/owned.h"
@@ -16,6 +17,7 @@
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
 #include "loader/object.h"
+#include "loader/rider.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
 
@@ -93,6 +95,8 @@ int chain_check_length(const struct member *members, size_t count, struct fault 
 {
 	size_t jumps = count;
 
+	if (count && members[0].program->hook == HOOK_PROBE)
+		return 0; // nobody jumps
 	for (size_t i = 0; i < count; i++) {
 		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
 			return fault_set(why, FAULT_CONFIG,
@@ -138,6 +142,8 @@ static int fell_make(struct chain *chain, struct fault *why)
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
+	if (chain->spec.hook == HOOK_PROBE)
+		return false;
 	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
 }
 
@@ -217,12 +223,16 @@ static int member_load(struct chain *chain, size_t index, struct fault *why)
 		.continue_on = member->program->continue_on,
 		.continue_count = member->program->continue_count,
 		.next_fd = chain->next_fds[index],
+		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
 		.fell_verdict =
 			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
 	};
-	bool wrapped = chain->next_fds[index] >= 0;
+	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
+	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
+	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
+	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
 	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
 		return -1;
@@ -243,6 +253,22 @@ static int member_pin(struct chain *chain, size_t index, struct fault *why)
 			   &chain->programs[index].program, why);
 }
 
+// Attached while the chain is built, as an event that this kernel lacks has to be known before anything is entered: for
+// a moment the old generation's probes and these both run.
+static int member_ride(struct chain *chain, size_t index, const struct object_source *source,
+		       struct fault *why)
+{
+	const struct riders riders = {.member = &chain->spec.members[index],
+				      .index = index,
+				      .source = source,
+				      .object = chain->objects[index],
+				      .events = chain->spec.events,
+				      .dir = chain->dir};
+
+	chain->programs[index].probes = riders_count(riders.member);
+	return riders_attach(&riders, why);
+}
+
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
@@ -251,6 +277,8 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
+				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
+									       : NULL,
 				       .policy = chain->spec.policy,
 				       .label = label,
 				       .logs_dirfd = chain->spec.logs_dirfd,
@@ -271,15 +299,15 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
 	    array_make("bpfseal_next", &chain->next_fds[index], why))
 		return -1;
-	if (member_load(chain, index, why))
+	if (member_load(chain, index, why) || member_pin(chain, index, why))
 		return -1;
-	return member_pin(chain, index, why);
+	return member_ride(chain, index, &source, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
 static int chain_build_end(struct chain *chain, struct fault *why)
 {
-	bool xdp = chain->spec.hook == HOOK_XDP;
+	bool xdp = chain->spec.hook == HOOK_XDP, probe = chain->spec.hook == HOOK_PROBE;
 	const unsigned char *start = xdp ? embedded_end_xdp_start : embedded_end_tc_start;
 	const unsigned char *end = xdp ? embedded_end_xdp_end : embedded_end_tc_end;
 	const struct object_source source = {.data = start,
@@ -290,7 +318,7 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (!member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (probe || !member_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))
@@ -402,11 +430,24 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 	return live ? chain_enter(chain, &root, why) : 0;
 }
 
+// Probes run since they were attached; what is written here is which of two generations is the one.
+static int chain_commit_probes(struct chain *chain, struct fault *why)
+{
+	if (bpffs_point_maps(chain->place, chain->generation, why))
+		return fault_within(why, "the old probes still run");
+	snprintf(chain->how, sizeof(chain->how), "attached");
+	chain->committed = true;
+	return 0;
+}
+
 int chain_commit(struct chain *chain, struct fault *why)
 {
 	const struct chain_spec *spec = &chain->spec;
 	const struct attach attach = chain_attach(chain);
 	struct truth truth;
+
+	if (chain->spec.hook == HOOK_PROBE)
+		return chain_commit_probes(chain, why);
 
 	// Read again: between the build and now the hook may have been taken.
 	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
@@ -446,7 +487,7 @@ int chain_settle(struct chain *chain, struct fault *why)
 		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
 				    hook_name(chain->spec.hook), chain->spec.iface);
 	}
-	if (chain_forget_falls(chain, why) || sys_grace(why))
+	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }

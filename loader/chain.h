@@ -11,6 +11,7 @@
 #include "bpf/node.h"
 #include "bpf/policy.h"
 #include "loader/attach.h"
+#include "loader/events.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -27,6 +28,7 @@ struct chain_spec {
 	const char *tree; // bpffs_open_tree
 	int logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 };
 
 struct chain;
@@ -35,6 +37,7 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
+	size_t probes; // that ride along
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,

@@ -34,11 +34,14 @@ int run_plan(struct cli *cli, struct fault *why)
 	report_denied(cli, plan);
 	if (report_plan(cli, plan, why))
 		return -1;
-	if (!cli_has(cli, "--check") || !plan_is_pending(plan))
+	if (!cli_has(cli, "--check") || (!plan_is_pending(plan) && !plan_waiting(plan)))
 		return 0;
 	cli_document_done(cli);
 	fault_set(why, FAULT_DRIFT, "the kernel is not as node.json says");
-	return fault_fix(why, "'bpfseal apply' makes it so");
+	return plan_is_pending(plan)
+		       ? fault_fix(why, "'bpfseal apply' makes it so")
+		       : fault_fix(why,
+				   "an interface is missing: when it is there, 'bpfseal apply'");
 }
 
 static int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
@@ -49,6 +52,7 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 					    .loader_dirfd = desk->loader_dirfd,
 					    .logs_dirfd = desk->logs_dirfd,
 					    .logs_path = desk->logs_path,
+					    .events = desk->events,
 					    .now = desk->now,
 					    .ticks_us = ticks_us};
 	OWNED(apply_drop) struct apply apply = {0};
@@ -59,7 +63,7 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!plan_is_pending(plan) && !restored)
+	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored)
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
 	return report_apply(cli, &apply, restored, why);
 }

@@ -121,7 +121,11 @@ static int damage_link(struct findings *findings, struct place place, const stru
 {
 	if (!truth->iface_index) {
 		if (add(findings, place, why, "interface_missing",
-			"there is no such interface now; its chain waits for it"))
+			"there is no such interface now%s%s",
+			!truth->elsewhere ? ""
+			: truth->now[0]	  ? "; its chain stands on what is named "
+					  : "; its chain stands on it in another network namespace",
+			truth->now))
 			return -1;
 		return weigh(findings, FINDING_BEYOND);
 	}
@@ -176,6 +180,37 @@ static int damage_others(struct findings *findings, struct place place,
 	return 0;
 }
 
+// Links of probes cannot be detached, only lost with their pins.
+static int damage_riders(struct findings *findings, struct place place, const struct truth *truth,
+			 const struct json *record, struct fault *why)
+{
+	const struct json *members = json_member(record, "members");
+
+	for (size_t i = 0; i < json_count(members) && i < truth->count; i++) {
+		int64_t wanted = json_int(json_member(json_item(members, i), "probes"));
+
+		if (wanted > (int64_t)truth->members[i].probes &&
+		    add(findings, place, why, "probe_missing",
+			"%zu of %" PRId64 " probes of place %zu are attached",
+			truth->members[i].probes, wanted, i + 1))
+			return -1;
+	}
+	return 0;
+}
+
+static int damage_probes(struct findings *findings, struct place place, const struct truth *truth,
+			 const struct json *record, struct fault *why)
+{
+	if (!truth->generation || truth->count != json_count(json_member(record, "members")))
+		return add(findings, place, why, "pin_missing",
+			   "pins of the probes are gone: they are not whole");
+	for (size_t i = 0; i < truth->count; i++)
+		if (!truth->members[i].program.id &&
+		    add(findings, place, why, "pin_missing", "the pin of place %zu is gone", i + 1))
+			return -1;
+	return damage_riders(findings, place, truth, record, why);
+}
+
 static int damage_member(struct findings *findings, struct place place, const struct truth *truth,
 			 size_t index, struct fault *why)
 {
@@ -207,7 +242,10 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 	const struct place place = {iface, hook};
 	size_t recorded = json_count(json_member(record, "members"));
 
-	if (damage_link(findings, place, truth, why))
+	if (hook == HOOK_PROBE)
+		return damage_probes(findings, place, truth, record, why);
+	if (damage_link(findings, place, truth, why) ||
+	    damage_riders(findings, place, truth, record, why))
 		return -1;
 	if (!truth->iface_index)
 		return 0;
@@ -319,7 +357,11 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 
 	if (!wanted && truth->root_id)
 		return add(findings, place, why, "drift_from_config",
-			   "node.json asks for no chain here, and one runs");
+			   truth->iface_index
+				   ? "node.json asks for no chain here, and one runs"
+				   : "pins of a chain are left that node.json does not ask for");
+	if (!truth->iface_index)
+		return 0; // it waits; nothing here differs
 	if (wanted && !truth->root_id && denied_gone(json_member(record, "denied")) == wanted)
 		return 0; // all of it is denied
 	if (wanted && !truth->root_id)

@@ -20,12 +20,17 @@ enum plan_action {
 	PLAN_CHANGE, // another chain
 	PLAN_REPAIR, // the right chain, damaged
 	PLAN_REMOVE, // node.json asks for none
+	PLAN_WAIT,   // asks for one, and the interface is not there
+	PLAN_MOVE,   // runs as node.json says, and is pinned under the interface's earlier name
 };
-const char *
-plan_action_name(enum plan_action action); // "keep", "load", "change", "repair", "remove"
+// "keep", "load", "change", "repair", "remove", "wait", "move"
+const char *plan_action_name(enum plan_action action);
+// Whether a chain is to be built for it.
+bool plan_builds(enum plan_action action);
 
 struct plan_chain {
 	char iface[64];
+	char was[64]; // pinned and recorded under this name (loader/roster.h)
 	enum hook hook;
 	const struct node_interface *interface; // NULL: not in node.json
 	struct member *members;			// what shall run
@@ -44,6 +49,8 @@ struct plan {
 	struct plan_chain *chains;
 	size_t count;
 	struct json *record;
+	bool is_whole;	  // of all that there is: what it does not name is nowhere
+	bool from_copies; // plan_restore made it
 };
 
 // The tags of our roots, XDP and TC, as they are learned; starts as {0}.
@@ -88,6 +95,8 @@ static inline void plan_drop(struct plan **plan)
 	plan_free(*plan);
 	*plan = NULL;
 }
+// Whether there is something to do now; and how many chains wait for their interface.
 bool plan_is_pending(const struct plan *plan);
+size_t plan_waiting(const struct plan *plan);
 // Whether what is denied in a chain is not what its record says.
 bool plan_denied_differs(const struct plan_chain *chain);

@@ -170,7 +170,8 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put(document, "chains", chains, why) ||
-	    json_put_bool(document, "pending", plan_is_pending(plan), why))
+	    json_put_bool(document, "pending", plan_is_pending(plan), why) ||
+	    json_put_int(document, "waiting", (int64_t)plan_waiting(plan), why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
@@ -215,7 +216,9 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 		table_print(table, cli);
 	for (size_t i = 0; i < plan->count; i++)
 		say_findings(cli, &plan->chains[i].damage);
-	if (!plan_is_pending(plan))
+	if (!plan_is_pending(plan) && plan_waiting(plan))
+		cli_say(cli, "nothing to do now: what is missing waits for its interface");
+	else if (!plan_is_pending(plan))
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
 	return 0;
 }
@@ -240,6 +243,7 @@ static int applied_json(const struct apply *apply, bool restored, struct json **
 		if (json_add(chains, made, why) || put_place(made, at->plan, why) ||
 		    json_put_text(made, "action", plan_action_name(at->plan->action), why) ||
 		    json_put_bool(made, "done", at->done, why) ||
+		    json_put_bool(made, "waits", at->lost || at->plan->action == PLAN_WAIT, why) ||
 		    json_put_int(made, "switch_us", at->switch_us, why) ||
 		    (at->chain &&
 		     (json_put_int(made, "generation", chain_generation(at->chain), why) ||
@@ -258,7 +262,14 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 
 	if (!at->done) {
 		cli_say(cli, "%s on %s: %s", hook, at->plan->iface,
-			at->plan->action == PLAN_KEEP ? "kept as it is" : "not done");
+			at->lost || at->plan->action == PLAN_WAIT ? "waits for its interface"
+			: at->plan->action == PLAN_KEEP		  ? "kept as it is"
+								  : "not done");
+		return 0;
+	}
+	if (at->plan->action == PLAN_MOVE) {
+		cli_say(cli, "%s on %s: kept, of %s before it was renamed", hook, at->plan->iface,
+			at->plan->was);
 		return 0;
 	}
 	if (!at->chain) {
@@ -281,10 +292,23 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 	return 0;
 }
 
+static void say_waiting(const struct cli *cli, const struct apply *apply)
+{
+	for (size_t i = 0; i < apply->count; i++) {
+		const struct apply_chain *at = &apply->chains[i];
+
+		if (at->lost || at->plan->action == PLAN_WAIT)
+			cli_note(cli,
+				 "warning: there is no interface %s: its chain on %s waits for it",
+				 at->plan->iface, hook_name(at->plan->hook));
+	}
+}
+
 int report_apply(const struct cli *cli, const struct apply *apply, bool restored, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = NULL;
 
+	say_waiting(cli, apply);
 	if (cli_json(cli)) {
 		if (applied_json(apply, restored, &document, why))
 			return -1;

@@ -11,6 +11,8 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/filter.h"
+#include "loader/iface.h"
+#include "loader/rider.h"
 
 #define TRUTH_TCX_MAX 64 // the kernel allows no more on one hook
 
@@ -113,7 +115,8 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 		struct truth_member *member = &out->members[i];
 
 		snprintf(name, sizeof(name), "prog-%zu", i);
-		if (program_at(dir, name, &member->program, why))
+		if (program_at(dir, name, &member->program, why) ||
+		    riders_alive(dir, i, &member->probes, why))
 			return -1;
 		member->slot = out->slot;
 		if (i && slot_behind(dir, i - 1, &member->slot, why))
@@ -284,6 +287,53 @@ static int truth_tc(enum hook hook, struct truth *out, struct fault *why)
 	return 0;
 }
 
+// Whether the chain that `out` speaks of shows on an interface.
+static int shows_on(const struct iface *iface, enum hook hook, const struct truth *out, bool *shows,
+		    struct fault *why)
+{
+	uint32_t ids[TRUTH_TCX_MAX] = {0}, count = TRUTH_TCX_MAX;
+	OWNED(drop_heap) struct filter *filters = NULL;
+	size_t filter_count = 0;
+
+	*shows = out->linked && hook == HOOK_XDP && iface->xdp_program == out->link.program_id;
+	if (hook == HOOK_XDP)
+		return 0;
+	if (sys_tcx_programs(iface->index, hook, ids, &count, why) ||
+	    filter_list(iface->index, hook, &filters, &filter_count, why))
+		return -1;
+	for (uint32_t i = 0; out->linked && i < count; i++)
+		*shows |= ids[i] == out->link.program_id;
+	for (size_t i = 0; i < filter_count; i++)
+		*shows |= filter_is_ours(&filters[i]);
+	return 0;
+}
+
+// A link lives as long as its interface does, under whatever name and wherever; a filter stays in its namespace.
+static int truth_elsewhere(enum hook hook, struct truth *out, struct fault *why)
+{
+	uint32_t index = out->linked && out->link.ifindex ? out->link.ifindex : out->noted_index;
+	struct iface iface;
+	bool shows;
+
+	out->elsewhere = out->linked && out->link.ifindex;
+	if (!index)
+		return 0;
+	if (iface_at(index, &iface, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	// An index counts in one namespace only: it is of this one where the chain shows on it.
+	if (shows_on(&iface, hook, out, &shows, why))
+		return -1;
+	if (shows) {
+		out->elsewhere = true;
+		memcpy(out->now, iface.name, sizeof(out->now));
+	}
+	return 0;
+}
+
 static int truth_iface(const char *name, enum hook hook, struct truth *out, struct fault *why)
 {
 	struct iface iface = {0};
@@ -292,7 +342,7 @@ static int truth_iface(const char *name, enum hook hook, struct truth *out, stru
 		if (why->code != FAULT_CONFIG)
 			return -1;
 		fault_clear(why);
-		return 0;
+		return truth_elsewhere(hook, out, why);
 	}
 	out->iface_index = iface.index;
 	if (hook != HOOK_XDP)
@@ -301,10 +351,33 @@ static int truth_iface(const char *name, enum hook hook, struct truth *out, stru
 	return 0;
 }
 
+// Probes have no root and no slot: the generation that counts is the one that was pointed at. Told in the words of a
+// chain: the machine is the interface that is always there, and events reach each member without a jump.
+static int truth_probes(const char *place, struct truth *out, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	out->iface_index = out->link.ifindex = 1;
+	if (bpffs_pointed(place, &out->generation, why))
+		return -1;
+	if (!out->generation)
+		return 0;
+	if (bpffs_join_number(place, "gen", out->generation, dir, why) ||
+	    truth_generation(dir, out, why))
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		out->members[i].slot = out->members[i].program.id;
+	out->root_id = out->link.program_id = out->slot = out->members[0].program.id;
+	out->entered = out->linked = out->attached = true;
+	return 0;
+}
+
 int truth_read_at(const char *place, const char *iface, enum hook hook, struct truth *out,
 		  struct fault *why)
 {
 	memset(out, 0, sizeof(*out));
+	if (hook == HOOK_PROBE)
+		return truth_probes(place, out, why);
 	out->noted_index = bpffs_noted(place, "ifindex");
 	if (truth_link(place, hook, out, why) || truth_iface(iface, hook, out, why) ||
 	    truth_root(place, out, why))

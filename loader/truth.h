@@ -15,6 +15,7 @@ struct truth_member {
 	struct sys_program program; // the pinned one; id 0: its pin is gone
 	uint32_t slot; // the program that the jump to this place really reaches; 0: none
 	uint64_t fell; // packets that left it and found nothing
+	size_t probes; // that ride along and still run
 };
 
 // How our root stands on its hook.
@@ -49,6 +50,10 @@ struct truth {
 	bool doubled; // TC: both by a link and by a filter, as a crash while changing from one to the other leaves it
 	uint32_t iface_index; // 0: there is no such interface now
 	uint32_t noted_index; // of the interface that it was attached to; 0: nothing says so
+	// Where there is none of this name: the chain stands all the same, on an interface that has another name by now,
+	// or in another network namespace (then `now` is empty).
+	bool elsewhere;
+	char now[IFACE_NAME_MAX];
 	bool renewed; // what is pinned was attached to another interface of this name, which is gone from here
 	uint32_t iface_program;	       // on its XDP hook, whoever's
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
