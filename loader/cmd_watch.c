@@ -81,6 +81,7 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .tree = desk->tree,
 				     .config_path = desk->config_path,
 				     .logs_path = desk->logs_path,
+				     .events = desk->events,
 				     .store_dirfd = desk->store_dirfd,
 				     .loader_dirfd = desk->loader_dirfd,
 				     .trust_dirfd = desk->trust_dirfd,

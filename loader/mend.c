@@ -53,6 +53,7 @@ static int check_denied(const struct mend *mend, struct fault *why)
 static int check_generation(const struct mend *mend, struct fault *why)
 {
 	const struct json *members = json_member(mend->chain->record, "members");
+	bool jumps = mend->chain->hook != HOOK_PROBE;
 	struct truth truth;
 
 	if (truth_of_generation(mend->place, mend->generation, &truth, why))
@@ -62,9 +63,11 @@ static int check_generation(const struct mend *mend, struct fault *why)
 	for (size_t i = 0; i < truth.count; i++) {
 		const struct truth_member *member = &truth.members[i];
 
-		if (!member->program.id || (i && member->slot != member->program.id) ||
+		if (!member->program.id || (jumps && i && member->slot != member->program.id) ||
 		    member->program.id !=
-			    json_int(json_member(json_item(members, i), "program_id")))
+			    json_int(json_member(json_item(members, i), "program_id")) ||
+		    (int64_t)member->probes <
+			    json_int(json_member(json_item(members, i), "probes")))
 			return fault_set(why, FAULT_DRIFT, "place %zu of generation %u is damaged",
 					 i + 1, mend->generation);
 	}
@@ -94,18 +97,22 @@ static int mend_open(struct mend *mend, const struct keeper *keeper, struct faul
 	char dir[BPFFS_PATH_MAX];
 
 	mend->generation = (uint32_t)json_int(json_member(mend->chain->record, "generation"));
-	if (!mend->generation || mend->chain->truth.renewed)
+	if (!mend->generation || !mend->chain->was[0] || mend->chain->truth.renewed)
 		return fault_set(why, FAULT_DRIFT, "what was applied here has to be built");
-	if (check_denied(mend, why) || bpffs_place(mend->places->tree, mend->chain->iface,
-						   mend->chain->hook, mend->place, why))
+	if (check_denied(mend, why) ||
+	    bpffs_place(mend->places->tree, mend->chain->was, mend->chain->hook, mend->place, why))
 		return -1;
-	if (keeper && keeper_generation(keeper) == mend->generation) {
+	if (keeper) {
 		size_t pinned;
 
 		if (keeper_put_back(keeper, &pinned, why))
 			return -1;
 	}
-	if (check_generation(mend, why) || find_root(mend, keeper, why) ||
+	if (check_generation(mend, why))
+		return -1;
+	if (mend->chain->hook == HOOK_PROBE)
+		return 0;
+	if (find_root(mend, keeper, why) ||
 	    bpffs_join_number(mend->place, "gen", mend->generation, dir, why))
 		return -1;
 	return bpffs_get(dir, "prog-0", &mend->first_fd, why);
@@ -199,9 +206,14 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 	how[0] = '\0';
 	if (mend_open(&mend, keeper, why))
 		return -1;
+	if (chain->hook == HOOK_PROBE) {
+		// They run as long as somebody holds them; their pins are all that can be put back.
+		snprintf(how, ATTACH_HOW, "pinned again");
+		return bpffs_point_maps(mend.place, mend.generation, why);
+	}
 	// The slot first: no packet shall enter an empty root.
 	if (fill_slot(&mend, &mend.root, why) ||
-	    truth_read(places->tree, chain->iface, chain->hook, &truth, why) ||
+	    truth_read_at(mend.place, chain->iface, chain->hook, &truth, why) ||
 	    attach_again(&mend, &truth, how, why))
 		return -1;
 	if (is_overtaken(&truth) && take_lead(&mend, &truth, how, why))
@@ -219,12 +231,15 @@ static int apply_restored(const struct mend_places *places, struct plan *plan,
 						  .loader_dirfd = places->loader_dirfd,
 						  .logs_dirfd = places->logs_dirfd,
 						  .logs_path = places->logs_path,
+						  .events = places->events,
 						  .now = places->now,
 						  .ticks_us = places->ticks_us};
 	OWNED(apply_drop) struct apply apply = {0};
 
 	if (apply_plan(&apply_places, plan, &apply, why))
 		return -1;
+	if (apply.chains[0].lost)
+		return fault_set(why, FAULT_NOT_FOUND, "its interface has gone");
 	if (apply.chains[0].chain)
 		snprintf(how, ATTACH_HOW, "restored from our own copies, generation %u",
 			 chain_generation(apply.chains[0].chain));

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "bpf/node.h"
 #include "loader/attach.h"
+#include "loader/events.h"
 #include "loader/keeper.h"
 #include "loader/plan.h"
 
@@ -18,13 +19,14 @@ struct mend_places {
 	const char *tree;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 	int64_t now;
 	int64_t (*ticks_us)(void);
 };
 
 // Puts back pins, slots and the attachment; loads nothing but a root of our own, where another program has come before
-// ours on a TCX hook: there the old root leaves when the new one stands. `chain` was seen (plan_see) just now, `keeper`
-// may be NULL. FAULT_DRIFT when the recorded generation is not whole, or may not run any more: mend_restore() is next.
+// ours on a TCX hook: there the old root leaves when the new one stands. `chain` was seen (plan_see) just now; `keeper`
+// is of the recorded generation, or NULL. FAULT_DRIFT when the recorded generation is not whole, or may not run any more: mend_restore() is next.
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)
 	MUST_CHECK;

@@ -32,20 +32,25 @@ __attribute__((format(printf, 3, 4))) static void append(char *out, size_t room,
 	va_end(args);
 }
 
-static void append_program(char *out, size_t room, const struct sys_program *who,
-			   const struct moment *now)
+void news_name(const struct sys_program *who, const struct moment *now,
+	       char out[static NEWS_PROGRAM_MAX])
 {
 	char loaded[CLOCK_TEXT_LEN];
 
 	clock_write(moment_of(now, who->loaded_ns) / 1000, loaded);
-	append(out, room, " (program %u: name \"%s\", tag %s, loaded by uid %u at %s)", who->id,
-	       who->name, who->tag, who->uid, loaded);
+	snprintf(out, NEWS_PROGRAM_MAX,
+		 " (program %u: name \"%s\", tag %s, loaded by uid %u at %s)", who->id, who->name,
+		 who->tag, who->uid, loaded);
 }
 
 void news_line(const struct news *news, const struct sys_program *who, const struct moment *now,
 	       char *out, size_t room)
 {
+	char name[NEWS_PROGRAM_MAX] = "";
+
 	out[0] = '\0';
+	if (who)
+		news_name(who, now, name);
 	if (news->iface)
 		append(out, room, "%s on %s: ", hook_name(news->hook), news->iface);
 	if (news->kind == NEWS_GONE)
@@ -56,10 +61,8 @@ void news_line(const struct news *news, const struct sys_program *who, const str
 		append(out, room, "not mended: ");
 	if (news->kind == NEWS_EVICTED)
 		append(out, room, "evicted: ");
-	append(out, room, "%s%s%s", news->code ? news->code : "", news->code ? ": " : "",
-	       news->text ? news->text : "");
-	if (who)
-		append_program(out, room, who, now);
+	append(out, room, "%s%s%s%s", news->code ? news->code : "", news->code ? ": " : "",
+	       news->text ? news->text : "", name);
 }
 
 // ---- for programs ----

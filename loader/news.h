@@ -45,6 +45,10 @@ int news_document(const struct news *news, const struct sys_program *who, const 
 int news_tell(const struct news *news, const struct cli *cli, struct namer *namer,
 	      const struct moment *now, struct fault *why) MUST_CHECK;
 
+// " (program 7: name ..., tag ..., loaded by uid 0 at ...)"
+#define NEWS_PROGRAM_MAX 160
+void news_name(const struct sys_program *who, const struct moment *now,
+	       char out[static NEWS_PROGRAM_MAX]);
 // {"id","name","tag","uid","loaded_at"} as far as known; NULL `who`: only the id.
 int news_program(uint32_t id, const struct sys_program *who, const struct moment *now,
 		 struct json **out, struct fault *why) MUST_CHECK;

@@ -10,20 +10,29 @@
 
 #define FALLS_EVERY_MS 10000
 
-struct ward *ward_new(const char *tree, const char *iface, enum hook hook, uint32_t tag,
+bool ward_is_of(const struct ward *ward, const struct plan_chain *chain)
+{
+	return ward->hook == chain->hook && !strcmp(ward->was, chain->was) &&
+	       (chain->was[0] || !strcmp(ward->iface, chain->iface));
+}
+
+struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t tag,
 		      struct fault *why)
 {
+	const char *was = chain->was[0] ? chain->was : chain->iface;
+
 	struct ward *ward = calloc(1, sizeof(*ward));
 
 	if (!ward) {
 		fault_set(why, FAULT_OTHER, "out of memory");
 		return NULL;
 	}
-	snprintf(ward->iface, sizeof(ward->iface), "%s", iface);
-	ward->hook = hook;
+	memcpy(ward->iface, chain->iface, sizeof(ward->iface));
+	memcpy(ward->was, chain->was, sizeof(ward->was));
+	ward->hook = chain->hook;
 	ward->tag = tag;
 	ward->fell_told = INT64_MIN / 2;
-	if (bpffs_place(tree, iface, hook, ward->place, why)) {
+	if (bpffs_place(tree, was, chain->hook, ward->place, why)) {
 		free(ward);
 		return NULL;
 	}
@@ -120,15 +129,23 @@ static int copy_findings(struct ward *ward, const struct findings *from, struct 
 	return 0;
 }
 
+const struct keeper *ward_keeper(const struct ward *ward, const struct plan_chain *chain)
+{
+	int64_t applied = json_int(json_member(chain->record, "generation"));
+
+	return ward->keeper && keeper_generation(ward->keeper) == applied ? ward->keeper : NULL;
+}
+
 // Pins that only who held them can miss: maps that no record names, files that hold something else now.
-static int check_kept(struct ward *ward, struct findings *now, struct fault *why)
+static int check_kept(const struct keeper *keeper, const struct ward *ward, struct findings *now,
+		      struct fault *why)
 {
 	char first[128] = "", more[32] = "";
 	size_t lost;
 
-	if (!ward->keeper || findings_has(now, "pin_missing"))
+	if (!keeper || findings_has(now, "pin_missing"))
 		return 0;
-	if (keeper_check(ward->keeper, &lost, first, sizeof(first), why))
+	if (keeper_check(keeper, &lost, first, sizeof(first), why))
 		return -1;
 	if (!lost)
 		return 0;
@@ -181,9 +198,10 @@ int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct w
 	bool missing = findings_has(&ward->known, "interface_missing");
 	bool broken;
 
+	memcpy(ward->iface, chain->iface, sizeof(ward->iface));
 	if (copy_findings(ward, &chain->damage, &now, why) ||
 	    copy_findings(ward, &ward->drift, &now, why) ||
-	    (chain->truth.iface_index && check_kept(ward, &now, why)))
+	    (chain->truth.iface_index && check_kept(ward_keeper(ward, chain), ward, &now, why)))
 		return -1;
 	broken = has_to_mend(&now) || is_overtaken(chain);
 	if (broken && !ward->broken)
@@ -262,7 +280,8 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 {
 	const struct truth *truth = &chain->truth;
 
-	if (!truth->root_id || !truth->generation || !truth->attached)
+	// Without a place of its own what is pinned there is another interface's.
+	if (!truth->root_id || !truth->generation || !truth->attached || !chain->was[0])
 		return 0;
 	if (ward->keeper && (keeper_root(ward->keeper) != truth->root_number ||
 			     keeper_generation(ward->keeper) != truth->generation))
@@ -276,6 +295,8 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 				&ward->keeper, why))
 			return -1;
 	}
+	if (ward->hook == HOOK_PROBE)
+		return 0; // only pins can be taken from them, and that rings
 	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why))
 		return -1;
 	ward->has_sight = true;

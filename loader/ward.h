@@ -18,7 +18,8 @@
 #include "loader/sight.h"
 
 struct ward {
-	char iface[64];
+	char iface[64]; // as it is called now
+	char was[64];	// as its pins are
 	enum hook hook;
 	char place[BPFFS_PATH_MAX];
 	uint32_t tag; // of its directories at the bell
@@ -43,8 +44,10 @@ struct ward {
 	bool judged; // in this turn
 };
 
-struct ward *ward_new(const char *tree, const char *iface, enum hook hook, uint32_t tag,
+struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t tag,
 		      struct fault *why);
+// Whether it is this chain's, under whatever name its interface goes by now.
+bool ward_is_of(const struct ward *ward, const struct plan_chain *chain);
 void ward_free(struct ward *ward, struct bell *bell, size_t *room);
 
 // Where to tell. `tell` must not keep what it gets.
@@ -67,5 +70,7 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 // Lets go of what is held, as before a chain is rebuilt, or attached anew.
 void ward_let_go(struct ward *ward, size_t *room);
 
+// What is held, if it is of the generation that was applied last: others may have applied another since.
+const struct keeper *ward_keeper(const struct ward *ward, const struct plan_chain *chain);
 // Whether a chain's damage is something to mend, and not only to tell.
 bool ward_is_broken(const struct plan_chain *chain);

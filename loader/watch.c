@@ -16,6 +16,7 @@
 #include "loader/evict.h"
 #include "loader/mend.h"
 #include "loader/record.h"
+#include "loader/roster.h"
 #include "loader/ward.h"
 
 #define AUDIT_FILE "audit.log"
@@ -57,6 +58,7 @@ struct watch {
 	int64_t next_turn;   // at suspects
 	int64_t stale_since; // all has to be read anew, since then; 0: not
 	bool over;
+	bool new_link; // an interface came or changed that no ward knows by its index
 	char trouble[FAULT_TEXT_MAX]; // told last
 };
 
@@ -179,7 +181,7 @@ static bool is_stale(const struct watch *watch)
 	const struct stamp record = stamp_of(watch->places.loader_dirfd, RECORD_ACTIVE);
 	const struct stamp next = stamp_of(watch->places.loader_dirfd, RECORD_NEXT);
 
-	return !watch->plan || !stamp_is(&config, &watch->config) ||
+	return !watch->plan || watch->stale_since || !stamp_is(&config, &watch->config) ||
 	       !stamp_is(&record, &watch->record) || !stamp_is(&next, &watch->next);
 }
 
@@ -204,12 +206,12 @@ static int ward_for(struct watch *watch, const struct plan_chain *chain, struct 
 	for (size_t i = 0; i < watch->ward_count; i++) {
 		struct ward *ward = watch->wards[i];
 
-		if (!ward || ward->hook != chain->hook || strcmp(ward->iface, chain->iface) != 0)
+		if (!ward || !ward_is_of(ward, chain))
 			continue;
 		*out = HAND_OVER(watch->wards[i]);
 		return 0;
 	}
-	*out = ward_new(watch->places.tree, chain->iface, chain->hook, watch->next_tag++, why);
+	*out = ward_new(watch->places.tree, chain, watch->next_tag++, why);
 	return *out ? 0 : -1;
 }
 
@@ -340,6 +342,7 @@ static struct mend_places mend_places(const struct watch *watch)
 				    .objects_dirfd = at->objects_dirfd,
 				    .logs_dirfd = at->logs_dirfd,
 				    .logs_path = at->logs_path,
+				    .events = at->events,
 				    .now = at->moment().wall_ms / 1000,
 				    .ticks_us = at->ticks_us};
 }
@@ -367,7 +370,7 @@ static void mend(struct watch *watch, size_t index)
 	char text[FAULT_TEXT_MAX];
 	bool failed = false;
 
-	if (mend_put_back(&places, chain, ward->keeper, ward->how, &first))
+	if (mend_put_back(&places, chain, ward_keeper(ward, chain), ward->how, &first))
 		failed = mend_restore(&places, chain->iface, chain->hook, ward->how, &why) != 0;
 	// What was held is of what was there before: another link, perhaps another generation.
 	ward_let_go(ward, &watch->room);
@@ -442,6 +445,28 @@ static bool may_evict(const struct watch *watch, size_t index)
 
 // ---- one turn ----
 
+// Whether there are other hooks to say something about than those that are watched. Interfaces come and go by the hundred
+// where containers do: only the names are read.
+static bool roster_differs(const struct watch *watch)
+{
+	const struct plan_places places = plan_places(watch, watch->node);
+	OWNED(roster_drop) struct roster roster = {0};
+	struct fault ignored = {0};
+
+	if (!watch->plan || roster_make(places.node, places.tree, &roster, &ignored) ||
+	    roster.count != watch->plan->count)
+		return true;
+	for (size_t i = 0; i < roster.count; i++) {
+		const struct roster_line *line = &roster.lines[i];
+		const struct plan_chain *chain = &watch->plan->chains[i];
+
+		if (line->hook != chain->hook || strcmp(line->iface, chain->iface) != 0 ||
+		    strcmp(line->was, chain->was) != 0)
+			return true;
+	}
+	return false;
+}
+
 static bool any_suspect(const struct watch *watch)
 {
 	for (size_t i = 0; i < watch->ward_count; i++)
@@ -468,6 +493,7 @@ static int look(struct watch *watch, struct fault *why)
 		return judge_suspects(watch, false, why);
 	if (look_at_all(watch, why)) {
 		tell_trouble(watch, why);
+		watch->next_turn = watch->next_look;
 		return 0;
 	}
 	return judge_suspects(watch, true, why);
@@ -486,7 +512,6 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 	for (size_t i = 0; i < watch->ward_count && watch->plan; i++) {
 		if (now_ms(watch) - start > HOLD_MS) {
 			watch->wards[i]->suspect |= watch->wards[i]->broken;
-			watch->next_turn = now_ms(watch) + BUSY_MS;
 			continue;
 		}
 		if (may_evict(watch, i) && evict(watch, i)) {
@@ -535,7 +560,6 @@ static int examine(struct watch *watch, struct fault *why)
 	if (why->code != FAULT_BUSY)
 		tell_trouble(watch, why);
 	fault_clear(why);
-	watch->next_turn = now_ms(watch) + BUSY_MS;
 	// Somebody is at work, and what is seen may be theirs. But whoever holds a lock for ever hides nothing by it.
 	if (now_ms(watch) - first_suspicion(watch) < PATIENCE_MS)
 		return 0;
@@ -578,14 +602,23 @@ int watch_turn(struct watch *watch, struct fault *why)
 		glance(watch, now);
 		watch->next_turn = now;
 	}
-	return now >= watch->next_turn ? examine(watch, why) : 0;
+	if (watch->new_link && now >= watch->next_turn) {
+		watch->new_link = false;
+		if (roster_differs(watch) && !watch->stale_since)
+			watch->stale_since = now;
+	}
+	if (now < watch->next_turn)
+		return 0;
+	// What cannot be finished now is not tried without a pause.
+	watch->next_turn = now + BUSY_MS;
+	return examine(watch, why);
 }
 
 int64_t watch_wait_ms(const struct watch *watch)
 {
 	int64_t now = now_ms(watch), until = watch->next_look;
 
-	if (any_suspect(watch) && watch->next_turn < until)
+	if ((any_suspect(watch) || watch->new_link) && watch->next_turn < until)
 		until = watch->next_turn;
 	return until > now ? until - now : 0;
 }
@@ -598,9 +631,10 @@ static bool concerns(const struct ward *ward, enum bell_what what, uint32_t whic
 	case BELL_PINS:
 		return ward->tag == which;
 	case BELL_LINK:
-		return !ward->has_sight || ward->sight.ifindex == which;
+		return ward->hook != HOOK_PROBE &&
+		       (!ward->has_sight || ward->sight.ifindex == which);
 	case BELL_FILTERS:
-		return ward->hook != HOOK_XDP &&
+		return ward->hook != HOOK_XDP && ward->hook != HOOK_PROBE &&
 		       (!which || !ward->has_sight || ward->sight.ifindex == which);
 	case BELL_LOST:
 		return true;
@@ -623,8 +657,9 @@ void watch_ring(void *ctx, enum bell_what what, uint32_t which)
 		suspect(watch->wards[i], now);
 		known = true;
 	}
-	// An interface that nobody waits for by index may be one that node.json waits for by name.
-	if ((what == BELL_LINK && !known) || what == BELL_LOST)
+	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
+	watch->new_link |= what == BELL_LINK && !known;
+	if (what == BELL_LOST)
 		watch->stale_since = watch->stale_since ? watch->stale_since : now;
 	if (watch->next_turn < now)
 		watch->next_turn = now + SETTLE_MS;

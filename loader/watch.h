@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "loader/bell.h"
+#include "loader/events.h"
 #include "loader/moment.h"
 #include "loader/namer.h"
 #include "loader/news.h"
@@ -18,6 +19,7 @@
 struct watch_places {
 	const char *root; // --root, or NULL
 	const char *tree, *config_path, *logs_path;
+	const struct events *events;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
 	size_t room;	   // descriptors that may be held
 	struct bell *bell; // NULL: nothing rings

@@ -32,6 +32,8 @@ struct tcx_attach {
 	uint64_t revision;
 };
 
+static struct timespec begun; // before the deed: nobody can have seen it earlier
+
 static int refused(const char *what)
 {
 	printf("%s: %s\n", what, strerror(errno));
@@ -40,10 +42,7 @@ static int refused(const char *what)
 
 static int done(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	printf("%lld\n", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	printf("%lld\n", (long long)begun.tv_sec * 1000 + begun.tv_nsec / 1000000);
 	fflush(stdout);
 	return 0;
 }
@@ -122,6 +121,7 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
+	clock_gettime(CLOCK_REALTIME, &begun);
 	if (!strcmp(what, "now"))
 		return done();
 	if (!strcmp(what, "pin") && argc == 5)
