@@ -183,6 +183,8 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 }
 
 // Which numbers are taken, what runs, and that nobody else is in the way; then an empty directory for the new one.
+static int clean_stem(const char *place, const char *stem, uint32_t keep, struct fault *why);
+
 static int chain_prepare(struct chain *chain, struct fault *why)
 {
 	OWNED(drop_heap) uint32_t *numbers = NULL;
@@ -194,7 +196,10 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
 	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    bpffs_place(spec->tree, spec->iface, spec->hook, chain->place, why) ||
-	    chain_clean(chain->place, truth.generation, truth.root_number, why) ||
+	    clean_stem(chain->place, "gen", truth.generation, why) ||
+	    // Of a root that packets meet and that is not whole, what pins there are keep its slot filled until the switch.
+	    ((truth.root_number || !truth.attached) &&
+	     clean_stem(chain->place, "root", truth.root_number, why)) ||
 	    bpffs_numbers(chain->place, "gen", &numbers, &count, why))
 		return -1;
 	chain->old_generation = truth.generation;
@@ -459,11 +464,12 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 	const struct attach attach = chain_attach(chain);
 	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+	uint32_t number;
 	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
 	bool live = sound && truth->attached;
 
-	if (!sound &&
-	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
+	if (!sound && (anchor_free_number(chain->place, &number, why) ||
+		       anchor_build(chain->place, spec->hook, number, verdict, &root, why)))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;

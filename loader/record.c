@@ -10,7 +10,7 @@
 #include "base/owned.h"
 #include "loader/truth.h"
 
-#define NEXT   "next.json"
+#define NEXT   RECORD_NEXT
 #define SCHEMA "bpfseal.record/1"
 
 static int record_new(struct json **out, struct fault *why)

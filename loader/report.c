@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "loader/news.h"
 
 static const char *text_of(const struct json *object, const char *key)
 {
@@ -148,7 +149,25 @@ static int members_json(const struct plan_chain *chain, const struct json *now, 
 	return 0;
 }
 
-static int findings_json(const struct findings *findings, struct json *list, struct fault *why)
+// The program that a finding is about, as far as it may be known.
+static int put_program(struct json *made, const struct finding *finding,
+		       const struct report_who *who, struct fault *why)
+{
+	struct sys_program program;
+	struct json *named = NULL;
+
+	if (!finding->program || !who)
+		return 0;
+	return news_program(finding->program,
+			    namer_ask(who->namer, finding->program, &program) ? &program : NULL,
+			    &who->now, &named, why) ||
+			       json_put(made, "program", named, why)
+		       ? -1
+		       : 0;
+}
+
+static int findings_json(const struct findings *findings, const struct report_who *who,
+			 struct json *list, struct fault *why)
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
@@ -158,7 +177,8 @@ static int findings_json(const struct findings *findings, struct json *list, str
 		    json_put_text(made, "interface", finding->iface, why) ||
 		    json_put_text(made, "hook", hook_name(finding->hook), why) ||
 		    json_put_bool(made, "note", finding->weight == FINDING_NOTE, why) ||
-		    json_put_text(made, "text", finding->text, why))
+		    json_put_text(made, "text", finding->text, why) ||
+		    put_program(made, finding, who, why))
 			return -1;
 	}
 	return 0;
@@ -183,18 +203,27 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 		    put_place(made, chain, why) ||
 		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
 		    members_json(chain, json_member(chain->record, "members"), made, why) ||
-		    put_denied(made, chain, why) || findings_json(&chain->damage, findings, why))
+		    put_denied(made, chain, why) ||
+		    findings_json(&chain->damage, NULL, findings, why))
 			return -1;
 	}
 	*out = HAND_OVER(document);
 	return 0;
 }
 
-static void say_findings(const struct cli *cli, const struct findings *findings)
+static void say_findings(const struct cli *cli, const struct findings *findings,
+			 const struct report_who *who)
 {
-	for (size_t i = 0; i < findings->count; i++)
-		cli_say(cli, "%s on %s: %s: %s", hook_name(findings->list[i].hook),
-			findings->list[i].iface, findings->list[i].code, findings->list[i].text);
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		struct sys_program program;
+		char name[NEWS_PROGRAM_MAX] = "";
+
+		if (finding->program && who && namer_ask(who->namer, finding->program, &program))
+			news_name(&program, &who->now, name);
+		cli_say(cli, "%s on %s: %s: %s%s", hook_name(finding->hook), finding->iface,
+			finding->code, finding->text, name);
+	}
 }
 
 int report_plan(const struct cli *cli, const struct plan *plan, struct fault *why)
@@ -217,7 +246,7 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 	if (plan->count)
 		table_print(table, cli);
 	for (size_t i = 0; i < plan->count; i++)
-		say_findings(cli, &plan->chains[i].damage);
+		say_findings(cli, &plan->chains[i].damage, NULL);
 	if (!plan_is_pending(plan) && plan_waiting(plan))
 		cli_say(cli, "nothing to do now: what is missing waits for its interface");
 	else if (!plan_is_pending(plan))
@@ -442,8 +471,8 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 	return members_truth(chain, members, why);
 }
 
-static int status_json(const struct plan *plan, const struct findings *drift, struct json **out,
-		       struct fault *why)
+static int status_json(const struct plan *plan, const struct findings *drift,
+		       const struct report_who *who, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = json_make_object();
 	struct json *chains = json_make_array(), *findings = json_make_array();
@@ -452,13 +481,14 @@ static int status_json(const struct plan *plan, const struct findings *drift, st
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put(document, "chains", chains, why) ||
-	    json_put(document, "findings", findings, why) || findings_json(drift, findings, why))
+	    json_put(document, "findings", findings, why) ||
+	    findings_json(drift, who, findings, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct json *made = json_make_object();
 
 		if (json_add(chains, made, why) || chain_truth(&plan->chains[i], made, why) ||
-		    findings_json(&plan->chains[i].damage, findings, why))
+		    findings_json(&plan->chains[i].damage, who, findings, why))
 			return -1;
 	}
 	for (size_t i = 0; i < json_count(findings); i++)
@@ -470,7 +500,7 @@ static int status_json(const struct plan *plan, const struct findings *drift, st
 }
 
 int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
-		  struct fault *why)
+		  const struct report_who *who, struct fault *why)
 {
 	static const char *const columns[] = {"INTERFACE", "HOOK", ">PLACE", "PROGRAM", "VERSION",
 					      ">ID",	   "TAG",  "STATE",  ">FELL",	NULL};
@@ -478,7 +508,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	OWNED(json_drop) struct json *document = NULL;
 
 	if (cli_json(cli)) {
-		if (status_json(plan, drift, &document, why))
+		if (status_json(plan, drift, who, &document, why))
 			return -1;
 		return cli_document(cli, "bpfseal.status/1", HAND_OVER(document), why);
 	}
@@ -492,7 +522,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	else
 		cli_say(cli, "no chains");
 	for (size_t i = 0; i < plan->count; i++)
-		say_findings(cli, &plan->chains[i].damage);
-	say_findings(cli, drift);
+		say_findings(cli, &plan->chains[i].damage, who);
+	say_findings(cli, drift, who);
 	return 0;
 }

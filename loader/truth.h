@@ -81,3 +81,6 @@ int truth_read_at(const char *place, const char *iface, enum hook hook, struct t
 		  struct fault *why) MUST_CHECK;
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why) MUST_CHECK;
+// Only the places of one generation (`members`, `count`, the end), whether it is entered or not. What is not there is zero.
+int truth_of_generation(const char *place, uint32_t generation, struct truth *out,
+			struct fault *why) MUST_CHECK;
