@@ -121,6 +121,23 @@ static int plan_rows(struct table *table, const struct plan_chain *chain, struct
 	return 0;
 }
 
+// Behind jumps of which the code does not show where they lead nothing is counted; an admin has to know.
+static void say_uncounted(const struct cli *cli, const struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->count && chain->action != PLAN_REMOVE; i++) {
+		const struct fall_ways *falls = &chain->members[i].falls;
+
+		if (falls->uncounted)
+			cli_say(cli,
+				"%s on %s: place %zu, %s: not counted: of %zu jump%s to the next "
+				"program the code does not show where %zu lead%s",
+				hook_name(chain->hook), chain->iface, i + 1, chain->members[i].name,
+				falls->counted + falls->uncounted,
+				falls->counted + falls->uncounted == 1 ? "" : "s", falls->uncounted,
+				falls->uncounted == 1 ? "s" : "");
+	}
+}
+
 static int members_json(const struct plan_chain *chain, const struct json *now, struct json *out,
 			struct fault *why)
 {
@@ -142,6 +159,8 @@ static int members_json(const struct plan_chain *chain, const struct json *now, 
 		if (json_add(next_list, member, why) ||
 		    json_put_text(member, "name", chain->members[i].name, why) ||
 		    json_put_text(member, "version", chain->members[i].version, why) ||
+		    json_put_text(member, "fell_counted", fall_ways_word(&chain->members[i].falls),
+				  why) ||
 		    maps_json(chain->maps ? &chain->maps[i] : NULL, &maps, why) ||
 		    json_put(member, "maps", maps, why))
 			return -1;
@@ -245,8 +264,10 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 			return -1;
 	if (plan->count)
 		table_print(table, cli);
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
 		say_findings(cli, &plan->chains[i].damage, NULL);
+		say_uncounted(cli, &plan->chains[i]);
+	}
 	if (!plan_is_pending(plan) && plan_waiting(plan))
 		cli_say(cli, "nothing to do now: what is missing waits for its interface");
 	else if (!plan_is_pending(plan))
@@ -319,6 +340,10 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 			at->plan->members[i].name, at->plan->members[i].version,
 			program->program.id, program->program.tag, maps.len ? " (" : "",
 			bytes_text(&maps), maps.len ? ")" : "");
+		if (program->falls.uncounted)
+			cli_say(cli, "     not counted: what falls behind %zu of its %zu jumps",
+				program->falls.uncounted,
+				program->falls.counted + program->falls.uncounted);
 	}
 	return 0;
 }
@@ -371,6 +396,25 @@ static const char *member_state(const struct truth *truth, size_t index)
 	return "running";
 }
 
+// "all" but of a program whose own jumps cannot all be told; records from before say nothing.
+static const char *fell_counted(const struct json *recorded)
+{
+	const char *word = text_of(recorded, "fell_counted");
+
+	return *word ? word : "all";
+}
+
+static void fell_cell(const struct json *recorded, uint64_t fell, char *out, size_t room)
+{
+	const char *counted = fell_counted(recorded);
+
+	if (!strcmp(counted, "none"))
+		snprintf(out, room, "not counted");
+	else
+		snprintf(out, room, "%" PRIu64 "%s", fell,
+			 strcmp(counted, "all") ? " (not all)" : "");
+}
+
 static int status_rows(struct table *table, const struct plan_chain *chain, struct fault *why)
 {
 	const struct json *members = json_member(chain->record, "members");
@@ -379,11 +423,11 @@ static int status_rows(struct table *table, const struct plan_chain *chain, stru
 
 	for (size_t i = 0; i < rows && i < NODE_CHAIN_MAX; i++) {
 		const struct json *member = json_item(members, i);
-		char place[24], id[16], fell[24];
+		char place[24], id[16], fell[40];
 
 		snprintf(place, sizeof(place), "%zu", i + 1);
 		snprintf(id, sizeof(id), "%u", truth->members[i].program.id);
-		snprintf(fell, sizeof(fell), "%" PRIu64, truth->members[i].fell);
+		fell_cell(member, truth->members[i].fell, fell, sizeof(fell));
 		if (table_row(table,
 			      (const char *[]){
 				      i ? "" : chain->iface, i ? "" : hook_name(chain->hook), place,
@@ -414,7 +458,8 @@ static int members_truth(const struct plan_chain *chain, struct json *list, stru
 		    json_put_text(made, "tag", member->program.tag, why) ||
 		    json_put_text(made, "state", member_state(truth, i), why) ||
 		    json_put_int(made, "slot", member->slot, why) ||
-		    json_put_int(made, "fell_through", (int64_t)member->fell, why))
+		    json_put_int(made, "fell_through", (int64_t)member->fell, why) ||
+		    json_put_text(made, "fell_counted", fell_counted(json_item(records, i)), why))
 			return -1;
 	}
 	return 0;
