@@ -337,17 +337,38 @@ int client_find(struct client *client, const char *path, const struct target **o
 
 // ---- everything ----
 
+typedef bool edge_known(void *ctx, const struct client_edge *edge);
+
+static bool knows_none(void *ctx, const struct client_edge *edge)
+{
+	(void)ctx, (void)edge;
+	return false;
+}
+
+static int load_delegate(struct client *client, const struct targets *targets,
+			 const struct client_edge *edge, edge_known *knows, void *ctx,
+			 struct fault *why)
+{
+	const struct targets *ignored;
+
+	if (knows(ctx, edge))
+		return 0;
+	return load_targets(client, targets, edge->role, &ignored, why);
+}
+
 // Verifies what one role delegates to. A role that the snapshot does not list yet cannot be reached, and is none of
 // ours; one that vanishes from it was refused with the snapshot.
 static int load_delegates(struct client *client, const struct targets *targets, size_t *loaded,
-			  struct fault *why)
+			  edge_known *knows, void *ctx, struct fault *why)
 {
 	const struct snapshot *snapshot = trust_snapshot_now(client->trust);
-	const struct targets *ignored;
 	char role[ROLE_NAME_MAX + 1];
+	struct client_edge edge = {.delegator = targets->name, .role = role};
 
 	if (!targets->bins && !targets->delegation_count)
 		return 0;
+	// What is held was found there.
+	edge.delegator_meta = snapshot_find(snapshot, targets->name);
 	for (size_t i = 0; i < snapshot->count; i++) {
 		size_t len = strlen(snapshot->entries[i].file) - strlen(".json");
 
@@ -360,13 +381,16 @@ static int load_delegates(struct client *client, const struct targets *targets, 
 		if (++*loaded > LOAD_ALL_MAX)
 			return fault_set(why, FAULT_TOO_LARGE, "more than %d delegations",
 					 LOAD_ALL_MAX);
-		if (load_targets(client, targets, role, &ignored, why))
+		edge.meta = &snapshot->entries[i].meta;
+		if (load_delegate(client, targets, &edge, knows, ctx, why))
 			return -1;
 	}
 	return 0;
 }
 
-int client_load_all(struct client *client, struct fault *why)
+int client_load_unknown(struct client *client,
+			bool (*knows)(void *ctx, const struct client_edge *edge), void *ctx,
+			struct fault *why)
 {
 	size_t loaded = 0;
 
@@ -374,9 +398,15 @@ int client_load_all(struct client *client, struct fault *why)
 		return -1;
 	// The list grows behind us until everything that can be reached has been.
 	for (size_t i = 0; i < trust_targets_count(client->trust); i++)
-		if (load_delegates(client, trust_targets_at(client->trust, i), &loaded, why))
+		if (load_delegates(client, trust_targets_at(client->trust, i), &loaded, knows, ctx,
+				   why))
 			return -1;
 	return 0;
+}
+
+int client_load_all(struct client *client, struct fault *why)
+{
+	return client_load_unknown(client, knows_none, NULL, why);
 }
 
 // ---- what is trusted ----
@@ -446,12 +476,17 @@ int client_roles(const struct client *client,
 	return 0;
 }
 
+const struct targets *client_targets(const struct client *client, size_t index)
+{
+	return trust_targets_at(client->trust, index);
+}
+
 const char *client_class(const struct client *client)
 {
 	return trust_root_now(client->trust)->class;
 }
 
-_Bool client_knows_publisher(const struct client *client, const unsigned char key[32])
+bool client_knows_publisher(const struct client *client, const unsigned char key[32])
 {
 	if (authority_has(&trust_root_now(client->trust)->roles[ROOT_TARGETS], key))
 		return true;
