@@ -206,14 +206,15 @@ check: $(INTEROP)
 
 # ---- bench ----
 # Prints ratios against a peer in the same run; decides nothing.
-BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository)
+BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository fill)
 $(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(LINKER) $^ -Wl,--as-needed $(KEYS_LIBS) -o $@
 .PHONY: bench
-bench: programs $(BENCH)
+bench: programs $(BENCH) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
 
 # README.md shows what the demo printed.
 readme: demo-output
