@@ -239,16 +239,6 @@ static int show_one(const struct cli *cli, const char *name, struct table *table
 	return show_shared(cli, name, &root, entry, why);
 }
 
-struct names {
-	char **list;
-	size_t count;
-};
-
-static void names_drop(struct names *names)
-{
-	names_free(names->list, names->count);
-}
-
 int cmd_trust_show(struct cli *cli, struct fault *why)
 {
 	static const char *const columns[] = {"NAME", "URL",	     "CLASS", "PINNED",
@@ -264,11 +254,11 @@ int cmd_trust_show(struct cli *cli, struct fault *why)
 	if (cli_arg_count(cli) == 1) {
 		if (name_of(cli, &name, why) != 0 || show_one(cli, name, table, list, why) != 0)
 			return -1;
-	} else if (pin_list(cli_root(cli), &names.list, &names.count, why) != 0) {
+	} else if (pin_list(cli_root(cli), &names.name, &names.count, why) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < names.count; i++)
-		if (show_one(cli, names.list[i], table, list, why) != 0)
+		if (show_one(cli, names.name[i], table, list, why) != 0)
 			return -1;
 	table_print(table, cli);
 	return cli_document(cli, "bpfseal.trust/1", HAND_OVER(document), why);

@@ -48,16 +48,6 @@ bool kinship_is_enough(const struct root *a, const struct root *b, enum root_rol
 	return (int64_t)kinship_count(a, b, role) >= (first < second ? first : second);
 }
 
-struct names {
-	char **list;
-	size_t count;
-};
-
-static void names_drop(struct names *names)
-{
-	names_free(names->list, names->count);
-}
-
 static int read_pinned(const char *root_dir, const char *name, struct root **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes data = {0};
@@ -102,17 +92,17 @@ int kinship_walk(const char *root_dir, const char *name, const struct root *root
 {
 	OWNED(names_drop) struct names names = {0};
 
-	if (pin_list(root_dir, &names.list, &names.count, why) != 0)
+	if (pin_list(root_dir, &names.name, &names.count, why) != 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
 		OWNED(root_drop) struct root *pinned = NULL;
 		struct fault ignored = {0};
 
-		if (strcmp(names.list[i], name) == 0 ||
-		    read_pinned(root_dir, names.list[i], &pinned, &ignored) != 0 ||
+		if (strcmp(names.name[i], name) == 0 ||
+		    read_pinned(root_dir, names.name[i], &pinned, &ignored) != 0 ||
 		    is_same_root(root, pinned))
 			continue;
-		if (compare(names.list[i], root, pinned, each, ctx, why) != 0)
+		if (compare(names.name[i], root, pinned, each, ctx, why) != 0)
 			return -1;
 	}
 	return 0;

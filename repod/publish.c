@@ -14,6 +14,7 @@
 #include "repod/blob.h"
 #include "repod/candidate.h"
 #include "repod/commit.h"
+#include "repod/stray.h"
 #include "repod/upkeep.h"
 
 #define METADATA_MODE 0440
@@ -481,62 +482,19 @@ int publish_refresh(struct publish *publish, bool *done, struct fault *why)
 
 // ---- start ----
 
-// Files newer than anything committed or signed: a crash left them. One that the signer signed is wanted again.
-static int is_stray(struct publish *publish, const struct signer_state *state, const char *name,
-		    bool *stray, struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes data = {0}, entry = {0};
-	char plain[RELEASE_ROLE_MAX], role[RELEASE_ROLE_MAX];
-	int64_t version;
-
-	*stray = false;
-	if (strncmp(name, ".tmp-", 5) == 0) {
-		*stray = true;
-		return 0;
-	}
-	// What we never wrote is not ours to remove.
-	if (!release_unquote(name, plain, sizeof(plain)) ||
-	    !release_file_split(plain, &version, role) || !version ||
-	    release_shows(publish->release, role, version))
-		return 0;
-	if (strcmp(role, "snapshot") == 0) {
-		*stray = version > state->snapshot_version;
-		return 0;
-	}
-	if (file_read_at(publish->metadata, name, COMMITTED_FILE_MAX, &data, why) ||
-	    bytes_format(&entry, why, "%s.json", role))
-		return -1;
-	*stray = version >= json_int(json_member(json_member(state->meta, bytes_text(&entry)),
-						 "version")) &&
-		 !changes_signed(state, bytes_text(&entry), version, &data);
-	return 0;
-}
-
 static int tidy(struct publish *publish, char mended[static 256], struct fault *why)
 {
-	struct signer_state state = {0};
-	size_t count = 0, removed = 0, uploads = 0;
-	char **names = NULL;
-	int failed;
+	OWNED(signer_state_drop) struct signer_state state = {0};
+	size_t removed = 0, uploads = 0;
 
 	if (blob_tidy(publish->blobs, &uploads, why) ||
-	    signer_state(publish->setup.signer, &state, why))
+	    signer_state(publish->setup.signer, &state, why) ||
+	    stray_remove(publish->metadata, publish->release, &state, &removed, why))
 		return -1;
-	failed = dir_list(publish->metadata, &names, &count, why);
-	for (size_t i = 0; i < count && !failed; i++) {
-		bool stray = false;
-
-		failed = is_stray(publish, &state, names[i], &stray, why);
-		if (!failed && stray)
-			failed = file_remove_at(publish->metadata, names[i], why);
-		removed += !failed && stray;
-	}
-	names_free(names, count);
-	signer_state_drop(&state);
-	if (!failed && removed + uploads > 0)
+	if (removed + uploads > 0)
 		snprintf(mended, 256, "removed %zu unfinished uploads and %zu uncommitted files",
 			 uploads, removed);
-	return failed;
+	return 0;
 }
 
 static int open_state(struct publish *publish, struct fault *why)
