@@ -33,6 +33,7 @@ static const struct {
 	{"apply", "bpfseal-loader", "make the kernel's chains as node.json says"},
 	{"status", "bpfseal-loader", "the chains as the kernel has them"},
 	{"map", "bpfseal-loader", "print a map of a running program"},
+	{"rollback", "bpfseal-loader", "go back to what ran before the last change"},
 	{"unload", "bpfseal-loader", "take chains out of the kernel"},
 };
 #define WORD_COUNT (sizeof(words) / sizeof(*words))

@@ -7,6 +7,7 @@
 #include "base/audit.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/hold.h"
 #include "loader/record.h"
 
 #define AUDIT_FILE "audit.log"
@@ -63,8 +64,8 @@ static int apply_audit(const struct apply_places *places, const struct apply_cha
 	    json_put_int(details, "fell_through", (int64_t)at->plan->truth.fell, why) ||
 	    json_put(details, "members", HAND_OVER(members), why))
 		return -1;
-	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "apply",
-			    HAND_OVER(details), why);
+	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now,
+			    places->event ? places->event : "apply", HAND_OVER(details), why);
 }
 
 static bool has_line(const struct json *lines, const struct json *line)
@@ -97,13 +98,23 @@ static int apply_audit_denied(const struct apply_places *places, const struct pl
 	return 0;
 }
 
-static int put_denied(struct json *record, const struct plan_chain *plan, struct fault *why)
+static int put_note(struct json *record, const char *key, const struct json *note, size_t count,
+		    struct fault *why)
 {
-	if (!json_count(plan->denied)) {
-		json_remove(record, "denied");
+	if (!count) {
+		json_remove(record, key);
 		return 0;
 	}
-	return json_put(record, "denied", json_keep(plan->denied), why);
+	return json_put(record, key, json_keep(note), why);
+}
+
+// What is to be said of a chain besides its members.
+static int put_notes(struct json *record, const struct plan_chain *plan, struct fault *why)
+{
+	return put_note(record, "denied", plan->denied, json_count(plan->denied), why) ||
+			       put_note(record, HOLD_KEY, plan->hold, plan->hold ? 1 : 0, why)
+		       ? -1
+		       : 0;
 }
 
 // Builds every chain beside what runs, and writes down what shall be before anything is.
@@ -121,7 +132,7 @@ static int apply_build(const struct apply_places *places, struct plan *plan, str
 		if (chain_build(&spec, &out->chains[i].chain, why) ||
 		    record_of(&spec, out->chains[i].chain, &record, why))
 			return -1;
-		if (put_denied(record, chain, why)) {
+		if (put_notes(record, chain, why)) {
 			json_free(record);
 			return -1;
 		}
@@ -153,7 +164,7 @@ static int apply_enter(const struct apply_places *places, struct apply_chain *at
 }
 
 // What the record shall say of one chain; NULL: nothing. Of a chain whose last members were denied it keeps the lines, as
-// only what is known there is left out again and not refused.
+// only what is known there is left out again and not refused; of one that was rolled back to none, that it is held.
 static int apply_entry(const struct apply_chain *at, const struct json *next, struct json **out,
 		       struct fault *why)
 {
@@ -167,10 +178,11 @@ static int apply_entry(const struct apply_chain *at, const struct json *next, st
 		return 0;
 	}
 	if (plan->action == PLAN_KEEP && plan->record ? json_clone(plan->record, &entry, why)
-	    : !json_count(plan->denied)		      ? 0
-					: record_of_none(plan->iface, plan->hook, &entry, why))
+	    : !json_count(plan->denied) && !plan->hold
+		    ? 0
+		    : record_of_none(plan->iface, plan->hook, &entry, why))
 		return -1;
-	if (entry && put_denied(entry, plan, why))
+	if (entry && put_notes(entry, plan, why))
 		return -1;
 	*out = HAND_OVER(entry);
 	return 0;
@@ -189,7 +201,7 @@ static int apply_record(const struct apply_places *places, struct plan *plan,
 		struct json *entered = NULL;
 
 		if (!out->chains[i].done &&
-		    !(chain->action == PLAN_KEEP && plan_denied_differs(chain)))
+		    !(chain->action == PLAN_KEEP && plan_notes_differ(chain)))
 			continue;
 		if (apply_entry(&out->chains[i], next, &entered, why) ||
 		    record_set(active, chain->iface, hook_name(chain->hook), entered, why))
@@ -230,10 +242,10 @@ static int apply_tidy(const struct apply_places *places, const struct plan *plan
 	return record_adopt(places->loader_dirfd, plan->record, why);
 }
 
-static bool denied_differ(const struct plan *plan)
+static bool notes_differ(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan_denied_differs(&plan->chains[i]))
+		if (plan_notes_differ(&plan->chains[i]))
 			return true;
 	return false;
 }
@@ -252,7 +264,7 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 		out->chains[i].plan = &plan->chains[i];
 	if (apply_tidy(places, plan, why))
 		return -1;
-	if (!plan_is_pending(plan) && !denied_differ(plan))
+	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return 0;
 	if (json_clone(plan->record, &next, why) || apply_build(places, plan, out, next, why))
 		return -1;

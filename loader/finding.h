@@ -12,7 +12,7 @@
 #include "loader/truth.h"
 
 // The codes: "link_detached", "link_replaced", "root_slot_changed", "pin_missing", "slot_changed", "fell_through",
-// "foreign_before", "interface_missing", "drift_from_config", "denied", "no_longer_signed".
+// "foreign_before", "interface_missing", "drift_from_config", "rolled_back", "denied", "no_longer_signed".
 struct finding {
 	const char *code;
 	const char *iface; // borrowed
@@ -31,6 +31,7 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 		    const struct truth *truth, const struct json *record, struct fault *why)
 	MUST_CHECK;
 // Drift: the running chain is not the one that node.json describes, as far as names, version patterns and values tell.
+// One that was rolled back and is held is told as just that.
 // `interface` is NULL when node.json does not name it.
 int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 		   const struct node_interface *interface, const struct truth *truth,

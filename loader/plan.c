@@ -13,6 +13,7 @@
 #include "loader/bpffs.h"
 #include "loader/chain.h"
 #include "loader/denied.h"
+#include "loader/hold.h"
 #include "loader/object.h"
 #include "loader/record.h"
 #include "loader/restore.h"
@@ -40,6 +41,7 @@ void plan_free(struct plan *plan)
 		free(chain->maps);
 		members_free(chain->members, chain->count);
 		json_free(chain->denied);
+		json_free(chain->hold);
 		findings_drop(&chain->damage);
 	}
 	free(plan->chains);
@@ -55,13 +57,19 @@ bool plan_is_pending(const struct plan *plan)
 	return false;
 }
 
-bool plan_denied_differs(const struct plan_chain *chain)
+static bool denied_differs(const struct plan_chain *chain)
 {
 	const struct json *recorded = json_member(chain->record, "denied");
 
-	if (!chain->denied || (!json_count(chain->denied) && !json_count(recorded)))
+	if (!json_count(chain->denied) && !json_count(recorded))
 		return false;
 	return !recorded || !json_same(recorded, chain->denied);
+}
+
+bool plan_notes_differ(const struct plan_chain *chain)
+{
+	// Not decided: nothing is to be said.
+	return chain->denied && (denied_differs(chain) || (!chain->hold && hold_of(chain->record)));
 }
 
 // ---- what is there ----
@@ -128,6 +136,60 @@ static int plan_add_pinned(struct plan *plan, const struct plan_places *places, 
 	return bad;
 }
 
+static struct plan_chain *plan_find(const struct plan *plan, const char *iface, enum hook hook)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (!strcmp(plan->chains[i].iface, iface) && plan->chains[i].hook == hook)
+			return &plan->chains[i];
+	return NULL;
+}
+
+// What was rolled back to and is neither in node.json nor, after a reboot, in the kernel.
+static int plan_add_held(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	const struct json *chains = json_member(plan->record, "chains");
+
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *chain = json_item(chains, i);
+		const char *iface = json_text(json_member(chain, "interface"));
+		const char *hook_text = json_text(json_member(chain, "hook"));
+		enum hook hook;
+
+		if (!hold_of(chain) || !iface || !hook_text || hook_parse(hook_text, &hook, why) ||
+		    plan_find(plan, iface, hook))
+			continue;
+		if (plan_add(plan, iface, hook, node_find(places->node, iface), why))
+			return -1;
+	}
+	return 0;
+}
+
+// Of one chain: what was applied, what runs, what is damaged.
+static int plan_read(const struct plan *plan, struct plan_chain *chain,
+		     const struct plan_places *places, struct fault *why)
+{
+	chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
+	if (truth_read(places->tree, chain->iface, chain->hook, &chain->truth, why))
+		return -1;
+	if (!chain->truth.root_id && !chain->truth.linked &&
+	    !json_count(json_member(chain->record, "members")))
+		return 0;
+	return findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth,
+			       chain->record, why);
+}
+
+int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
+		  enum hook hook, struct plan_chain **out, struct fault *why)
+{
+	*out = plan_find(plan, iface, hook);
+	if (*out)
+		return 0;
+	if (plan_add(plan, iface, hook, node_find(places->node, iface), why))
+		return -1;
+	*out = &plan->chains[plan->count - 1];
+	return plan_read(plan, *out, places, why);
+}
+
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why)
 {
 	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
@@ -141,20 +203,11 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 		if (plan_add_interface(plan, places, node->interfaces[i].name, &node->interfaces[i],
 				       why))
 			return -1;
-	if (plan_add_pinned(plan, places, why))
+	if (plan_add_pinned(plan, places, why) || plan_add_held(plan, places, why))
 		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		struct plan_chain *chain = &plan->chains[i];
-
-		chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
-		if (truth_read(places->tree, chain->iface, chain->hook, &chain->truth, why))
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan_read(plan, &plan->chains[i], places, why))
 			return -1;
-		if ((chain->truth.root_id || chain->truth.linked ||
-		     json_count(json_member(chain->record, "members"))) &&
-		    findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth,
-				    chain->record, why))
-			return -1;
-	}
 	*out = HAND_OVER(plan);
 	return 0;
 }
@@ -224,7 +277,7 @@ static void fault_first(struct fault *first, struct fault *why)
 	fault_clear(why);
 }
 
-static int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
+int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
 	struct fault first = {0};
@@ -316,13 +369,82 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 	return chain_check_foreign(tree, chain->iface, chain->hook, why);
 }
 
+int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+{
+	chain->action = plan_choose(chain, &places->node->policy);
+	return plan_foretell_all(chain, places->tree, why);
+}
+
+// ---- what is held ----
+
+static int plan_hold_from(struct plan_chain *chain, const struct restore *restore,
+			  const struct plan_places *places, struct fault *why)
+{
+	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
+	    json_clone(hold_of(chain->record), &chain->hold, why) ||
+	    plan_settle(chain, places, why))
+		return -1;
+	// Rolled back to none, and none is there.
+	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
+		chain->action = PLAN_KEEP;
+	return 0;
+}
+
+// What was rolled back to, from our own copies: without what is denied by now, and where it is gone or damaged only if its
+// repository still vouches for it.
+static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
+		     struct admit *admit, struct fault *why)
+{
+	OWNED(drop_fd) int objects = -1;
+	OWNED(drop_fd) int trust = -1;
+
+	if (dir_open_at(places->loader_dirfd, "objects", &objects, why) ||
+	    dir_open_at(places->loader_dirfd, "trust", &trust, why))
+		return -1;
+	const struct restore restore = {.objects_dirfd = objects,
+					.trust_dirfd = trust,
+					.admit = admit,
+					.node = places->node,
+					.interface = chain->interface,
+					.hook = chain->hook,
+					.record = chain->record,
+					.runs = chain->truth.root_id && !chain->damage.count,
+					.unasked = true};
+
+	return plan_hold_from(chain, &restore, places, why);
+}
+
+// A chain that is held and whose lines still say what they said. `wished`: what they mean could be admitted, and is filled
+// in. Where what is held cannot be had any more, node.json holds again.
+static int plan_decide_held(struct plan_chain *chain, const struct plan_places *places,
+			    struct admit *admit, bool wished, struct fault *why)
+{
+	plan_reset(chain);
+	if (!plan_hold(chain, places, admit, why))
+		return 0;
+	plan_reset(chain);
+	if (!wished)
+		return -1;
+	chain->lost = *why;
+	fault_clear(why);
+	return plan_admit(chain, admit, why) ? -1 : plan_settle(chain, places, why);
+}
+
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	if (plan_admit(chain, admit, why))
+	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
+	bool held = hold_stands(hold, chain->interface, chain->hook);
+	bool wished = !plan_admit(chain, admit, why);
+
+	// What the store keeps back may come tomorrow, and the others are to hear of it.
+	if (!wished && (!held || admit_is_store_fault(why->code)))
 		return -1;
-	chain->action = plan_choose(chain, &places->node->policy);
-	return plan_foretell_all(chain, places->tree, why);
+	if (held && (!wished || hold_is_instead_of(hold, chain->members, chain->count))) {
+		fault_clear(why);
+		return plan_decide_held(chain, places, admit, wished, why);
+	}
+	return plan_settle(chain, places, why);
 }
 
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
@@ -346,13 +468,14 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 }
 
 // Forgets what was decided.
-static void plan_reset(struct plan_chain *chain)
+void plan_reset(struct plan_chain *chain)
 {
 	for (size_t k = 0; chain->maps && k < chain->count; k++)
 		maps_report_drop(&chain->maps[k]);
 	free(HAND_OVER(chain->maps));
 	members_free(HAND_OVER(chain->members), chain->count);
 	json_free(HAND_OVER(chain->denied));
+	json_free(HAND_OVER(chain->hold));
 	chain->count = 0;
 	chain->action = PLAN_KEEP;
 }
@@ -375,7 +498,10 @@ static int plan_restore_chain(struct plan_chain *chain, const struct plan_places
 				  .hook = chain->hook,
 				  .record = chain->record,
 				  .runs = chain->truth.root_id};
+	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
 	bool denied;
+
+	restore.unasked = hold_stands(hold, chain->interface, chain->hook);
 
 	if (restore_has_denied(&restore, &denied, why))
 		return -1;
@@ -390,6 +516,8 @@ static int plan_restore_chain(struct plan_chain *chain, const struct plan_places
 		}
 	}
 	if (restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
+		return -1;
+	if (restore.unasked && json_clone(hold, &chain->hold, why))
 		return -1;
 	chain->action = chain->count ? PLAN_REPAIR : PLAN_REMOVE;
 	if (!chain->count && !chain->truth.root_id)
