@@ -333,7 +333,7 @@ static int check_map_types(const struct policy *policy, const struct inspection 
 static bool has_allowed_flags(const struct inspect_map *map)
 {
 	const uint32_t allowed = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_RDONLY_PROG |
-			   BPF_F_WRONLY_PROG | BPF_F_INNER_MAP | BPF_F_MMAPABLE;
+				 BPF_F_WRONLY_PROG | BPF_F_INNER_MAP | BPF_F_MMAPABLE;
 
 	return (map->flags & ~allowed) == 0;
 }
@@ -428,9 +428,9 @@ static const struct {
 	const char *name;
 	rule_check *check;
 } rules[] = {
-	{"programs", check_programs},	{"helpers", check_helpers},
-	{"kernel", check_kernel},	{"instructions", check_instructions},
-	{"map types", check_map_types}, {"map flags", check_map_flags},
+	{"programs", check_programs},	  {"helpers", check_helpers},
+	{"kernel", check_kernel},	  {"instructions", check_instructions},
+	{"map types", check_map_types},	  {"map flags", check_map_flags},
 	{"map memory", check_map_memory},
 };
 
