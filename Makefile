@@ -273,11 +273,13 @@ check-long: $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
 
 # ---- floods ----
-# A thousand changes of thirty programs on each hook, under ten million frames at least: some minutes.
+# A thousand changes of thirty programs on each hook under ten million frames at least (four minutes on two processors),
+# and a loader that is killed in 400 updates (two).
 check-long: check-flood
 .PHONY: check-flood
-check-flood: $(OUT)/tests/kernel/flood_test
-	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $<
+check-flood: $(OUT)/tests/kernel/flood_test $(OUT)/tests/kernel/kill_test
+	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $(OUT)/tests/kernel/flood_test
+	KILL_UPDATES=400 $(OUT)/tests/kernel/kill_test
 
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all

@@ -239,6 +239,24 @@ int bpffs_remove(const char *path, struct fault *why)
 	return bpffs_remove_at(above, slash + 1, why);
 }
 
+int bpffs_remove_place(const char *place, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+	char *slash;
+
+	if (bpffs_remove(place, why))
+		return -1;
+	snprintf(dir, sizeof(dir), "%s", place);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return fault_set(why, FAULT_OTHER, "%s is no path of a hook", place);
+	*slash = '\0';
+	// The interface's other hooks may be there.
+	if (rmdir(dir) && errno != ENOTEMPTY && errno != ENOENT)
+		return fault_errno(why, FAULT_KERNEL, "cannot remove the directory %s", dir);
+	return 0;
+}
+
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
 {
 	char fresh[BPFFS_PATH_MAX], path[BPFFS_PATH_MAX], target[64];

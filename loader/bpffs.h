@@ -40,6 +40,8 @@ int bpffs_replace(int fd, const char *dir, const char *name, struct fault *why) 
 int bpffs_get(const char *dir, const char *name, int *out, struct fault *why) MUST_CHECK;
 // Removes a file or a whole directory; absent is fine.
 int bpffs_remove(const char *path, struct fault *why) MUST_CHECK;
+// A hook's directory, and its interface's when that was the last: interfaces come and go.
+int bpffs_remove_place(const char *place, struct fault *why) MUST_CHECK;
 // Points <place>/maps at a generation.
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why) MUST_CHECK;
 

@@ -551,5 +551,5 @@ int chain_remove(const char *place, struct fault *why)
 	// The link first: while it stands, what it runs must stand.
 	if (bpffs_join(place, "link", path, why) || bpffs_remove(path, why))
 		return -1;
-	return bpffs_remove(place, why);
+	return bpffs_remove_place(place, why);
 }
