@@ -17,7 +17,8 @@
 
 #include "base/owned.h"
 
-#define WAIT_STEPS  150 // of 100 ms
+#define WAIT_STEPS  600 // of 200 ms
+#define SAID_MAX    20
 #define MAPS_A_PROG 64
 
 static const struct {
