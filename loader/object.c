@@ -2,6 +2,7 @@
 #include "loader/object.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +238,22 @@ static int object_choose(struct object *object, struct fault *why)
 	return 0;
 }
 
+// What libbpf complained of first in a load that never came to the verifier: a function or a setting that this kernel does
+// not have, a map that it does not make. Its print function is process-wide and carries no word of ours.
+static _Thread_local char first_words[FAULT_TEXT_MAX / 2];
+
+static int hear(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level != LIBBPF_WARN || first_words[0])
+		return 0;
+	vsnprintf(first_words, sizeof(first_words), format, args);
+	first_words[strcspn(first_words, "\n")] = '\0';
+	// Not yet: it tries again in another way.
+	if (strstr(first_words, "Retrying"))
+		first_words[0] = '\0';
+	return 0;
+}
+
 int object_open(const struct object_source *source, struct object **out, struct fault *why)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "bpfseal");
@@ -247,7 +264,7 @@ int object_open(const struct object_source *source, struct object **out, struct 
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->source = *source;
 	// libbpf would talk to stderr; what matters is in the refusal and in the log file.
-	libbpf_set_print(NULL);
+	libbpf_set_print(hear);
 	if (object_register(why))
 		return -1;
 	object->bpf = bpf_object__open_mem(source->data, source->len, &opts);
@@ -318,46 +335,15 @@ static void log_reason(const char *log, char *out, size_t room)
 	}
 }
 
-static void drop_btf(struct btf **btf)
-{
-	btf__free(*btf);
-	*btf = NULL;
-}
-
-// The first function of the kernel that the object declares and this kernel does not have, or NULL. libbpf then says no
-// more than EINVAL.
-static const char *missing_kfunc(const struct object *object)
-{
-	const struct btf *btf = bpf_object__btf(object->bpf);
-	OWNED(drop_btf) struct btf *kernel = btf ? btf__load_vmlinux_btf() : NULL;
-
-	for (__u32 id = 1; kernel && id < btf__type_cnt(btf); id++) {
-		const struct btf_type *type = btf__type_by_id(btf, id);
-		const char *name = btf__name_by_offset(btf, type->name_off);
-
-		if (btf_is_func(type) && btf_vlen(type) == BTF_FUNC_EXTERN && name &&
-		    btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) < 0)
-			return name;
-	}
-	return NULL;
-}
-
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
 	char reason[256], name[FILE_NAME_LEN];
 	struct fault ignored = {0};
-	const char *missing;
 
-	if (!object->log->text[0]) {
-		missing = error == EINVAL ? missing_kfunc(object) : NULL;
-		if (missing)
-			return fault_set(why, FAULT_KERNEL,
-					 "%s needs a function that this kernel does not have: %s",
-					 source->label, missing);
+	if (!object->log->text[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
-				 strerror(error));
-	}
+				 first_words[0] ? first_words : strerror(error));
 	log_reason(object->log->text, reason, sizeof(reason));
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
 	if (source->logs_dirfd < 0)
@@ -381,6 +367,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
+	first_words[0] = '\0';
 	error = -bpf_object__load(object->bpf);
 	wrapped_drop(&object->wrapped);
 	if (object->refusal.code != FAULT_NONE) {
