@@ -81,7 +81,7 @@ objects      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 $(OUT)/libbase.a:   $(call objects,$(call folder_files,base))
 $(OUT)/libkeys.a:   $(call objects,$(call folder_files,keys))
-$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf))
+$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf)) $(OUT)/obj/bpf/embedded.o
 $(OUT)/librepod.a:  $(call objects,$(call folder_files,repod))
 $(OUT)/libfetch.a:  $(call objects,$(call folder_files,fetch))
 $(OUT)/libloader.a: $(call objects,$(call folder_files,loader)) $(OUT)/obj/loader/embedded.o
@@ -107,6 +107,10 @@ $(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h tests/ker
 $(OUT)/obj/loader/embedded.o: loader/embedded.S $(BPF_OBJECTS)
 	@mkdir -p $(@D)
 	@$(CC) -DBPFDIR='"$(abspath $(BUILD)/bpf)"' -iquote . -c $< -o $@
+# What `bundle new` writes.
+$(OUT)/obj/bpf/embedded.o: bpf/embedded.S $(wildcard bpf/boilerplate/*) bpf/chain.h bpf/packet.h
+	@mkdir -p $(@D)
+	@$(CC) -c $< -o $@
 
 # ---- programs ----
 PROGRAMS  = bpfseal bpfseal-keys bpfseal-bundle bpfseal-repod bpfseal-fetch bpfseal-loader
@@ -206,7 +210,7 @@ check: $(INTEROP)
 
 # ---- bench ----
 # Prints ratios against a peer in the same run; decides nothing.
-BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository)
+BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository fill)
 $(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -317,13 +321,13 @@ install: programs
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0755 $(BIN)/bpfseal $(DESTDIR)$(PREFIX)/bin/
 	install -m 0755 $(addprefix $(BIN)/,$(filter-out bpfseal,$(PROGRAMS))) packaging/setup.sh $(DESTDIR)$(PREFIX)/libexec/bpfseal/
-	install -m 0644 bpf/chain.h $(DESTDIR)$(PREFIX)/include/bpfseal/
+	install -m 0644 bpf/chain.h bpf/packet.h $(DESTDIR)$(PREFIX)/include/bpfseal/
 	for page in $(wildcard */*.1 */*.5 */*.8); do \
 		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal/chain.h
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal
+	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
 clean:
 	rm -rf $(BUILD)
 

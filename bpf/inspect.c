@@ -12,6 +12,8 @@
 
 #include "base/owned.h"
 #include "base/worker.h"
+#include "bpf/frame.h"
+#include "bpf/mapcodec.h"
 
 #define WORKER_MEMORY_MAX  (512u << 20)
 #define WORKER_SECONDS_MAX 10
@@ -312,6 +314,32 @@ static int read_maps(struct bpf_object *object, struct inspection *inspection, s
 	return 0;
 }
 
+// Those that can be set from outside. One whose name is too long for us is none of them.
+static int read_globals(struct bpf_object *object, struct inspection *inspection, struct fault *why)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	struct layout_variable variable;
+	struct layout_walk walk = {0};
+
+	while (layout_next_variable(btf, &walk, &variable)) {
+		struct inspect_global *row = &inspection->globals[inspection->global_count];
+
+		if (!variable.settable || strlen(variable.name) >= sizeof row->name ||
+		    strlen(variable.section) >= sizeof row->section)
+			continue;
+		if (inspection->global_count == INSPECT_GLOBALS_MAX)
+			return fault_set(why, FAULT_TOO_LARGE,
+					 "the object has more than %d global variables",
+					 INSPECT_GLOBALS_MAX);
+		snprintf(row->name, sizeof row->name, "%s", variable.name);
+		snprintf(row->section, sizeof row->section, "%s", variable.section);
+		row->size = (uint32_t)variable.size;
+		name_type(btf, variable.type_id, row->type);
+		inspection->global_count++;
+	}
+	return 0;
+}
+
 static int read_programs(struct bpf_object *object, struct inspection *inspection,
 			 struct fault *why)
 {
@@ -346,7 +374,7 @@ static int open_object(const void *data, size_t len, struct inspection *inspecti
 	if (!object)
 		return refuse(why, "its programs or maps cannot be read");
 	inspection->has_btf = bpf_object__btf(object) != NULL;
-	if (read_programs(object, inspection, why))
+	if (read_programs(object, inspection, why) || read_globals(object, inspection, why))
 		return -1;
 	return read_maps(object, inspection, why);
 }
@@ -359,7 +387,8 @@ int inspect_job(const void *object, size_t len, struct bytes *answer, struct fau
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	inspection->programs = calloc(INSPECT_PROGRAMS_MAX, sizeof *inspection->programs);
 	inspection->maps = calloc(INSPECT_MAPS_MAX, sizeof *inspection->maps);
-	if (!inspection->programs || !inspection->maps)
+	inspection->globals = calloc(INSPECT_GLOBALS_MAX, sizeof *inspection->globals);
+	if (!inspection->programs || !inspection->maps || !inspection->globals)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (shape_check(object, len, why) || scan(object, len, inspection, why) ||
 	    open_object(object, len, inspection, why))
@@ -372,13 +401,14 @@ int inspect_decode(const void *answer, size_t len, struct inspection **out, stru
 	return inspection_read(answer, len, out, why);
 }
 
+static const struct worker_limits limits = {
+	.memory_max = WORKER_MEMORY_MAX,
+	.seconds_max = WORKER_SECONDS_MAX,
+	.output_max = WORKER_OUTPUT_MAX,
+};
+
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
 {
-	static const struct worker_limits limits = {
-		.memory_max = WORKER_MEMORY_MAX,
-		.seconds_max = WORKER_SECONDS_MAX,
-		.output_max = WORKER_OUTPUT_MAX,
-	};
 	OWNED(bytes_drop) struct bytes answer = {0};
 
 	if (len > INSPECT_OBJECT_MAX)
@@ -387,6 +417,120 @@ int inspect_object(const void *object, size_t len, struct inspection **out, stru
 	if (worker_run(inspect_job, object, len, &limits, &answer, why))
 		return -1;
 	return inspect_decode(answer.data, answer.len, out, why);
+}
+
+// ---- formats ----
+
+enum format_of { FORMAT_KEY, FORMAT_VALUE, FORMAT_GLOBAL, FORMAT_KINDS };
+
+static int put_format(const char *name, enum format_of of, const struct notations *said,
+		      struct bytes *job, struct fault *why)
+{
+	OWNED(json_drop) struct json *json = NULL;
+	OWNED(bytes_drop) struct bytes text = {0};
+
+	if (!said->count)
+		return 0;
+	if (notations_write(said, &json, why) || json_write(json, false, &text, why) ||
+	    frame_put_text(job, name, why) || frame_put_number(job, of, why))
+		return -1;
+	return frame_put_text(job, bytes_text(&text), why);
+}
+
+static int codec_of(struct bpf_object *object, enum format_of of, const char *name,
+		    struct mapcodec *out, struct fault *why)
+{
+	struct layout_variable variable;
+	struct layout_walk walk = {0};
+	const struct bpf_map *map;
+
+	out->btf = bpf_object__btf(object);
+	while (of == FORMAT_GLOBAL && layout_next_variable(out->btf, &walk, &variable)) {
+		if (strcmp(variable.name, name) != 0)
+			continue;
+		out->type_id = variable.type_id;
+		out->size = variable.size;
+		return 0;
+	}
+	map = of == FORMAT_GLOBAL ? NULL : bpf_object__find_map_by_name(object, name);
+	if (!map)
+		return fault_set(why, FAULT_FORMAT, "the object has no such name");
+	out->type_id =
+		of == FORMAT_KEY ? bpf_map__btf_key_type_id(map) : bpf_map__btf_value_type_id(map);
+	out->size = of == FORMAT_KEY ? bpf_map__key_size(map) : bpf_map__value_size(map);
+	return 0;
+}
+
+static int check_format(struct bpf_object *object, struct frame *frame, struct fault *why)
+{
+	static const char *const words[] = {"key_format", "value_format", "format"};
+	OWNED(notations_drop) struct notations said = {0};
+	OWNED(json_drop) struct json *json = NULL;
+	struct mapcodec codec = {.said = &said};
+	char name[64], text[8192];
+	uint64_t of;
+
+	if (frame_get_text(frame, name, sizeof name, why) ||
+	    frame_get_number(frame, FORMAT_KINDS - 1, &of, why) ||
+	    frame_get_text(frame, text, sizeof text, why) ||
+	    json_parse(text, strlen(text), name, &json, why) || notations_read(json, &said, why))
+		return -1;
+	if (codec_of(object, (enum format_of)of, name, &codec, why) || mapcodec_check(&codec, why))
+		return fault_within(why, "\"%s\" of %s cannot be", words[of], name);
+	return 0;
+}
+
+static int formats_job(const void *input, size_t len, struct bytes *answer, struct fault *why)
+{
+	OWNED(drop_object) struct bpf_object *object = NULL;
+	struct frame frame = {input, len};
+	const void *data;
+	size_t data_len;
+
+	(void)answer;
+	libbpf_set_print(NULL);
+	if (frame_get_block(&frame, INSPECT_OBJECT_MAX, &data, &data_len, why) ||
+	    shape_check(data, data_len, why))
+		return -1;
+	object = bpf_object__open_mem(data, data_len, NULL);
+	if (!object)
+		return refuse(why, "its programs or maps cannot be read");
+	while (frame.left)
+		if (check_format(object, &frame, why))
+			return -1;
+	return 0;
+}
+
+int inspect_formats(const void *object, size_t len, const struct manifest *manifest,
+		    const char *name, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes job = {0};
+	OWNED(bytes_drop) struct bytes answer = {0};
+	size_t nothing;
+
+	if (frame_put_block(&job, object, len, why))
+		return -1;
+	nothing = job.len;
+	for (size_t i = 0; i < manifest->map_count; i++) {
+		const struct manifest_map *map = &manifest->maps[i];
+
+		if (strcmp(map->object, name) == 0 &&
+		    (put_format(map->name, FORMAT_KEY, &map->key_format, &job, why) ||
+		     put_format(map->name, FORMAT_VALUE, &map->value_format, &job, why)))
+			return -1;
+	}
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		const struct manifest_global *global = &manifest->globals[i];
+
+		if (strcmp(global->object, name) == 0 &&
+		    put_format(global->name, FORMAT_GLOBAL, &global->format, &job, why))
+			return -1;
+	}
+	if (job.len == nothing ||
+	    worker_run(formats_job, job.data, job.len, &limits, &answer, why) == 0)
+		return 0;
+	why->code = why->code == FAULT_CONFIG ? FAULT_FORMAT : why->code;
+	return -1;
 }
 
 // ---- against the manifest ----
@@ -430,6 +574,36 @@ static bool is_for_packets(const char *section)
 	       type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
 }
 
+// A section of that kind: unlike those of packets they are spelled in few ways, and libbpf knows them all.
+static bool is_for_probe(const char *section, enum probe_kind kind)
+{
+	static const enum bpf_prog_type types[PROBE_KINDS] = {
+		[PROBE_TRACEPOINT] = BPF_PROG_TYPE_TRACEPOINT,
+		[PROBE_RAW_TRACEPOINT] = BPF_PROG_TYPE_RAW_TRACEPOINT,
+		[PROBE_TP_BTF] = BPF_PROG_TYPE_TRACING,
+		[PROBE_KPROBE] = BPF_PROG_TYPE_KPROBE,
+		[PROBE_KRETPROBE] = BPF_PROG_TYPE_KPROBE,
+		[PROBE_FENTRY] = BPF_PROG_TYPE_TRACING,
+		[PROBE_FEXIT] = BPF_PROG_TYPE_TRACING,
+	};
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+
+	return libbpf_prog_type_by_name(section, &type, &attach) == 0 && type == types[kind];
+}
+
+static int check_probe(const struct inspect_program *found, const struct manifest_program *program,
+		       struct fault *why)
+{
+	const char *kind = probe_kind_name(program->probe);
+
+	if (is_for_probe(found->section, program->probe))
+		return 0;
+	fault_set(why, FAULT_FORMAT, "program %s is in section \"%s\", which is not for a %s",
+		  program->entry, found->section, kind);
+	return fault_fix(why, "build it with SEC(\"%s/%s\")", kind, program->target);
+}
+
 static int check_program(const struct inspection *inspection,
 			 const struct manifest_program *program, struct fault *why)
 {
@@ -438,6 +612,8 @@ static int check_program(const struct inspection *inspection,
 	if (!found)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", program->object,
 				 program->entry);
+	if (program->hook == HOOK_PROBE)
+		return check_probe(found, program, why);
 	if (!is_for_packets(found->section)) {
 		fault_set(why, FAULT_FORMAT,
 			  "program %s is in section \"%s\", which is not for packets",
@@ -473,6 +649,27 @@ static int check_map(const struct inspection *inspection, const struct manifest_
 		return fault_set(why, FAULT_FORMAT,
 				 "map %s has other key or value types than the manifest says",
 				 said->name);
+	if (said->shared && !map_type_is_data(map->type))
+		return fault_set(why, FAULT_FORMAT, "map %s is of type %s, which cannot be shared",
+				 said->name, type);
+	return 0;
+}
+
+// What is listed must be so. What is not listed cannot be set (bundles from before there were globals list none).
+static int check_global(const struct inspection *inspection, const struct manifest_global *said,
+			struct fault *why)
+{
+	const struct inspect_global *global = inspection_global(inspection, said->name);
+
+	if (!global)
+		return fault_set(why, FAULT_FORMAT, "%s has no global variable %s that can be set",
+				 said->object, said->name);
+	if (strcmp(global->section, said->section) != 0 || strcmp(global->type, said->type) != 0 ||
+	    global->size != said->size)
+		return fault_set(why, FAULT_FORMAT,
+				 "global %s is %s of %u bytes in %s, not %s of %u in %s",
+				 said->name, global->type, global->size, global->section,
+				 said->type, said->size, said->section);
 	return 0;
 }
 
@@ -509,7 +706,12 @@ int inspect_check_manifest(const struct inspection *inspection, const struct man
 		    check_map(inspection, &manifest->maps[i], why))
 			return -1;
 	}
-	// The manifest is what people read before they trust: it may leave nothing out.
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		if (strcmp(manifest->globals[i].object, object) == 0 &&
+		    check_global(inspection, &manifest->globals[i], why))
+			return -1;
+	}
+	// The manifest is what people read before they trust: it may leave no map out.
 	for (size_t i = 0; i < inspection->map_count; i++) {
 		const struct inspect_map *map = &inspection->maps[i];
 

@@ -25,6 +25,12 @@ int inspect_job(const void *object, size_t len, struct bytes *answer, struct fau
 int inspect_decode(const void *answer, size_t len, struct inspection **out, struct fault *why)
 	MUST_CHECK;
 
-// Holds an inspection against the manifest: entries exist, maps agree in name, type and sizes, next_map is a prog array.
+// Whether the formats that a manifest says of the object's maps and variables fit their types. In a worker. FAULT_FORMAT
+// naming the map and its nearest field.
+int inspect_formats(const void *object, size_t len, const struct manifest *manifest,
+		    const char *name, struct fault *why) MUST_CHECK;
+
+// Holds an inspection against the manifest: entries exist, maps agree in name, type and sizes, next_map is a prog array,
+// the variables that it lists are there.
 int inspect_check_manifest(const struct inspection *inspection, const struct manifest *manifest,
 			   const char *object, struct fault *why) MUST_CHECK;

@@ -13,6 +13,7 @@ void inspection_free(struct inspection *inspection)
 		return;
 	free(inspection->programs);
 	free(inspection->maps);
+	free(inspection->globals);
 	free(inspection);
 }
 
@@ -21,6 +22,16 @@ const struct inspect_map *inspection_map(const struct inspection *inspection, co
 	for (size_t i = 0; i < inspection->map_count; i++) {
 		if (!inspection->maps[i].inner && strcmp(inspection->maps[i].name, name) == 0)
 			return &inspection->maps[i];
+	}
+	return NULL;
+}
+
+const struct inspect_global *inspection_global(const struct inspection *inspection,
+					       const char *name)
+{
+	for (size_t i = 0; i < inspection->global_count; i++) {
+		if (strcmp(inspection->globals[i].name, name) == 0)
+			return &inspection->globals[i];
 	}
 	return NULL;
 }
@@ -39,6 +50,23 @@ static int write_map(const struct inspect_map *map, struct bytes *answer, struct
 	    frame_put_number(answer, map->internal, why))
 		return -1;
 	return frame_put_number(answer, map->inner, why);
+}
+
+static int write_globals(const struct inspection *inspection, struct bytes *answer,
+			 struct fault *why)
+{
+	if (frame_put_number(answer, inspection->global_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->global_count; i++) {
+		const struct inspect_global *global = &inspection->globals[i];
+
+		if (frame_put_text(answer, global->name, why) ||
+		    frame_put_text(answer, global->section, why) ||
+		    frame_put_text(answer, global->type, why) ||
+		    frame_put_number(answer, global->size, why))
+			return -1;
+	}
+	return 0;
 }
 
 static int write_lists(const struct inspection *inspection, struct bytes *answer, struct fault *why)
@@ -74,7 +102,7 @@ int inspection_write(const struct inspection *inspection, struct bytes *answer, 
 
 	for (size_t i = 0; i < INSPECT_HELPERS_MAX; i++)
 		helpers[i] = inspection->helpers[i];
-	if (write_lists(inspection, answer, why) ||
+	if (write_lists(inspection, answer, why) || write_globals(inspection, answer, why) ||
 	    frame_put_block(answer, helpers, sizeof helpers, why) ||
 	    frame_put_number(answer, inspection->insns, why) ||
 	    frame_put_number(answer, inspection->helper_unknown, why) ||
@@ -143,6 +171,23 @@ static int read_map(struct frame *frame, struct inspect_map *map, struct fault *
 	return read_flag(frame, &map->inner, why);
 }
 
+static int read_globals(struct frame *frame, struct inspection *inspection, struct fault *why)
+{
+	if (read_count(frame, INSPECT_GLOBALS_MAX, sizeof *inspection->globals,
+		       &inspection->globals, &inspection->global_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->global_count; i++) {
+		struct inspect_global *global = &inspection->globals[i];
+
+		if (frame_get_text(frame, global->name, sizeof global->name, why) ||
+		    frame_get_text(frame, global->section, sizeof global->section, why) ||
+		    frame_get_text(frame, global->type, sizeof global->type, why) ||
+		    read_u32(frame, &global->size, why))
+			return -1;
+	}
+	return 0;
+}
+
 static int read_lists(struct frame *frame, struct inspection *inspection, struct fault *why)
 {
 	uint64_t kfuncs;
@@ -181,7 +226,7 @@ int inspection_read(const void *answer, size_t len, struct inspection **out, str
 
 	if (!inspection)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (read_lists(&frame, inspection, why) ||
+	if (read_lists(&frame, inspection, why) || read_globals(&frame, inspection, why) ||
 	    frame_get_block(&frame, INSPECT_HELPERS_MAX, &block, &helpers_len, why))
 		return -1;
 	if (helpers_len != INSPECT_HELPERS_MAX)

@@ -15,6 +15,7 @@
 #define INSPECT_PROGRAMS_MAX 128
 #define INSPECT_MAPS_MAX     128
 #define INSPECT_KFUNCS_MAX   16
+#define INSPECT_GLOBALS_MAX  512
 
 struct inspect_program {
 	char name[64], section[64];
@@ -30,11 +31,19 @@ struct inspect_map {
 	bool inner; // the shape of the maps inside a map of maps, by that map's name
 };
 
+// A global variable that may be set from outside (bpf/layout.h).
+struct inspect_global {
+	char name[64], section[64], type[64];
+	uint32_t size;
+};
+
 struct inspection {
 	struct inspect_program *programs;
 	size_t program_count;
 	struct inspect_map *maps;
 	size_t map_count;
+	struct inspect_global *globals;
+	size_t global_count;
 	uint32_t insns;
 	bool helpers[INSPECT_HELPERS_MAX]; // by id, in any executable section
 	bool helper_unknown; // a helper id past the end, or a computed call that is no helper
@@ -59,3 +68,5 @@ int inspection_read(const void *answer, size_t len, struct inspection **out, str
 	MUST_CHECK;
 // The map of that name, or NULL. Inner shapes are not found.
 const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name);
+const struct inspect_global *inspection_global(const struct inspection *inspection,
+					       const char *name);

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/owned.h"
+#include "bpf/layout.h"
 
 #define SCHEMA "bpfseal.bundle/1"
 
@@ -273,24 +274,100 @@ static int read_linkage(const struct reader *reader, const struct json *object,
 	return 0;
 }
 
-static int read_program(const struct reader *reader, const struct json *object,
-			struct manifest_program *program, struct fault *why)
+// A probe watches an event and judges nothing: it has a target, and neither verdicts nor a successor.
+static int read_probe(const struct reader *reader, const struct json *object,
+		      struct manifest_program *program, struct fault *why)
 {
-	static const char *const allowed[] = {"object",	  "entry",	 "hook", "linkage",
-					      "next_map", "continue_on", NULL};
-	static const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, false};
-	static const struct text_rule entry = {"entry", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
-	const char *hook;
+	static const char *const of_chains[] = {"linkage", "next_map", "continue_on", NULL};
+	const char *target;
 
-	if (read_only(reader, object, allowed, why) ||
-	    read_text(reader, object, &file, &program->object, why) ||
-	    read_text(reader, object, &entry, &program->entry, why))
-		return -1;
-	if (json_need_text(object, "hook", &hook, why) || hook_parse(hook, &program->hook, why))
+	program->hook = HOOK_PROBE;
+	for (size_t i = 0; of_chains[i]; i++) {
+		if (json_member(object, of_chains[i])) {
+			fault_set(why, FAULT_FORMAT, "a %s has no \"%s\"",
+				  probe_kind_name(program->probe), of_chains[i]);
+			return at(reader, object, of_chains[i], 0, why);
+		}
+	}
+	if (json_need_text(object, "attach", &target, why) ||
+	    probe_check_target(program->probe, target, why))
+		return at(reader, object, "attach", 0, why);
+	return text_copy(target, &program->target, why);
+}
+
+// One word says both: a hook of packets, or a kind of probe.
+static int read_hook(const struct reader *reader, const struct json *object,
+		     struct manifest_program *program, struct fault *why)
+{
+	struct fault no_probe = {0};
+	const char *word;
+
+	if (json_need_text(object, "hook", &word, why))
 		return at(reader, object, "hook", 0, why);
+	if (probe_kind_parse(word, &program->probe, &no_probe) == 0)
+		return read_probe(reader, object, program, why);
+	if (strcmp(word, hook_name(HOOK_PROBE)) == 0) {
+		*why = no_probe;
+		return at(reader, object, "hook", 0, why);
+	}
+	if (hook_parse(word, &program->hook, why)) {
+		fault_fix(why, "the hooks are xdp, tc_ingress and tc_egress; a probe names its "
+			       "kind, as in \"tracepoint\"");
+		return at(reader, object, "hook", 0, why);
+	}
+	if (json_member(object, "attach")) {
+		fault_set(why, FAULT_FORMAT, "\"attach\" goes with probes only");
+		return at(reader, object, "attach", 0, why);
+	}
 	if (read_linkage(reader, object, program, why))
 		return -1;
 	return read_continue(reader, object, program, why);
+}
+
+// The object's name is its source's, unless both are said: count.bpf.c makes count.bpf.o.
+static int read_object(const struct reader *reader, const struct json *object,
+		       struct manifest_program *program, struct fault *why)
+{
+	static const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, false};
+	static const struct text_rule source = {"source", TEXT_PLAIN, NAME_MAX_LEN, false};
+	size_t len;
+
+	if (!reader->source || !json_member(object, "source")) {
+		if (text_copy("", &program->source, why))
+			return -1;
+		return read_text(reader, object, &file, &program->object, why);
+	}
+	if (read_text(reader, object, &source, &program->source, why))
+		return -1;
+	len = strlen(program->source);
+	if (len < 3 || strcmp(program->source + len - 2, ".c") != 0) {
+		fault_set(why, FAULT_FORMAT, "\"source\" is '%s', which does not end in .c",
+			  program->source);
+		return at(reader, object, "source", 0, why);
+	}
+	if (json_member(object, "object"))
+		return read_text(reader, object, &file, &program->object, why);
+	if (text_copy(program->source, &program->object, why))
+		return -1;
+	program->object[len - 1] = 'o';
+	return 0;
+}
+
+static int read_program(const struct reader *reader, const struct json *object,
+			struct manifest_program *program, struct fault *why)
+{
+	static const char *const allowed[] = {"object",	  "entry",	 "hook",   "linkage",
+					      "next_map", "continue_on", "attach", NULL};
+	static const char *const source_allowed[] = {"object",	    "source",  "entry",
+						     "hook",	    "linkage", "next_map",
+						     "continue_on", "attach",  NULL};
+	static const struct text_rule entry = {"entry", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
+
+	if (read_only(reader, object, reader->source ? source_allowed : allowed, why) ||
+	    read_object(reader, object, program, why) ||
+	    read_text(reader, object, &entry, &program->entry, why))
+		return -1;
+	return read_hook(reader, object, program, why);
 }
 
 static int read_programs(const struct reader *reader, struct manifest *manifest, struct fault *why)
@@ -324,10 +401,10 @@ static int read_programs(const struct reader *reader, struct manifest *manifest,
 
 // ---- maps ----
 
-static int read_purpose(const struct reader *reader, const struct json *object,
-			struct manifest_map *map, struct fault *why)
+// In a source it may be left out: "state", or of a constant "config", which only an admin can change. "" says that it was.
+static int read_purpose(const struct reader *reader, const struct json *object, const char *word,
+			char **out, struct fault *why)
 {
-	const char *word = "state";
 	const char *const *known = purposes;
 
 	if (!reader->source || json_member(object, "purpose")) {
@@ -341,15 +418,34 @@ static int read_purpose(const struct reader *reader, const struct json *object,
 		at(reader, object, "purpose", 0, why);
 		return fault_fix(why, "the purposes are config, counter, gauge and state");
 	}
-	return text_copy(word, &map->purpose, why);
+	return text_copy(word, out, why);
+}
+
+static int read_format(const struct reader *reader, const struct json *object, const char *key,
+		       struct notations *out, struct fault *why)
+{
+	const struct json *format = json_member(object, key);
+
+	if (format && notations_read(format, out, why))
+		return at(reader, object, key, 0, why);
+	return 0;
+}
+
+static int read_shared(const struct reader *reader, const struct json *object, bool *out,
+		       struct fault *why)
+{
+	if (json_member(object, "shared") && json_need_bool(object, "shared", out, why))
+		return at(reader, object, "shared", 0, why);
+	return 0;
 }
 
 static int read_map(const struct reader *reader, const struct json *object,
 		    struct manifest_map *map, struct fault *why)
 {
-	static const char *const allowed[] = {"name",	    "object", "type",	     "key_size",
-					      "value_size", "key",    "value",	     "max_entries",
-					      "purpose",    "unit",   "description", NULL};
+	static const char *const allowed[] = {
+		"name",	       "object",     "type",	     "key_size", "value_size",
+		"key",	       "value",	     "max_entries",  "purpose",	 "unit",
+		"description", "key_format", "value_format", "shared",	 NULL};
 	const struct text_rule name = {"name", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
 	const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, reader->source};
 	const struct text_rule type = {"type", TEXT_PLAIN, IDENTIFIER_MAX_LEN, reader->source};
@@ -374,7 +470,11 @@ static int read_map(const struct reader *reader, const struct json *object,
 	map->key_size = (uint32_t)key_size;
 	map->value_size = (uint32_t)value_size;
 	map->max_entries = (uint32_t)max_entries;
-	return read_purpose(reader, object, map, why);
+	if (read_format(reader, object, "key_format", &map->key_format, why) ||
+	    read_format(reader, object, "value_format", &map->value_format, why) ||
+	    read_shared(reader, object, &map->shared, why))
+		return -1;
+	return read_purpose(reader, object, "state", &map->purpose, why);
 }
 
 static int read_maps(const struct reader *reader, struct manifest *manifest, struct fault *why)
@@ -398,6 +498,79 @@ static int read_maps(const struct reader *reader, struct manifest *manifest, str
 				return at(reader, list, NULL, i, why);
 			}
 		}
+	}
+	return 0;
+}
+
+// ---- globals ----
+
+static int read_section(const struct reader *reader, const struct json *object,
+			struct manifest_global *global, struct fault *why)
+{
+	static const struct text_rule section = {"section", TEXT_LINE, IDENTIFIER_MAX_LEN, true};
+
+	if (read_text(reader, object, &section, &global->section, why))
+		return -1;
+	if (reader->source && !*global->section)
+		return 0;
+	if (layout_is_section(global->section))
+		return 0;
+	fault_set(why, FAULT_FORMAT, "'%s' is no section of variables", global->section);
+	return at(reader, object, "section", 0, why);
+}
+
+static int read_global(const struct reader *reader, const struct json *object,
+		       struct manifest_global *global, struct fault *why)
+{
+	static const char *const allowed[] = {"name",	 "object", "section",	  "type",   "size",
+					      "purpose", "unit",   "description", "format", NULL};
+	const struct text_rule name = {"name", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
+	const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, reader->source};
+	const struct text_rule type = {"type", TEXT_LINE, IDENTIFIER_MAX_LEN, true};
+	const struct text_rule unit = {"unit", TEXT_LINE, LINE_MAX_LEN, true};
+	const struct text_rule description = {"description", TEXT_LINE, DESCRIPTION_MAX_LEN, true};
+	int64_t size;
+
+	if (read_only(reader, object, allowed, why) ||
+	    read_text(reader, object, &name, &global->name, why) ||
+	    read_text(reader, object, &file, &global->object, why) ||
+	    read_section(reader, object, global, why) ||
+	    read_text(reader, object, &type, &global->type, why) ||
+	    read_text(reader, object, &unit, &global->unit, why) ||
+	    read_text(reader, object, &description, &global->description, why) ||
+	    read_number(reader, object, "size", UINT32_MAX, &size, why) ||
+	    read_format(reader, object, "format", &global->format, why))
+		return -1;
+	global->size = (uint32_t)size;
+	if (reader->source && !json_member(object, "purpose"))
+		return text_copy("", &global->purpose, why);
+	return read_purpose(reader, object, "", &global->purpose, why);
+}
+
+static int read_globals(const struct reader *reader, struct manifest *manifest, struct fault *why)
+{
+	const struct json *list;
+	size_t count;
+
+	if (!json_member(reader->root, "globals"))
+		return 0;
+	if (read_list(reader, reader->root, "globals", 0, MANIFEST_GLOBALS_MAX, &list, &count,
+		      why) ||
+	    make_rows(count, sizeof *manifest->globals, &manifest->globals, why))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct manifest_global *global = &manifest->globals[i];
+
+		if (read_global(reader, json_item(list, i), global, why)) {
+			manifest_global_drop(global);
+			return -1;
+		}
+		if (manifest_global(manifest, global->object, global->name)) {
+			fault_set(why, FAULT_FORMAT, "global '%s' stands twice", global->name);
+			manifest_global_drop(global);
+			return at(reader, list, NULL, i, why);
+		}
+		manifest->global_count++;
 	}
 	return 0;
 }
@@ -477,17 +650,26 @@ static int check_references(const struct reader *reader, const struct manifest *
 			  manifest->maps[i].name, object);
 		return at(reader, json_member(reader->root, "maps"), NULL, i, why);
 	}
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		const char *object = manifest->globals[i].object;
+
+		if (has_object(manifest, object) || (reader->source && !*object))
+			continue;
+		fault_set(why, FAULT_FORMAT, "global '%s' is of '%s', which no program is of",
+			  manifest->globals[i].name, object);
+		return at(reader, json_member(reader->root, "globals"), NULL, i, why);
+	}
 	return 0;
 }
 
 static int read_manifest(const struct reader *reader, struct manifest *manifest, struct fault *why)
 {
 	static const char *const allowed[] = {
-		"schema",   "publisher", "name",  "version",  "description",   "license",
-		"programs", "maps",	 "files", "compiler", "source_sha256", NULL};
+		"schema", "publisher", "name",	"version",  "description",   "license", "programs",
+		"maps",	  "globals",   "files", "compiler", "source_sha256", NULL};
 	static const char *const source_allowed[] = {
-		"schema",   "publisher", "name",     "version",	      "description", "license",
-		"programs", "maps",	 "compiler", "source_sha256", NULL};
+		"schema",   "publisher", "name",    "version",	"description",	 "license",
+		"programs", "maps",	 "globals", "compiler", "source_sha256", NULL};
 	const struct text_rule publisher = {"publisher", TEXT_PLAIN, NAME_MAX_LEN, false};
 	const struct text_rule name = {"name", TEXT_PLAIN, NAME_MAX_LEN, false};
 	const struct text_rule version = {"version", TEXT_VERSION, VERSION_MAX, false};
@@ -520,6 +702,7 @@ static int read_manifest(const struct reader *reader, struct manifest *manifest,
 	    read_text(reader, root, &compiler, &manifest->compiler, why) ||
 	    read_text(reader, root, &source, &manifest->source_sha256, why) ||
 	    read_programs(reader, manifest, why) || read_maps(reader, manifest, why) ||
+	    read_globals(reader, manifest, why) ||
 	    (!reader->source && read_files(reader, manifest, why)))
 		return -1;
 	return check_references(reader, manifest, why);
@@ -565,11 +748,26 @@ static const char *text_or_empty(const char *text)
 	return text ? text : "";
 }
 
+static int write_probe(const struct manifest_program *program, struct json *list, struct fault *why)
+{
+	OWNED(json_drop) struct json *object = json_make_object();
+
+	if (json_put_text(object, "object", text_or_empty(program->object), why) ||
+	    json_put_text(object, "entry", text_or_empty(program->entry), why) ||
+	    json_put_text(object, "hook", probe_kind_name(program->probe), why) ||
+	    json_put_text(object, "attach", text_or_empty(program->target), why))
+		return -1;
+	return json_add(list, HAND_OVER(object), why);
+}
+
 static int write_program(const struct manifest_program *program, struct json *list,
 			 struct fault *why)
 {
 	OWNED(json_drop) struct json *object = json_make_object();
 	OWNED(json_drop) struct json *verdicts = json_make_array();
+
+	if (program->hook == HOOK_PROBE)
+		return write_probe(program, list, why);
 
 	for (size_t i = 0; i < program->continue_count; i++) {
 		int32_t verdict = program->continue_on[i];
@@ -590,6 +788,17 @@ static int write_program(const struct manifest_program *program, struct json *li
 	return json_add(list, HAND_OVER(object), why);
 }
 
+static int write_format(const struct notations *format, const char *key, struct json *object,
+			struct fault *why)
+{
+	struct json *written = NULL;
+
+	if (!format->count)
+		return 0;
+	return notations_write(format, &written, why) || json_put(object, key, written, why) ? -1
+											     : 0;
+}
+
 static int write_map(const struct manifest_map *map, struct json *list, struct fault *why)
 {
 	OWNED(json_drop) struct json *object = json_make_object();
@@ -604,7 +813,27 @@ static int write_map(const struct manifest_map *map, struct json *list, struct f
 	    json_put_text(object, "value", text_or_empty(map->value), why) ||
 	    json_put_text(object, "purpose", map->purpose ? map->purpose : "state", why) ||
 	    json_put_text(object, "unit", text_or_empty(map->unit), why) ||
-	    json_put_text(object, "description", text_or_empty(map->description), why))
+	    json_put_text(object, "description", text_or_empty(map->description), why) ||
+	    write_format(&map->key_format, "key_format", object, why) ||
+	    write_format(&map->value_format, "value_format", object, why) ||
+	    (map->shared && json_put_bool(object, "shared", true, why)))
+		return -1;
+	return json_add(list, HAND_OVER(object), why);
+}
+
+static int write_global(const struct manifest_global *global, struct json *list, struct fault *why)
+{
+	OWNED(json_drop) struct json *object = json_make_object();
+
+	if (json_put_text(object, "name", text_or_empty(global->name), why) ||
+	    json_put_text(object, "object", text_or_empty(global->object), why) ||
+	    json_put_text(object, "section", text_or_empty(global->section), why) ||
+	    json_put_text(object, "type", text_or_empty(global->type), why) ||
+	    json_put_int(object, "size", global->size, why) ||
+	    json_put_text(object, "purpose", text_or_empty(global->purpose), why) ||
+	    json_put_text(object, "unit", text_or_empty(global->unit), why) ||
+	    json_put_text(object, "description", text_or_empty(global->description), why) ||
+	    write_format(&global->format, "format", object, why))
 		return -1;
 	return json_add(list, HAND_OVER(object), why);
 }
@@ -626,6 +855,7 @@ static int write_lists(const struct manifest *manifest, struct json *root, struc
 {
 	OWNED(json_drop) struct json *programs = json_make_array();
 	OWNED(json_drop) struct json *maps = json_make_array();
+	OWNED(json_drop) struct json *globals = json_make_array();
 	OWNED(json_drop) struct json *files = json_make_array();
 
 	for (size_t i = 0; i < manifest->program_count; i++) {
@@ -636,12 +866,17 @@ static int write_lists(const struct manifest *manifest, struct json *root, struc
 		if (write_map(&manifest->maps[i], maps, why))
 			return -1;
 	}
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		if (write_global(&manifest->globals[i], globals, why))
+			return -1;
+	}
 	for (size_t i = 0; i < manifest->file_count; i++) {
 		if (write_file(&manifest->files[i], files, why))
 			return -1;
 	}
 	if (json_put(root, "programs", HAND_OVER(programs), why) ||
-	    json_put(root, "maps", HAND_OVER(maps), why))
+	    json_put(root, "maps", HAND_OVER(maps), why) ||
+	    (manifest->global_count && json_put(root, "globals", HAND_OVER(globals), why)))
 		return -1;
 	return json_put(root, "files", HAND_OVER(files), why);
 }
@@ -675,7 +910,22 @@ void manifest_map_drop(struct manifest_map *map)
 	free(map->purpose);
 	free(map->unit);
 	free(map->description);
+	notations_drop(&map->key_format);
+	notations_drop(&map->value_format);
 	*map = (struct manifest_map){0};
+}
+
+void manifest_global_drop(struct manifest_global *global)
+{
+	free(global->name);
+	free(global->object);
+	free(global->section);
+	free(global->type);
+	free(global->purpose);
+	free(global->unit);
+	free(global->description);
+	notations_drop(&global->format);
+	*global = (struct manifest_global){0};
 }
 
 void manifest_free(struct manifest *manifest)
@@ -684,15 +934,20 @@ void manifest_free(struct manifest *manifest)
 		return;
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		free(manifest->programs[i].object);
+		free(manifest->programs[i].source);
 		free(manifest->programs[i].entry);
 		free(manifest->programs[i].next_map);
+		free(manifest->programs[i].target);
 	}
 	for (size_t i = 0; i < manifest->map_count; i++)
 		manifest_map_drop(&manifest->maps[i]);
+	for (size_t i = 0; i < manifest->global_count; i++)
+		manifest_global_drop(&manifest->globals[i]);
 	for (size_t i = 0; i < manifest->file_count; i++)
 		free(manifest->files[i].name);
 	free(manifest->programs);
 	free(manifest->maps);
+	free(manifest->globals);
 	free(manifest->files);
 	free(manifest->publisher);
 	free(manifest->name);
@@ -709,6 +964,28 @@ const struct manifest_file *manifest_file(const struct manifest *manifest, const
 	for (size_t i = 0; i < manifest->file_count; i++) {
 		if (strcmp(manifest->files[i].name, name) == 0)
 			return &manifest->files[i];
+	}
+	return NULL;
+}
+
+const struct manifest_map *manifest_map(const struct manifest *manifest, const char *object,
+					const char *name)
+{
+	for (size_t i = 0; i < manifest->map_count; i++) {
+		if (strcmp(manifest->maps[i].name, name) == 0 &&
+		    strcmp(manifest->maps[i].object, object) == 0)
+			return &manifest->maps[i];
+	}
+	return NULL;
+}
+
+const struct manifest_global *manifest_global(const struct manifest *manifest, const char *object,
+					      const char *name)
+{
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		if (strcmp(manifest->globals[i].name, name) == 0 &&
+		    strcmp(manifest->globals[i].object, object) == 0)
+			return &manifest->globals[i];
 	}
 	return NULL;
 }

@@ -10,12 +10,15 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "bpf/hook.h"
+#include "bpf/notation.h"
+#include "bpf/probe.h"
 #include "bpf/version.h"
 
 #define MANIFEST_NAME	      "manifest.json"
 #define MANIFEST_MAX	      65536 // bytes; 64 maps with descriptions are about 20 KiB
 #define MANIFEST_PROGRAMS_MAX 16
 #define MANIFEST_MAPS_MAX     64
+#define MANIFEST_GLOBALS_MAX  128
 
 // How a program goes on to the next one (DESIGN section 7).
 enum linkage {
@@ -27,8 +30,11 @@ enum linkage {
 
 struct manifest_program {
 	char *object; // member name, "count.bpf.o"
-	char *entry;  // function name
-	enum hook hook;
+	char *source; // what `bundle build` compiles it from, beside the source manifest; in a bundle always ""
+	char *entry;	       // function name
+	enum hook hook;	       // HOOK_PROBE: the file names the kind of probe as its hook
+	enum probe_kind probe; // only with HOOK_PROBE
+	char *target;	       // "attach", only with HOOK_PROBE, else NULL
 	enum linkage linkage;
 	char *next_map; // only with LINK_OWN_MAP, else NULL
 	int32_t continue_on
@@ -44,6 +50,20 @@ struct manifest_map {
 	char *key, *value;	  // type names from BTF ("u32", "struct rl_config"), or ""
 	char *purpose;		  // "config" | "counter" | "gauge" | "state"
 	char *unit, *description; // may be ""
+	struct notations key_format, value_format; // how they are written where BTF is silent
+	bool shared; // one map for all programs of the bundle on an interface, whatever their hook
+};
+
+// A global variable that an admin may set.
+struct manifest_global {
+	char *name;
+	char *object;
+	char *section; // ".rodata", ".data", ".bss", or one of these with a suffix
+	char *type;    // from BTF
+	uint32_t size;
+	char *purpose; // as of a map
+	char *unit, *description;
+	struct notations format;
 };
 
 struct manifest_file {
@@ -59,6 +79,8 @@ struct manifest {
 	size_t program_count;
 	struct manifest_map *maps;
 	size_t map_count;
+	struct manifest_global *globals; // a bundle from before there were any lists none
+	size_t global_count;
 	struct manifest_file *files; // every member but the manifest itself
 	size_t file_count;
 	char *compiler, *source_sha256; // provenance, may be ""
@@ -68,7 +90,8 @@ struct manifest {
 int manifest_parse(const void *data, size_t len, const char *file, struct manifest **out,
 		   struct fault *why) MUST_CHECK;
 // The same for what a person writes for `bundle build`: no `files`, no `schema` needed, and of a map only its name is needed
-// (the rest stays "" and 0 until the object has been looked at).
+// (the rest stays "" and 0 until the object has been looked at), of a global too. A program may name a `source` in place of
+// its `object`.
 int manifest_parse_source(const void *data, size_t len, const char *file, struct manifest **out,
 			  struct fault *why) MUST_CHECK;
 int manifest_write(const struct manifest *manifest, struct bytes *out, struct fault *why)
@@ -80,4 +103,10 @@ static inline void manifest_drop(struct manifest **manifest)
 	*manifest = NULL;
 }
 void manifest_map_drop(struct manifest_map *map);
+void manifest_global_drop(struct manifest_global *global);
+// Those of one object; NULL when it is not listed.
+const struct manifest_map *manifest_map(const struct manifest *manifest, const char *object,
+					const char *name);
+const struct manifest_global *manifest_global(const struct manifest *manifest, const char *object,
+					      const char *name);
 const struct manifest_file *manifest_file(const struct manifest *manifest, const char *name);

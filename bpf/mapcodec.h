@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON values to and from the exact bytes of a map key or value, as BTF lays them out (facts: chain.md F).
+// What the bytes of a map key, a map value or a global variable are: their type in BTF, and how the manifest says they are
+// written (facts: chain.md F). bpf/encode makes them from JSON, bpf/decode makes JSON of them.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/fault.h"
-#include "base/json.h"
+#include "bpf/layout.h"
+#include "bpf/notation.h"
+#include "bpf/spot.h"
 
-struct btf; // libbpf's
+// Borrowed for each call.
+struct mapcodec {
+	const struct btf *btf; // NULL, or type_id 0: a size and nothing else is known
+	uint32_t type_id;
+	size_t size;
+	const struct notations *said; // by the manifest; may be NULL
+	bool prefix;		      // the key of an LPM trie
+};
 
-// Encodes `value` as type `type_id` of `btf` into exactly `size` bytes (zeroed first: padding must be zero). Integers by
-// range and sign, bool, enum by name or number, arrays, structs by field name (unknown or missing field refuses), unions by
-// one member; "10.0.0.1" and "fe80::1" and MAC texts for __be32, arrays of 4/16/6 bytes; "0x..." for 64-bit integers;
-// __be16/__be32/__be64 typedefs are written big-endian. type_id 0 (no BTF): integers of 1,2,4,8 bytes, or "hex:..." of
-// exactly `size` bytes. FAULT_CONFIG with the field's path.
-int mapcodec_encode(const struct btf *btf, uint32_t type_id, const struct json *value, void *out,
-		    size_t size, struct fault *why) MUST_CHECK;
-int mapcodec_decode(const struct btf *btf, uint32_t type_id, const void *data, size_t size,
-		    struct json **out, struct fault *why) MUST_CHECK;
+bool mapcodec_has_types(const struct mapcodec *codec);
+// Whether the type has the size, and everything that is said fits the type. FAULT_CONFIG.
+int mapcodec_check(const struct mapcodec *codec, struct fault *why) MUST_CHECK;
+// How what stands at a place, `size` bytes, is to be written; NOTATION_TYPE: as its type has it.
+enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot, size_t size);

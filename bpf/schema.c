@@ -7,36 +7,12 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "bpf/spot.h"
 
 #define COMMENT	 "//"
 #define KEYS_MAX 32 // of one object with known keys
 
 // ---- places ----
-
-// A value by the way to it: member `key`, or with key NULL item `index`, of `parent`; `up` is the way to the parent.
-// The document itself has neither.
-struct spot {
-	const struct spot *up;
-	const struct json *parent;
-	const char *key;
-	size_t index;
-};
-
-static void spot_write(const struct spot *spot, char *out, size_t room)
-{
-	size_t used;
-
-	if (!spot->up) {
-		out[0] = '\0';
-		return;
-	}
-	spot_write(spot->up, out, room);
-	used = strlen(out);
-	if (spot->key)
-		snprintf(out + used, room - used, "%s%.64s", used ? "." : "", spot->key);
-	else
-		snprintf(out + used, room - used, "[%zu]", spot->index);
-}
 
 void schema_where(const struct schema_source *source, const struct json *parent, const char *key,
 		  size_t index, char where[static FAULT_TEXT_MAX])
@@ -307,6 +283,10 @@ static int check_value(const struct schema *schema, const struct schema_source *
 		return check_word(schema, source, value, spot, why);
 	case SCHEMA_INT:
 		return check_int(schema, source, value, spot, why);
+	case SCHEMA_BOOL:
+		return json_is(value, JSON_KIND_BOOL)
+			       ? 0
+			       : refuse(source, spot, why, "expected true or false");
 	case SCHEMA_ANY:
 		return 0;
 	}
@@ -405,6 +385,8 @@ static int write_form(const struct schema *schema, struct json *out, struct faul
 				       json_put_int(out, "maximum", schema->max, why)
 			       ? -1
 			       : 0;
+	case SCHEMA_BOOL:
+		return json_put_text(out, "type", "boolean", why);
 	case SCHEMA_ANY:
 		return 0;
 	}

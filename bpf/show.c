@@ -33,14 +33,33 @@ static int show_programs(const struct cli *cli, const struct manifest *manifest,
 		return -1;
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		const struct manifest_program *program = &manifest->programs[i];
-		const char *const cells[] = {program->entry, hook_name(program->hook),
-					     linkage_word(program->linkage), program->object};
+		bool probe = program->hook == HOOK_PROBE;
+		const char *const cells[] = {
+			program->entry,
+			probe ? probe_kind_name(program->probe) : hook_name(program->hook),
+			probe ? program->target : linkage_word(program->linkage), program->object};
 
 		if (table_row(table, cells, why))
 			return -1;
 	}
 	table_print(table, cli);
 	return 0;
+}
+
+// "struct flow (src ipv4, port be16)", or "__u32 (ipv4)": a type, and how it is written.
+static int type_cell(const char *type, uint32_t size, const struct notations *said,
+		     struct bytes *out, struct fault *why)
+{
+	if (*type ? bytes_append_text(out, type, why) : bytes_format(out, why, "%u bytes", size))
+		return -1;
+	for (size_t i = 0; i < said->count; i++) {
+		const struct notation_at *at = &said->list[i];
+
+		if (bytes_format(out, why, "%s%s%s%s", i ? ", " : " (", at->path,
+				 at->path[0] ? " " : "", notation_name(at->notation)))
+			return -1;
+	}
+	return said->count ? bytes_append_text(out, ")", why) : 0;
 }
 
 static int show_maps(const struct cli *cli, const struct manifest *manifest, struct fault *why)
@@ -55,24 +74,50 @@ static int show_maps(const struct cli *cli, const struct manifest *manifest, str
 		return -1;
 	for (size_t i = 0; i < manifest->map_count; i++) {
 		const struct manifest_map *map = &manifest->maps[i];
-		char entries[16], key[80], value[80];
+		OWNED(bytes_drop) struct bytes key = {0};
+		OWNED(bytes_drop) struct bytes value = {0};
+		char entries[16], purpose[32];
 
 		snprintf(entries, sizeof entries, "%u", map->max_entries);
-		snprintf(key, sizeof key, "%u bytes", map->key_size);
-		snprintf(value, sizeof value, "%u bytes", map->value_size);
+		snprintf(purpose, sizeof purpose, "%s%s", map->purpose,
+			 map->shared ? ", shared" : "");
+		if (type_cell(map->key, map->key_size, &map->key_format, &key, why) ||
+		    type_cell(map->value, map->value_size, &map->value_format, &value, why))
+			return -1;
 
-		const char *const cells[] = {map->name,
-					     map->type,
-					     *map->key ? map->key : key,
-					     *map->value ? map->value : value,
-					     entries,
-					     map->purpose,
+		const char *const cells[] = {map->name,		 map->type, bytes_text(&key),
+					     bytes_text(&value), entries,   purpose,
 					     map->unit};
 
 		if (table_row(table, cells, why))
 			return -1;
 	}
 	table_print(table, cli);
+	return 0;
+}
+
+static int show_globals(const struct cli *cli, const struct manifest *manifest, struct fault *why)
+{
+	static const char *const columns[] = {"GLOBAL", "SECTION", "TYPE", "PURPOSE", "UNIT", NULL};
+	OWNED(table_drop) struct table *table = NULL;
+
+	if (!manifest->global_count)
+		return 0;
+	if (table_new(columns, &table, why))
+		return -1;
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		const struct manifest_global *global = &manifest->globals[i];
+		OWNED(bytes_drop) struct bytes type = {0};
+
+		if (type_cell(global->type, global->size, &global->format, &type, why) ||
+		    table_row(table,
+			      (const char *[]){global->name, global->section, bytes_text(&type),
+					       global->purpose, global->unit},
+			      why))
+			return -1;
+	}
+	table_print(table, cli);
+	cli_say(cli, "%s", "");
 	return 0;
 }
 
@@ -135,6 +180,8 @@ int show_survey(const struct cli *cli, const struct survey *survey, size_t bundl
 		return -1;
 	if (manifest->map_count)
 		cli_say(cli, "%s", "");
+	if (show_globals(cli, manifest, why))
+		return -1;
 	for (size_t i = 0; i < survey->object_count; i++) {
 		if (show_object(cli, &survey->objects[i], why))
 			return -1;

@@ -15,10 +15,11 @@
 struct paper {
 	char *role;
 	char *quoted;
-	struct bytes data;
-	struct json *document;
+	struct bytes data;     // empty where is_published, and nothing more is asked of it
+	struct json *document; // likewise, unless it delegates
 	int64_t version;
-	bool is_signed; // carries at least one signature
+	bool is_signed;	   // carries at least one signature
+	bool is_published; // the server has these very bytes
 };
 void paper_drop(struct paper *paper);
 
@@ -33,8 +34,11 @@ struct folder {
 	struct json *known; // the names of those looked for
 };
 
-// Reads root.json, targets.json, and each delegated role that has a file. `*out` is yours, also after a refusal.
-int folder_read(const char *dir, struct folder *out, struct fault *why) MUST_CHECK;
+// Reads root.json. `*out` is yours, also after a refusal.
+int folder_open(const char *dir, struct folder *out, struct fault *why) MUST_CHECK;
+// Reads targets.json, and each delegated role that has a file. `published` is the `meta` of the server's snapshot (NULL:
+// it has none): what is listed there by its digest is held against that and looked into no further.
+int folder_roles(struct folder *folder, const struct json *published, struct fault *why) MUST_CHECK;
 void folder_drop(struct folder *folder);
 
 // An earlier root, "<version>.root.json".

@@ -286,11 +286,25 @@ static struct download_limits publish_limits(void)
 	return limits;
 }
 
+// What was there before is told in one line: a repository may have thousands of roles.
+static void print_rest(const struct cli *cli, size_t count)
+{
+	if (count)
+		cli_say(cli, "%zu role%s there already", count, count == 1 ? " was" : "s were");
+}
+
+static bool is_old_role(const struct json *step)
+{
+	return !strcmp(json_text(json_member(step, "kind")), "role") &&
+	       !strcmp(json_text(json_member(step, "state")), "present");
+}
+
 static int print_steps(const struct cli *cli, const struct json *document, struct fault *why)
 {
 	static const char *const columns[] = {"KIND", "NAME", ">VERSION", "STATE", NULL};
 	const struct json *steps = json_member(document, "steps");
 	OWNED(table_drop) struct table *table = NULL;
+	size_t old = 0;
 
 	if (table_new(columns, &table, why))
 		return -1;
@@ -301,6 +315,10 @@ static int print_steps(const struct cli *cli, const struct json *document, struc
 				       json_text(json_member(step, "name")), version,
 				       json_text(json_member(step, "state"))};
 
+		if (is_old_role(step)) {
+			old++;
+			continue;
+		}
 		if (json_member(step, "version"))
 			snprintf(version, sizeof(version), "%lld",
 				 (long long)json_int(json_member(step, "version")));
@@ -309,6 +327,7 @@ static int print_steps(const struct cli *cli, const struct json *document, struc
 	}
 	if (json_count(steps))
 		table_print(table, cli);
+	print_rest(cli, old);
 	return 0;
 }
 

@@ -424,6 +424,7 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 	    inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
 	    policy_check(policy, inspection, member->manifest, why))
 		return fault_within(why, "%s %s is not admitted", member->name, member->version);
+	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
 	member->tail_calls = inspection->tail_calls && member->program->linkage == LINK_WRAP;
 	return 0;
 }

@@ -34,6 +34,7 @@ static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 	OWNED(drop_fd) int verdict_fd = -1;
 	struct sys_program about;
 	uint32_t zero = 0;
+	bool uses;
 
 	if (bpffs_get(dir, "prog", &root.program_fd, why) ||
 	    bpffs_get(dir, "array", &root.array_fd, why) ||
@@ -43,7 +44,13 @@ static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 		return -1;
 	if (bpf_map_lookup_elem(verdict_fd, &zero, &root.verdict))
 		return fault_errno(why, FAULT_KERNEL, "cannot read the verdict of %s", dir);
+	// An array beside it that it does not jump through would show whatever somebody wrote there.
+	if (sys_program_uses(root.program_fd, root.array_fd, &uses, why))
+		return -1;
+	if (!uses)
+		return fault_set(why, FAULT_NOT_FOUND, "%s is not the array of its root", dir);
 	root.program_id = about.id;
+	memcpy(root.tag, about.tag, sizeof(root.tag));
 	*out = root;
 	root = (struct anchor)ANCHOR_NONE;
 	return 0;
@@ -71,7 +78,8 @@ static int anchor_pin_map(struct object *object, const char *map_name, const cha
 	return bpffs_put(object_map_fd(object, map), dir, name, why);
 }
 
-static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct fault *why)
+// Our embedded root, loaded; nothing is pinned.
+static int anchor_make(enum hook hook, int32_t verdict, struct object **out, struct fault *why)
 {
 	const unsigned char *start =
 		hook == HOOK_XDP ? embedded_root_xdp_start : embedded_root_tc_start;
@@ -85,7 +93,29 @@ static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct 
 	OWNED(object_drop) struct object *object = NULL;
 
 	if (object_open(&source, &object, why) || anchor_set_verdict(object, verdict, why) ||
-	    object_load(object, NULL, why) || bpffs_make_dir(dir, why))
+	    object_load(object, NULL, why))
+		return -1;
+	*out = HAND_OVER(object);
+	return 0;
+}
+
+int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why)
+{
+	OWNED(object_drop) struct object *object = NULL;
+	struct sys_program about;
+
+	if (anchor_make(hook, anchor_verdict(hook, false), &object, why) ||
+	    sys_program(object_program_fd(object), &about, why))
+		return -1;
+	memcpy(tag, about.tag, SYS_TAG_HEX);
+	return 0;
+}
+
+static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct fault *why)
+{
+	OWNED(object_drop) struct object *object = NULL;
+
+	if (anchor_make(hook, verdict, &object, why) || bpffs_make_dir(dir, why))
 		return -1;
 	if (anchor_pin_map(object, "root_array", dir, "array", why) ||
 	    anchor_pin_map(object, "fell", dir, "fell", why) ||

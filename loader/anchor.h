@@ -8,10 +8,12 @@
 
 #include "base/fault.h"
 #include "bpf/manifest.h"
+#include "loader/sys.h"
 
 struct anchor {
 	uint32_t number; // its directory is root-<number>
 	uint32_t program_id;
+	char tag[SYS_TAG_HEX];
 	int program_fd, array_fd, fell_fd;
 	int32_t verdict; // for packets that no chain judged
 };
@@ -29,6 +31,9 @@ int anchor_find(const char *place, uint32_t program_id, struct anchor *out, stru
 	MUST_CHECK;
 // The pinned root with the highest number, for a place whose link is gone. FAULT_NOT_FOUND likewise.
 int anchor_newest(const char *place, struct anchor *out, struct fault *why) MUST_CHECK;
+// The tag that the kernel gives our embedded root on a hook, learned by loading it once. A program under our link and in
+// our tree that has another is not ours, whatever it does (A84, A87).
+int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why) MUST_CHECK;
 int anchor_fell(const struct anchor *root, uint64_t *count, struct fault *why) MUST_CHECK;
 
 // The policy's answer on a hook, as a verdict: XDP_PASS or XDP_DROP; TC_ACT_UNSPEC or TC_ACT_SHOT.

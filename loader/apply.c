@@ -24,14 +24,15 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 {
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
-				   .native_ok = !plan->interface || plan->interface->xdp_native_ok,
-				   .generic_ok = plan->interface && plan->interface->xdp_generic_ok,
+				   .wish = attach_wish(plan->interface, &plan->truth),
+				   .renew_root = findings_has(&plan->damage, "root_replaced"),
 				   .members = plan->members,
 				   .count = plan->count,
 				   .policy = &places->node->policy,
 				   .tree = places->tree,
 				   .logs_dirfd = places->logs_dirfd,
-				   .logs_path = places->logs_path};
+				   .logs_path = places->logs_path,
+				   .events = places->events};
 }
 
 static bool builds(const struct plan_chain *plan)

@@ -15,6 +15,7 @@ struct apply_places {
 	const char *tree;
 	int loader_dirfd, logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 	int64_t now;
 	int64_t (*ticks_us)(void); // a steady clock
 	const char *event;	   // in the audit log; NULL: "apply"

@@ -239,36 +239,70 @@ int bpffs_remove(const char *path, struct fault *why)
 	return bpffs_remove_at(above, slash + 1, why);
 }
 
-int bpffs_remove_place(const char *place, struct fault *why)
+// Under its name stands the old text or the new one, never none.
+static int bpffs_symlink(const char *dir, const char *name, const char *target, struct fault *why)
 {
-	char dir[BPFFS_PATH_MAX];
-	char *slash;
+	char path[BPFFS_PATH_MAX], fresh[BPFFS_PATH_MAX + 8];
 
-	if (bpffs_remove(place, why))
+	if (bpffs_join(dir, name, path, why))
 		return -1;
-	snprintf(dir, sizeof(dir), "%s", place);
-	slash = strrchr(dir, '/');
-	if (!slash)
-		return fault_set(why, FAULT_OTHER, "%s is no path of a hook", place);
-	*slash = '\0';
-	// The interface's other hooks may be there.
-	if (rmdir(dir) && errno != ENOTEMPTY && errno != ENOENT)
-		return fault_errno(why, FAULT_KERNEL, "cannot remove the directory %s", dir);
-	return 0;
-}
-
-int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
-{
-	char fresh[BPFFS_PATH_MAX], path[BPFFS_PATH_MAX], target[64];
-
-	if (bpffs_join(place, "maps-new", fresh, why) || bpffs_join(place, "maps", path, why))
-		return -1;
-	snprintf(target, sizeof(target), "gen-%u/maps", generation);
+	snprintf(fresh, sizeof(fresh), "%s-new", path);
 	if (unlink(fresh) && errno != ENOENT)
 		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", fresh);
 	if (symlink(target, fresh) || rename(fresh, path))
 		return fault_errno(why, FAULT_KERNEL, "cannot point %s at %s", path, target);
 	return 0;
+}
+
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why)
+{
+	char path[BPFFS_PATH_MAX], target[64];
+	unsigned number;
+	ssize_t len;
+	int end = 0;
+
+	*generation = 0;
+	if (bpffs_join(place, "maps", path, why))
+		return -1;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return 0;
+	target[len] = '\0';
+	if (sscanf(target, "gen-%u/maps%n", &number, &end) == 1 && end == len)
+		*generation = number;
+	return 0;
+}
+
+int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), "gen-%u/maps", generation);
+	return bpffs_symlink(place, "maps", target, why);
+}
+
+int bpffs_note(const char *dir, const char *name, uint32_t number, struct fault *why)
+{
+	char target[16];
+
+	snprintf(target, sizeof(target), "%u", number);
+	return bpffs_symlink(dir, name, target, why);
+}
+
+uint32_t bpffs_noted(const char *dir, const char *name)
+{
+	char path[BPFFS_PATH_MAX], text[16], tail;
+	struct fault ignored = {0};
+	unsigned number;
+	ssize_t len;
+
+	if (bpffs_join(dir, name, path, &ignored))
+		return 0;
+	len = readlink(path, text, sizeof(text) - 1);
+	if (len < 0)
+		return 0;
+	text[len] = '\0';
+	return sscanf(text, "%9u%c", &number, &tail) == 1 ? number : 0;
 }
 
 static int compare_numbers(const void *a, const void *b)

@@ -15,8 +15,8 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
-#include "loader/iface.h"
 #include "loader/object.h"
+#include "loader/rider.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
 
@@ -34,7 +34,8 @@ struct chain {
 	int *next_fds;
 	int fell_fd, end_fd;
 	bool committed;
-	char how[64];
+	struct fault left; // what could not be taken away behind a switch
+	char how[ATTACH_HOW];
 };
 
 uint32_t chain_generation(const struct chain *chain)
@@ -93,6 +94,8 @@ int chain_check_length(const struct member *members, size_t count, struct fault 
 {
 	size_t jumps = count;
 
+	if (count && members[0].program->hook == HOOK_PROBE)
+		return 0; // nobody jumps
 	for (size_t i = 0; i < count; i++) {
 		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
 			return fault_set(why, FAULT_CONFIG,
@@ -109,46 +112,6 @@ int chain_check_length(const struct member *members, size_t count, struct fault 
 		  "a chain of %zu programs needs %zu jumps; the kernel follows %d", count, jumps,
 		  NODE_CHAIN_MAX);
 	return fault_fix(why, "take programs out, or join some into one");
-}
-
-static int refuse_foreign(const char *iface, enum hook hook, uint32_t id, struct fault *why)
-{
-	struct sys_program program;
-
-	sys_program_by_id(id, &program);
-	if (program.name[0] || program.tag[0])
-		fault_set(why, FAULT_KERNEL,
-			  "a program that is not ours is on %s of %s: id %u, name \"%s\", tag %s, "
-			  "loaded by uid %u",
-			  hook_name(hook), iface, id, program.name, program.tag, program.uid);
-	else
-		fault_set(why, FAULT_KERNEL, "a program that is not ours is on %s of %s: id %u",
-			  hook_name(hook), iface, id);
-	return fault_fix(why,
-			 "see 'bpftool prog show id %u'; remove it with the tool that put it there",
-			 id);
-}
-
-static int truth_check_foreign(const struct truth *truth, const char *iface, enum hook hook,
-			       struct fault *why)
-{
-	if (!truth->iface_index)
-		return fault_set(why, FAULT_CONFIG, "there is no interface %s here", iface);
-	// Ours is what our own pinned link runs, on this interface. (TCX hooks hold several programs; none is in
-	// our way there.)
-	if (!truth->iface_program || (truth->linked && truth->link.ifindex == truth->iface_index &&
-				      truth->link.program_id == truth->iface_program))
-		return 0;
-	return refuse_foreign(iface, hook, truth->iface_program, why);
-}
-
-int chain_check_foreign(const char *tree, const char *iface, enum hook hook, struct fault *why)
-{
-	struct truth truth;
-
-	if (truth_read(tree, iface, hook, &truth, why))
-		return -1;
-	return truth_check_foreign(&truth, iface, hook, why);
 }
 
 // ---- building ----
@@ -178,6 +141,8 @@ static int fell_make(struct chain *chain, struct fault *why)
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
+	if (chain->spec.hook == HOOK_PROBE)
+		return false;
 	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
 }
 
@@ -204,20 +169,22 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 static int chain_prepare(struct chain *chain, struct fault *why)
 {
 	OWNED(drop_heap) uint32_t *numbers = NULL;
+	const struct chain_spec *spec = &chain->spec;
 	struct truth truth;
 	char old[BPFFS_PATH_MAX];
 	size_t count = 0;
 
-	if (truth_read(chain->spec.tree, chain->spec.iface, chain->spec.hook, &truth, why) ||
-	    truth_check_foreign(&truth, chain->spec.iface, chain->spec.hook, why) ||
-	    bpffs_place(chain->spec.tree, chain->spec.iface, chain->spec.hook, chain->place, why) ||
+	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
+	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
+	    bpffs_place(spec->tree, spec->iface, spec->hook, chain->place, why) ||
 	    chain_clean(chain->place, truth.generation, truth.root_number, why) ||
 	    bpffs_numbers(chain->place, "gen", &numbers, &count, why))
 		return -1;
 	chain->old_generation = truth.generation;
 	chain->root_number = truth.root_number;
 	chain->generation = count ? numbers[count - 1] + 1 : 1;
-	if (truth.generation &&
+	// Another interface of that name starts anew: what was counted on the old one is not its own.
+	if (truth.generation && !truth.renewed &&
 	    (bpffs_join_number(chain->place, "gen", truth.generation, old, why) ||
 	     bpffs_join(old, "maps", chain->old_maps, why)))
 		return -1;
@@ -276,6 +243,22 @@ static int member_pin(struct chain *chain, size_t index, struct fault *why)
 			   &chain->programs[index].program, why);
 }
 
+// Attached while the chain is built, as an event that this kernel lacks has to be known before anything is entered: for
+// a moment the old generation's probes and these both run.
+static int member_ride(struct chain *chain, size_t index, const struct object_source *source,
+		       struct fault *why)
+{
+	const struct riders riders = {.member = &chain->spec.members[index],
+				      .index = index,
+				      .source = source,
+				      .object = chain->objects[index],
+				      .events = chain->spec.events,
+				      .dir = chain->dir};
+
+	chain->programs[index].probes = riders_count(riders.member);
+	return riders_attach(&riders, why);
+}
+
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
@@ -284,6 +267,8 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
+				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
+									       : NULL,
 				       .policy = chain->spec.policy,
 				       .label = label,
 				       .logs_dirfd = chain->spec.logs_dirfd,
@@ -304,15 +289,15 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
 	    array_make("bpfseal_next", &chain->next_fds[index], why))
 		return -1;
-	if (member_load(chain, index, why))
+	if (member_load(chain, index, why) || member_pin(chain, index, why))
 		return -1;
-	return member_pin(chain, index, why);
+	return member_ride(chain, index, &source, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
 static int chain_build_end(struct chain *chain, struct fault *why)
 {
-	bool xdp = chain->spec.hook == HOOK_XDP;
+	bool xdp = chain->spec.hook == HOOK_XDP, probe = chain->spec.hook == HOOK_PROBE;
 	const unsigned char *start = xdp ? embedded_end_xdp_start : embedded_end_tc_start;
 	const unsigned char *end = xdp ? embedded_end_xdp_end : embedded_end_tc_end;
 	const struct object_source source = {.data = start,
@@ -323,7 +308,7 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (!member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (probe || !member_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))
@@ -390,6 +375,14 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 
 // ---- the switch ----
 
+static struct attach chain_attach(const struct chain *chain)
+{
+	return (struct attach){.place = chain->place,
+			       .iface = chain->spec.iface,
+			       .hook = chain->spec.hook,
+			       .wish = chain->spec.wish};
+}
+
 static int chain_enter(struct chain *chain, const struct anchor *root, struct fault *why)
 {
 	int first = object_program_fd(chain->objects[0]);
@@ -402,51 +395,16 @@ static int chain_enter(struct chain *chain, const struct anchor *root, struct fa
 	return 0;
 }
 
-static int chain_attach(struct chain *chain, const struct anchor *root, uint32_t ifindex,
-			struct fault *why)
-{
-	const struct chain_spec *spec = &chain->spec;
-	bool xdp = spec->hook == HOOK_XDP, generic = xdp && !spec->native_ok;
-	OWNED(drop_fd) int fd = sys_attach(root->program_fd, ifindex, spec->hook, generic);
-
-	if (fd == -EOPNOTSUPP && xdp && !generic && spec->generic_ok) {
-		generic = true;
-		fd = sys_attach(root->program_fd, ifindex, spec->hook, true);
-	}
-	if (fd == -EBUSY || fd == -EEXIST) {
-		fault_set(why, FAULT_KERNEL, "another program holds %s of %s",
-			  hook_name(spec->hook), spec->iface);
-		return fault_fix(why,
-				 "see 'bpftool net'; remove it with the tool that put it there");
-	}
-	if (fd == -EOPNOTSUPP && xdp) {
-		fault_set(why, FAULT_KERNEL, "the driver of %s has no native XDP", spec->iface);
-		return fault_fix(
-			why,
-			"\"xdp_mode\": \"native-or-generic\" in node.json allows the slow way");
-	}
-	if (fd < 0) {
-		errno = -fd;
-		return fault_errno(why, FAULT_KERNEL, "cannot attach to %s of %s",
-				   hook_name(spec->hook), spec->iface);
-	}
-	snprintf(chain->how, sizeof(chain->how), "attached%s",
-		 !xdp	   ? ""
-		 : generic ? " (generic)"
-			   : " (native)");
-	return bpffs_replace(fd, chain->place, "link", why);
-}
-
-// Puts the chain behind a root that is already attached and sound, behind a new root over the same link, or on a hook
-// where nothing of ours is.
+// Puts the chain behind a root that is already attached and sound, behind a new root in its place, or on a hook where
+// nothing of ours is. A root that packets meet is entered last: until then nothing that is refused has touched them.
 static int chain_place(struct chain *chain, const struct truth *truth, struct fault *why)
 {
 	const struct chain_spec *spec = &chain->spec;
+	const struct attach attach = chain_attach(chain);
 	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
-	OWNED(drop_fd) int link = -1;
-	bool alive = truth->linked && truth->link.ifindex == truth->iface_index;
-	bool sound = truth->root_number && truth->verdict == verdict;
+	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
+	bool live = sound && truth->attached;
 
 	if (!sound &&
 	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
@@ -454,33 +412,44 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;
 	chain->root_number = sound ? truth->root_number : root.number;
-	if (chain_enter(chain, &root, why))
+	if (!live && chain_enter(chain, &root, why))
 		return -1;
-	if (!alive)
-		return chain_attach(chain, &root, truth->iface_index, why);
-	snprintf(chain->how, sizeof(chain->how), "switched");
-	if (truth->link.program_id == root.program_id)
-		return 0;
-	// Another program under our own link: a new root of ours, or somebody replaced it (A87).
-	snprintf(chain->how, sizeof(chain->how), "root replaced");
-	if (bpffs_get(chain->place, "link", &link, why))
+	if (attach_root(&attach, truth, root.program_fd, root.program_id, chain->how, why))
 		return -1;
-	if (bpf_link_update(link, root.program_fd, NULL))
-		return fault_errno(why, FAULT_KERNEL, "cannot put our root back under the link");
+	return live ? chain_enter(chain, &root, why) : 0;
+}
+
+// Probes run since they were attached; what is written here is which of two generations is the one.
+static int chain_commit_probes(struct chain *chain, struct fault *why)
+{
+	if (bpffs_point_maps(chain->place, chain->generation, why))
+		return fault_within(why, "the old probes still run");
+	snprintf(chain->how, sizeof(chain->how), "attached");
+	chain->committed = true;
 	return 0;
 }
 
 int chain_commit(struct chain *chain, struct fault *why)
 {
+	const struct chain_spec *spec = &chain->spec;
+	const struct attach attach = chain_attach(chain);
 	struct truth truth;
 
+	if (chain->spec.hook == HOOK_PROBE)
+		return chain_commit_probes(chain, why);
+
 	// Read again: between the build and now the hook may have been taken.
-	if (truth_read(chain->spec.tree, chain->spec.iface, chain->spec.hook, &truth, why) ||
-	    truth_check_foreign(&truth, chain->spec.iface, chain->spec.hook, why) ||
+	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
+	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    chain_place(chain, &truth, why))
 		return fault_within(why, "the old chain of %s on %s still runs",
-				    hook_name(chain->spec.hook), chain->spec.iface);
+				    hook_name(spec->hook), spec->iface);
 	chain->committed = true;
+	// Now, not after the others are switched: until then packets meet the chain twice.
+	if (attach_tidy(&attach, &truth, why)) {
+		chain->left = *why;
+		fault_clear(why);
+	}
 	return 0;
 }
 
@@ -502,7 +471,12 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
-	if (chain_forget_falls(chain, why) || sys_grace(why))
+	if (chain->left.code != FAULT_NONE) {
+		*why = chain->left;
+		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
+				    hook_name(chain->spec.hook), chain->spec.iface);
+	}
+	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }
@@ -538,18 +512,14 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 int chain_remove(const char *place, struct fault *why)
 {
-	OWNED(drop_fd) int link = -1;
-	char path[BPFFS_PATH_MAX];
+	char above[BPFFS_PATH_MAX];
 
-	if (bpffs_get(place, "link", &link, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	} else if (bpf_link_detach(link) && errno != EOPNOTSUPP && errno != ENOLINK) {
-		return fault_errno(why, FAULT_KERNEL, "cannot detach %s", place);
-	}
-	// The link first: while it stands, what it runs must stand.
-	if (bpffs_join(place, "link", path, why) || bpffs_remove(path, why))
+	if (attach_remove(place, why) || bpffs_remove(place, why))
 		return -1;
-	return bpffs_remove_place(place, why);
+	// Names come and go: the last hook of an interface takes its directory with it. Where another is left, it stays.
+	snprintf(above, sizeof(above), "%s", place);
+	*strrchr(above, '/') = '\0';
+	if (rmdir(above) && errno != ENOTEMPTY && errno != ENOENT)
+		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", above);
+	return 0;
 }

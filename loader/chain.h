@@ -10,6 +10,8 @@
 #include "bpf/manifest.h"
 #include "bpf/node.h"
 #include "bpf/policy.h"
+#include "loader/attach.h"
+#include "loader/events.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -18,13 +20,15 @@
 struct chain_spec {
 	const char *iface;
 	enum hook hook;
-	bool native_ok, generic_ok; // XDP modes the admin allows
+	struct attach_wish wish; // how the admin allows it to be attached
+	bool renew_root;	 // the root that stands there is not to be trusted
 	const struct member *members;
 	size_t count;
 	const struct policy *policy;
 	const char *tree; // bpffs_open_tree
 	int logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 };
 
 struct chain;
@@ -33,6 +37,7 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
+	size_t probes; // that ride along
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,
@@ -50,8 +55,9 @@ uint32_t chain_generation(const struct chain *chain);
 const struct chain_program *chain_program(const struct chain *chain, size_t index);
 
 // The switch: one write into the root's slot; for a new hook the attachment. Until it returns 0 the old chain runs.
+// FAULT_NOT_FOUND when the interface has gone since.
 int chain_commit(struct chain *chain, struct fault *why) MUST_CHECK;
-// How the hook was entered: "switched", "attached" (native or generic), "root replaced".
+// How the hook was entered: "switched", "attached (native)" or another way, "root replaced".
 const char *chain_how(const struct chain *chain);
 // After the commit: waits until no packet is in the old generation, then lets go of it and of older leftovers.
 int chain_settle(struct chain *chain, struct fault *why) MUST_CHECK;
@@ -68,6 +74,3 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 // Only the length rule, for `plan`.
 int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
-// FAULT_KERNEL naming the program that sits on an XDP hook and is not ours. Fine where ours runs, or nobody.
-int chain_check_foreign(const char *tree, const char *iface, enum hook hook, struct fault *why)
-	MUST_CHECK;

@@ -51,6 +51,7 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 					    .loader_dirfd = desk->loader_dirfd,
 					    .logs_dirfd = desk->logs_dirfd,
 					    .logs_path = desk->logs_path,
+					    .events = desk->events,
 					    .now = desk->now,
 					    .ticks_us = ticks_us,
 					    .event = event};

@@ -60,9 +60,9 @@ int run_status(struct cli *cli, struct fault *why)
 		return -1;
 	if (report_status(cli, plan, &drift, why))
 		return -1;
-	findings = drift.count;
+	findings = findings_count(&drift, FINDING_BEYOND);
 	for (size_t i = 0; i < plan->count; i++)
-		findings += plan->chains[i].damage.count;
+		findings += findings_count(&plan->chains[i].damage, FINDING_BEYOND);
 	if (!cli_has(cli, "--check"))
 		return 0;
 	if (!desk.node) {

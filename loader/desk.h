@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/events.h"
 #include "loader/plan.h"
 
 // Everything that is opened before the jail shuts. `node` is the command's to load.
@@ -17,6 +18,7 @@ struct desk {
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd, lock_fd;
 	char *config_path, *store_path, *loader_path, *bpffs_path, *logs_path, *tree;
 	struct node *node;
+	struct events *events; // tracepoints that node.json allows
 };
 #define DESK_CLOSED                                                                            \
 	{                                                                                      \

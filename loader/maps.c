@@ -9,7 +9,7 @@
 #include <bpf/btf.h>
 
 #include "base/owned.h"
-#include "bpf/mapcodec.h"
+#include "bpf/encode.h"
 #include "loader/bpffs.h"
 #include "loader/sys.h"
 
@@ -227,15 +227,20 @@ static int map_write(const struct object *object, const struct bpf_map *map,
 		     const struct json *entry, struct fault *why)
 {
 	const struct btf *btf = bpf_object__btf(object_bpf(object));
+	const struct mapcodec key = {.btf = btf,
+				     .type_id = bpf_map__btf_key_type_id(map),
+				     .size = bpf_map__key_size(map),
+				     .prefix = bpf_map__type(map) == BPF_MAP_TYPE_LPM_TRIE};
+	const struct mapcodec value = {.btf = btf,
+				       .type_id = bpf_map__btf_value_type_id(map),
+				       .size = bpf_map__value_size(map)};
 	OWNED(image_drop) struct image image = {0};
 
 	if (image_make(map, &image, why))
 		return -1;
-	if (mapcodec_encode(btf, bpf_map__btf_key_type_id(map), json_member(entry, "key"),
-			    image.key, bpf_map__key_size(map), why))
+	if (encode_value(&key, json_member(entry, "key"), image.key, NULL, why))
 		return fault_within(why, "the key does not fit");
-	if (mapcodec_encode(btf, bpf_map__btf_value_type_id(map), json_member(entry, "value"),
-			    image.value, bpf_map__value_size(map), why))
+	if (encode_value(&value, json_member(entry, "value"), image.value, NULL, why))
 		return fault_within(why, "the value does not fit");
 	for (size_t i = 1; i < image.copies; i++)
 		memcpy(image.value + i * image.value_size, image.value, image.value_size);

@@ -18,6 +18,12 @@ void member_drop(struct member *member)
 	member->object_fd = -1;
 }
 
+// Probes of one object ride together, whichever of them is named: only a second object makes a choice of it.
+static bool is_another(const struct manifest_program *found, const struct manifest_program *program)
+{
+	return found && (found->hook != HOOK_PROBE || strcmp(found->object, program->object));
+}
+
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 {
 	const struct manifest *manifest = member->manifest;
@@ -28,13 +34,13 @@ int member_choose(struct member *member, enum hook hook, const char *entry, stru
 
 		if (program->hook != hook || (entry && strcmp(program->entry, entry)))
 			continue;
-		if (found) {
+		if (is_another(found, program)) {
 			fault_set(why, FAULT_CONFIG, "%s %s has several programs for %s",
 				  member->name, member->version, hook_name(hook));
 			return fault_fix(why, "say which with \"program\", for example \"%s\"",
 					 found->entry);
 		}
-		found = program;
+		found = found ? found : program;
 	}
 	if (!found && entry)
 		return fault_set(why, FAULT_CONFIG, "%s %s has no program %s for %s", member->name,

@@ -25,6 +25,7 @@ struct member {
 	int object_fd;				// sealed, digest verified
 	size_t place;				// in the list of node.json, from 0
 	bool tail_calls;			// spends tail calls of its own
+	uint64_t map_bytes;			// what its maps take, about
 };
 
 void member_drop(struct member *member);
@@ -35,7 +36,8 @@ static inline void members_free(struct member *members, size_t count)
 	free(members);
 }
 
-// The manifest's entry for a hook: the one named, or the only one. FAULT_CONFIG when that is nobody's.
+// The manifest's entry for a hook: the one named, or the only one; of probes the first, where all are of one object (the
+// others ride along, loader/rider.h). FAULT_CONFIG when that is nobody's.
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 	MUST_CHECK;
 

@@ -21,10 +21,31 @@
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
 
-// Every section prefix that libbpf 1.1 would load as XDP or TC. A program elsewhere takes libbpf's own path, past our
-// gate, which is noticed and refused.
-static const char *const prefixes[] = {"xdp+",	      "xdp.frags+", "tc+",     "classifier+",
-				       "tcx/ingress", "tcx/egress", "action+", NULL};
+// Every section prefix that libbpf 1.1 would load as XDP, TC or a kind of probe that we know. A program elsewhere takes
+// libbpf's own path, past our gate, which is noticed and refused. What packets meet is XDP here, whichever hook it is for,
+// and so is a section that nobody knows; probes have their own types, which the inspection asks for by section too.
+static const struct {
+	const char *prefix;
+	enum bpf_prog_type type;
+} sections[] = {
+	{NULL, BPF_PROG_TYPE_XDP}, // the fallback, for sections that nobody knows ("xdp-root")
+	{"xdp+", BPF_PROG_TYPE_XDP},
+	{"xdp.frags+", BPF_PROG_TYPE_XDP},
+	{"tc+", BPF_PROG_TYPE_XDP},
+	{"classifier+", BPF_PROG_TYPE_XDP},
+	{"tcx/ingress", BPF_PROG_TYPE_XDP},
+	{"tcx/egress", BPF_PROG_TYPE_XDP},
+	{"action+", BPF_PROG_TYPE_XDP},
+	{"tp+", BPF_PROG_TYPE_TRACEPOINT},
+	{"tracepoint+", BPF_PROG_TYPE_TRACEPOINT},
+	{"raw_tp+", BPF_PROG_TYPE_RAW_TRACEPOINT},
+	{"raw_tracepoint+", BPF_PROG_TYPE_RAW_TRACEPOINT},
+	{"kprobe+", BPF_PROG_TYPE_KPROBE},
+	{"kretprobe+", BPF_PROG_TYPE_KPROBE},
+	{"tp_btf+", BPF_PROG_TYPE_TRACING},
+	{"fentry+", BPF_PROG_TYPE_TRACING},
+	{"fexit+", BPF_PROG_TYPE_TRACING},
+};
 
 // The verifier's log, and the way back to its object: libbpf's handlers are process-wide and carry no word of ours
 // for one load, but the log buffer is ours and known to both sides.
@@ -133,7 +154,8 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 	if (!insns)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
-	if (object->source.policy && gate_check(object->source.policy, insns, count, why))
+	if (object->source.policy &&
+	    gate_check(object->source.policy, object->source.hook, insns, count, why))
 		return -1;
 	if (check_own_maps(object, insns, count, why))
 		return -1;
@@ -169,18 +191,17 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	return object_prepare(object, program, opts, &object->refusal) ? -EPERM : 0;
 }
 
-// Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback,
-// for sections that nobody knows ("xdp-root"), comes first: the library takes only one, and so says whether we have
-// been here.
+// Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback comes
+// first: the library takes only one, and so says whether we have been here.
 static int object_register(struct fault *why)
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = object_hook);
-	size_t i = sizeof(prefixes) / sizeof(*prefixes);
 
-	while (i-- > 0) {
-		int id = libbpf_register_prog_handler(prefixes[i], BPF_PROG_TYPE_XDP, 0, &opts);
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		int id = libbpf_register_prog_handler(sections[i].prefix, sections[i].type, 0,
+						      &opts);
 
-		if (id == -EBUSY && !prefixes[i])
+		if (id == -EBUSY && !sections[i].prefix)
 			return 0;
 		if (id < 0)
 			return fault_set(why, FAULT_OTHER, "libbpf takes no handler: %s",
@@ -197,12 +218,54 @@ static int refuse_section(const struct object_source *source, const char *sectio
 	return fault_fix(why, "build it with SEC(\"%s\")", source->hook == HOOK_XDP ? "xdp" : "tc");
 }
 
+// What a kind of probe is to the kernel.
+static const struct {
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach;
+} probes[PROBE_KINDS] = {
+	[PROBE_TRACEPOINT] = {BPF_PROG_TYPE_TRACEPOINT, 0},
+	[PROBE_RAW_TRACEPOINT] = {BPF_PROG_TYPE_RAW_TRACEPOINT, 0},
+	[PROBE_TP_BTF] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP},
+	[PROBE_KPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
+	[PROBE_KRETPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
+	[PROBE_FENTRY] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
+	[PROBE_FEXIT] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
+};
+
+// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1), one of another
+// kind is not what was signed.
+static bool section_fits(const struct object_source *source, const char *section)
+{
+	enum bpf_attach_type attach;
+	enum bpf_prog_type type;
+
+	if (libbpf_prog_type_by_name(section, &type, &attach))
+		return false;
+	if (source->hook != HOOK_PROBE)
+		return type == BPF_PROG_TYPE_XDP;
+	return !source->probe || type == probes[source->probe->probe].type;
+}
+
+static void object_set_type(struct object *object)
+{
+	const struct manifest_program *probe = object->source.probe;
+	enum hook hook = object->source.hook;
+
+	if (hook == HOOK_PROBE && !probe) // opened for its maps alone
+		return;
+	bpf_program__set_type(object->program,
+			      probe ? probes[probe->probe].type : sys_program_type(hook));
+	// One attach type for all XDP programs, or the arrays refuse to mix them.
+	bpf_program__set_expected_attach_type(object->program, probe ? probes[probe->probe].attach
+							       : hook == HOOK_XDP
+								       ? BPF_XDP
+								       : (enum bpf_attach_type)0);
+}
+
 // Exactly the signed manifest's entry is loaded, as the manifest's type.
 static int object_choose(struct object *object, struct fault *why)
 {
 	const struct object_source *source = &object->source;
-	enum bpf_attach_type attach;
-	enum bpf_prog_type type;
 	struct bpf_program *program;
 	const char *section;
 
@@ -225,16 +288,11 @@ static int object_choose(struct object *object, struct fault *why)
 			  section);
 		return fault_fix(why, "build it with SEC(\"xdp\")");
 	}
-	// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1). Ours are all
-	// registered as XDP.
-	if (libbpf_prog_type_by_name(section, &type, &attach) || type != BPF_PROG_TYPE_XDP)
+	if (!section_fits(source, section))
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
 				 section);
-	bpf_program__set_type(object->program, sys_program_type(source->hook));
-	// One attach type for all XDP programs, or the arrays refuse to mix them.
-	bpf_program__set_expected_attach_type(
-		object->program, source->hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+	object_set_type(object);
 	return 0;
 }
 
@@ -335,6 +393,12 @@ static void log_reason(const char *log, char *out, size_t room)
 	}
 }
 
+static void drop_btf(struct btf **btf)
+{
+	btf__free(*btf);
+	*btf = NULL;
+}
+
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
@@ -355,10 +419,45 @@ static int object_explain(struct object *object, int error, struct fault *why)
 	return -1;
 }
 
+// Whether the kernel's BTF has what a typed program watches. Asked before libbpf is: version 1.1 forgets the kernel's BTF
+// when it does not find the name.
+static bool kernel_has(const struct btf *kernel, const struct manifest_program *probe)
+{
+	char name[16 + PROBE_TARGET_MAX];
+
+	if (probe->probe != PROBE_TP_BTF)
+		return btf__find_by_name_kind(kernel, probe->target, BTF_KIND_FUNC) > 0;
+	snprintf(name, sizeof(name), "btf_trace_%s", probe->target);
+	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+// A typed program's event is part of the load: the verifier takes the types of its arguments from there.
+static int object_aim(struct object *object, struct fault *why)
+{
+	const struct manifest_program *probe = object->source.probe;
+	OWNED(drop_btf) struct btf *kernel = NULL;
+
+	if (object->source.hook == HOOK_PROBE && !probe)
+		return fault_set(why, FAULT_OTHER, "%s was not opened to be loaded",
+				 object->source.label);
+	if (!probe || bpf_program__type(object->program) != BPF_PROG_TYPE_TRACING)
+		return 0;
+	kernel = btf__load_vmlinux_btf();
+	if (!kernel)
+		return fault_errno(why, FAULT_KERNEL, "cannot read the kernel's BTF");
+	if (!kernel_has(kernel, probe) ||
+	    bpf_program__set_attach_target(object->program, 0, probe->target))
+		return fault_set(why, FAULT_KERNEL, "this kernel has no %s %s to watch",
+				 probe_kind_name(probe->probe), probe->target);
+	return 0;
+}
+
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
 {
 	int error;
 
+	if (object_aim(object, why))
+		return -1;
 	object->wrap = wrap;
 	if (wrap)
 		object_make_static(object);

@@ -18,6 +18,8 @@ struct object_source {
 	size_t len;
 	const char *entry; // function name
 	enum hook hook;	   // decides the program's type; section names decide nothing (A81)
+	const struct manifest_program
+		*probe; // with HOOK_PROBE: what to load it for; NULL: only its maps count
 	const struct policy *policy; // NULL only for our own, embedded objects
 	const char *label;     // "net.count.1.0.0": names the program in refusals and its log file
 	int logs_dirfd;	       // where a verifier's log goes; -1: nowhere

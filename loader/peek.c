@@ -11,8 +11,8 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/decode.h"
 #include "bpf/inspect.h"
-#include "bpf/mapcodec.h"
 #include "bpf/maptype.h"
 #include "loader/bpffs.h"
 #include "loader/member.h"
@@ -164,13 +164,14 @@ static int put_values(const struct view *view, const unsigned char *data, struct
 	OWNED(json_drop) struct json *total = NULL;
 	OWNED(json_drop) struct json *each = json_make_array();
 	size_t step = (view->info.value_size + 7) & ~(size_t)7;
+	const struct mapcodec codec = {
+		.btf = view->btf, .type_id = view->value_type, .size = view->info.value_size};
 
 	for (size_t cpu = 0; cpu < view->cpus; cpu++) {
 		OWNED(json_drop) struct json *value = NULL;
 		struct json *sum;
 
-		if (mapcodec_decode(view->btf, view->value_type, data + cpu * step,
-				    view->info.value_size, &value, why) ||
+		if (decode_value(&codec, data + cpu * step, &value, why) ||
 		    json_add(each, json_keep(value), why))
 			return -1;
 		if (total ? add_up(total, value, &sum, why) : json_clone(value, &sum, why))
@@ -187,10 +188,14 @@ static int put_entry(const struct view *view, const void *key, const unsigned ch
 		     struct json *entries, struct fault *why)
 {
 	OWNED(json_drop) struct json *entry = json_make_object();
+	const struct mapcodec codec = {.btf = view->btf,
+				       .type_id = view->key_type,
+				       .size = view->info.key_size,
+				       .prefix = view->info.type == BPF_MAP_TYPE_LPM_TRIE};
 	struct json *shown = NULL;
 
-	if (mapcodec_decode(view->btf, view->key_type, key, view->info.key_size, &shown, why) ||
-	    json_put(entry, "key", shown, why) || put_values(view, data, entry, why))
+	if (decode_value(&codec, key, &shown, why) || json_put(entry, "key", shown, why) ||
+	    put_values(view, data, entry, why))
 		return -1;
 	return json_add(entries, HAND_OVER(entry), why);
 }

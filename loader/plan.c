@@ -18,6 +18,7 @@
 #include "loader/record.h"
 #include "loader/restore.h"
 #include "loader/standin.h"
+#include "loader/tamper.h"
 
 const char *plan_action_name(enum plan_action action)
 {
@@ -164,50 +165,109 @@ static int plan_add_held(struct plan *plan, const struct plan_places *places, st
 	return 0;
 }
 
-// Of one chain: what was applied, what runs, what is damaged.
-static int plan_read(const struct plan *plan, struct plan_chain *chain,
-		     const struct plan_places *places, struct fault *why)
+static int root_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
 {
-	chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
+	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
+
+	if (!tag[0] && anchor_tag(hook, tag, why))
+		return -1;
+	*out = tag;
+	return 0;
+}
+
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+	     struct fault *why)
+{
+	struct tamper tamper = {.tree = places->tree,
+				.iface = chain->iface,
+				.hook = chain->hook,
+				.truth = &chain->truth,
+				.record = chain->record};
+
+	findings_drop(&chain->damage);
 	if (truth_read(places->tree, chain->iface, chain->hook, &chain->truth, why))
 		return -1;
 	if (!chain->truth.root_id && !chain->truth.linked &&
 	    !json_count(json_member(chain->record, "members")))
 		return 0;
-	return findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth,
-			       chain->record, why);
+	if (findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth, chain->record,
+			    why))
+		return -1;
+	if (!chain->truth.root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
+		return 0;
+	if (root_tag(tags, chain->hook, &tamper.root_tag, why))
+		return -1;
+	return tamper_findings(&tamper, &chain->damage, why);
 }
 
 int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
 		  enum hook hook, struct plan_chain **out, struct fault *why)
 {
+	struct plan_tags tags = {0};
+
 	*out = plan_find(plan, iface, hook);
 	if (*out)
 		return 0;
 	if (plan_add(plan, iface, hook, node_find(places->node, iface), why))
 		return -1;
 	*out = &plan->chains[plan->count - 1];
-	return plan_read(plan, *out, places, why);
+	(*out)->record = record_chain(plan->record, iface, hook_name(hook));
+	return plan_see(*out, places, &tags, why);
 }
 
-int plan_look(const struct plan_places *places, struct plan **out, struct fault *why)
+static int plan_new(const struct plan_places *places, struct plan **out, struct fault *why)
 {
 	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
-	const struct node *node = places->node;
 
 	if (!plan)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (record_load(places->loader_dirfd, places->tree, &plan->record, why))
 		return -1;
+	*out = HAND_OVER(plan);
+	return 0;
+}
+
+static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	struct plan_tags tags = {0};
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
+		if (plan_see(chain, places, &tags, why))
+			return -1;
+	}
+	return 0;
+}
+
+int plan_look(const struct plan_places *places, struct plan **out, struct fault *why)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+	const struct node *node = places->node;
+
+	if (plan_new(places, &plan, why))
+		return -1;
 	for (size_t i = 0; i < node->interface_count; i++)
 		if (plan_add_interface(plan, places, node->interfaces[i].name, &node->interfaces[i],
 				       why))
 			return -1;
-	if (plan_add_pinned(plan, places, why) || plan_add_held(plan, places, why))
+	if (plan_add_pinned(plan, places, why) || plan_add_held(plan, places, why) ||
+	    plan_see_all(plan, places, why))
 		return -1;
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan_read(plan, &plan->chains[i], places, why))
-			return -1;
+	*out = HAND_OVER(plan);
+	return 0;
+}
+
+int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
+		 struct plan **out, struct fault *why)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	if (plan_new(places, &plan, why) ||
+	    plan_add(plan, iface, hook, node_find(places->node, iface), why) ||
+	    plan_see_all(plan, places, why))
+		return -1;
 	*out = HAND_OVER(plan);
 	return 0;
 }
@@ -301,13 +361,42 @@ int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 	return chain_check_length(chain->members, chain->count, why);
 }
 
+// Whose programs may stand here at all: before anything of them is looked at.
+static int plan_check_places(const struct plan_chain *chain, const struct policy *policy,
+			     struct fault *why)
+{
+	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+
+	for (size_t i = 0; i < wanted; i++) {
+		const struct node_use *use = &chain->interface->chain[chain->hook][i];
+
+		if (policy_check_place(policy, use->use, chain->iface, why))
+			return fault_where(why, "%s", use->where);
+	}
+	return 0;
+}
+
+// What the maps of all programs take that were admitted.
+static uint64_t plan_map_bytes(const struct plan *plan)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k < plan->chains[i].count; k++)
+			if (__builtin_add_overflow(total, plan->chains[i].members[k].map_bytes,
+						   &total))
+				return UINT64_MAX;
+	return total;
+}
+
 static bool chain_is_the_same(const struct plan_chain *chain, const struct policy *policy)
 {
 	const struct json *members = json_member(chain->record, "members");
 
 	if (json_count(members) != chain->count ||
 	    json_int(json_member(chain->record, "generation")) != chain->truth.generation ||
-	    chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop))
+	    (chain->hook != HOOK_PROBE &&
+	     chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop)))
 		return false;
 	for (size_t i = 0; i < chain->count; i++)
 		if (!record_is_member(json_item(members, i), &chain->members[i]) ||
@@ -326,7 +415,7 @@ static enum plan_action plan_choose(const struct plan_chain *chain, const struct
 		return PLAN_LOAD;
 	if (!chain_is_the_same(chain, policy))
 		return PLAN_CHANGE;
-	return chain->damage.count ? PLAN_REPAIR : PLAN_KEEP;
+	return findings_count(&chain->damage, FINDING_BROKEN) ? PLAN_REPAIR : PLAN_KEEP;
 }
 
 // What becomes of the maps of one member, without touching the kernel.
@@ -340,6 +429,7 @@ static int plan_foretell(const struct plan_chain *chain, size_t index, const cha
 	char key[MEMBER_LABEL_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->hook,
+				       .probe = chain->hook == HOOK_PROBE ? member->program : NULL,
 				       .label = member->name,
 				       .logs_dirfd = -1};
 
@@ -353,11 +443,15 @@ static int plan_foretell(const struct plan_chain *chain, size_t index, const cha
 	source.len = bytes.len;
 	if (object_open(&source, &object, why))
 		return -1;
-	return maps_settle(object, member, chain->truth.generation ? old : NULL, true, report, why);
+	return maps_settle(object, member,
+			   chain->truth.generation && !chain->truth.renewed ? old : NULL, true,
+			   report, why);
 }
 
 static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct fault *why)
 {
+	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+
 	if (chain->action == PLAN_REMOVE || chain->action == PLAN_KEEP)
 		return 0;
 	chain->maps = calloc(chain->count, sizeof(*chain->maps));
@@ -366,7 +460,7 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 	for (size_t i = 0; i < chain->count; i++)
 		if (plan_foretell(chain, i, tree, &chain->maps[i], why))
 			return -1;
-	return chain_check_foreign(tree, chain->iface, chain->hook, why);
+	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
 }
 
 int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
@@ -435,7 +529,8 @@ static int plan_decide_chain(struct plan_chain *chain, const struct plan_places 
 {
 	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
 	bool held = hold_stands(hold, chain->interface, chain->hook);
-	bool wished = !plan_admit(chain, admit, why);
+	bool wished = !plan_check_places(chain, &places->node->policy, why) &&
+		      !plan_admit(chain, admit, why);
 
 	// What the store keeps back may come tomorrow, and the others are to hear of it.
 	if (!wished && (!held || admit_is_store_fault(why->code)))
@@ -461,6 +556,8 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
+	if (policy_check_total(&places->node->policy, plan_map_bytes(plan), why))
+		fault_first(&first, why);
 	if (admit_settle(admit, why))
 		return -1;
 	*why = first;
@@ -484,7 +581,7 @@ void plan_reset(struct plan_chain *chain)
 static bool plan_is_broken(const struct plan_chain *chain)
 {
 	return chain->interface && chain->truth.iface_index &&
-	       (chain->damage.count || !chain->truth.root_id);
+	       (findings_count(&chain->damage, FINDING_BROKEN) || !chain->truth.root_id);
 }
 
 static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
@@ -534,7 +631,8 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 		plan_reset(chain);
 		if (!json_count(json_member(chain->record, "members")))
 			continue;
-		if (plan_restore_chain(chain, places, copies, &chain->lost))
+		if (plan_restore_chain(chain, places, copies, &chain->lost) ||
+		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
 	}
 }

@@ -47,6 +47,11 @@ struct plan {
 	struct json *record;
 };
 
+// The tags of our roots, XDP and TC, as they are learned; starts as {0}.
+struct plan_tags {
+	char tags[2][SYS_TAG_HEX];
+};
+
 // Borrowed while the plan lives.
 struct plan_places {
 	const struct node *node;
@@ -59,6 +64,12 @@ struct plan_places {
 // is damaged.
 // Nothing is admitted yet: what `status` shows.
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
+// The same for one hook.
+int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
+		 struct plan **out, struct fault *why) MUST_CHECK;
+// What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+	     struct fault *why) MUST_CHECK;
 // Admits what node.json asks for and decides each chain's action; a chain that is held (loader/hold.h) stays as it was rolled
 // back. All or nothing: a refusal of one is the refusal of all, the first one's is told, each chain has its own. Nothing
 // has changed then but what is kept of the metadata.

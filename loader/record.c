@@ -76,6 +76,29 @@ size_t record_place(const struct json *chain, size_t index)
 	return json_is(place, JSON_KIND_INT) ? (size_t)json_int(place) : index;
 }
 
+static const char *text_at(const struct json *members, size_t index, const char *key)
+{
+	const char *text = json_text(json_member(json_item(members, index), key));
+
+	return text ? text : "";
+}
+
+void record_key(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX])
+{
+	const struct json *members = json_member(chain, "members");
+	struct member names[NODE_CHAIN_MAX] = {0};
+
+	key[0] = '\0';
+	if (index >= json_count(members) || index >= NODE_CHAIN_MAX)
+		return;
+	for (size_t i = 0; i <= index; i++) {
+		// Borrowed, and only read.
+		names[i].name = (char *)(uintptr_t)text_at(members, i, "name");
+		names[i].from = (char *)(uintptr_t)text_at(members, i, "from");
+	}
+	member_key(names, index, key);
+}
+
 const struct json *record_member_at(const struct json *chain, size_t place)
 {
 	const struct json *members = json_member(chain, "members");
@@ -200,6 +223,19 @@ static int put_digest(struct json *object, const char *key, const struct sha256 
 	return json_put_text(object, key, hex, why);
 }
 
+// The maps that are pinned for it, by name.
+static int put_pins(struct json *made, const struct maps_report *maps, struct fault *why)
+{
+	struct json *pins = json_make_array();
+
+	if (json_put(made, "pins", pins, why))
+		return -1;
+	for (size_t i = 0; i < maps->count; i++)
+		if (json_add(pins, json_make_text(maps->maps[i].name), why))
+			return -1;
+	return 0;
+}
+
 int record_of_member(const struct member *member, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *made = json_make_object();
@@ -226,6 +262,8 @@ static int member_record(const struct member *member, const struct chain_program
 	OWNED(json_drop) struct json *made = NULL;
 
 	if (record_of_member(member, &made, why) ||
+	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
+	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||
 	    json_put_text(made, "tag", program->program.tag, why))
 		return -1;

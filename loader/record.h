@@ -34,6 +34,8 @@ const struct json *record_chain(const struct json *record, const char *iface, co
 // The recorded member of a place of node.json, or NULL; and the place of a recorded member.
 const struct json *record_member_at(const struct json *chain, size_t place);
 size_t record_place(const struct json *chain, size_t index);
+// member_key() of a recorded member: the directory of its maps.
+void record_key(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX]);
 
 // One member of a chain, but for what the kernel made of it.
 int record_of_member(const struct member *member, struct json **out, struct fault *why) MUST_CHECK;

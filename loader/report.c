@@ -175,6 +175,7 @@ static int findings_json(const struct findings *findings, struct json *list, str
 		if (json_add(list, made, why) || json_put_text(made, "code", finding->code, why) ||
 		    json_put_text(made, "interface", finding->iface, why) ||
 		    json_put_text(made, "hook", hook_name(finding->hook), why) ||
+		    json_put_bool(made, "note", finding->weight == FINDING_NOTE, why) ||
 		    json_put_text(made, "text", finding->text, why))
 			return -1;
 	}
@@ -321,7 +322,7 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 // A place is reached only through all the places before it: the first break hides the rest.
 static const char *member_state(const struct truth *truth, size_t index)
 {
-	if (!truth->linked || !truth->iface_index || truth->link.ifindex != truth->iface_index)
+	if (!truth->attached)
 		return "MISSING";
 	if (truth->link.program_id != truth->root_id)
 		return "FOREIGN";
@@ -394,10 +395,8 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 	if (json_put(out, "members", members, why) || json_put(out, "link", link, why) ||
 	    json_put(out, "root", root, why) || put_place(out, chain, why) ||
 	    json_put_int(out, "generation", truth->generation, why) ||
-	    json_put_bool(link, "attached",
-			  truth->linked && truth->iface_index &&
-				  truth->link.ifindex == truth->iface_index,
-			  why) ||
+	    json_put_bool(link, "attached", truth->attached, why) ||
+	    json_put_text(link, "by", truth_by_name(truth->by), why) ||
 	    json_put_int(link, "id", truth->link.id, why) ||
 	    json_put_int(link, "program_id", truth->link.program_id, why) ||
 	    json_put_int(root, "program_id", truth->root_id, why) ||
@@ -412,6 +411,7 @@ static int status_json(const struct plan *plan, const struct findings *drift, st
 {
 	OWNED(json_drop) struct json *document = json_make_object();
 	struct json *chains = json_make_array(), *findings = json_make_array();
+	bool ok = true;
 
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -425,7 +425,9 @@ static int status_json(const struct plan *plan, const struct findings *drift, st
 		    findings_json(&plan->chains[i].damage, findings, why))
 			return -1;
 	}
-	if (json_put_bool(document, "ok", json_count(findings) == 0, why))
+	for (size_t i = 0; i < json_count(findings); i++)
+		ok = ok && json_bool(json_member(json_item(findings, i), "note"));
+	if (json_put_bool(document, "ok", ok, why))
 		return -1;
 	*out = HAND_OVER(document);
 	return 0;

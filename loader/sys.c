@@ -21,6 +21,8 @@
 #define ATTACH_TCX_EGRESS  47
 #define ATTACH_BEFORE	   (1u << 3)
 
+#define MAPS_USED_MAX 64 // of one program: the kernel's own limit
+
 int sys_link(int link_fd, struct sys_link *out, struct fault *why)
 {
 	struct bpf_link_info info = {0};
@@ -41,7 +43,8 @@ int sys_program(int program_fd, struct sys_program *out, struct fault *why)
 
 	if (bpf_obj_get_info_by_fd(program_fd, &info, &len))
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
-	*out = (struct sys_program){.id = info.id, .uid = info.created_by_uid};
+	*out = (struct sys_program){
+		.id = info.id, .uid = info.created_by_uid, .loaded_ns = info.load_time};
 	memcpy(out->name, info.name, sizeof(out->name));
 	out->name[sizeof(out->name) - 1] = '\0';
 	hex_write(info.tag, sizeof(info.tag), out->tag);
@@ -55,6 +58,23 @@ void sys_program_by_id(uint32_t id, struct sys_program *out)
 
 	if (fd < 0 || sys_program(fd, out, &ignored))
 		*out = (struct sys_program){.id = id};
+}
+
+int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why)
+{
+	uint32_t ids[MAPS_USED_MAX];
+	struct bpf_prog_info info = {.nr_map_ids = MAPS_USED_MAX, .map_ids = (uintptr_t)ids};
+	struct bpf_map_info map;
+	__u32 len = sizeof(info);
+
+	*uses = false;
+	if (sys_map(map_fd, &map, why))
+		return -1;
+	if (bpf_obj_get_info_by_fd(program_fd, &info, &len))
+		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_USED_MAX; i++)
+		*uses = *uses || ids[i] == map.id;
+	return 0;
 }
 
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why)
@@ -107,12 +127,22 @@ int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic)
 			       (enum bpf_attach_type)sys_attach_type(hook), &opts);
 }
 
+bool sys_has_tcx(uint32_t ifindex)
+{
+	uint32_t count = 0;
+
+	return !bpf_prog_query((int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, 0, NULL,
+			       NULL, &count) ||
+	       errno != EINVAL;
+}
+
 int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *count,
 		     struct fault *why)
 {
 	if (bpf_prog_query((int)ifindex, (enum bpf_attach_type)sys_attach_type(hook), 0, NULL, ids,
 			   count)) {
-		if (errno == ENOENT) {
+		// EINVAL: a kernel without TCX has no such attach type.
+		if (errno == ENOENT || errno == EINVAL) {
 			*count = 0;
 			return 0;
 		}

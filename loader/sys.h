@@ -24,10 +24,13 @@ struct sys_program {
 	char name[BPF_OBJ_NAME_LEN];
 	char tag[SYS_TAG_HEX];
 	uint32_t uid;
+	uint64_t loaded_ns; // after boot
 };
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.
 void sys_program_by_id(uint32_t id, struct sys_program *out);
+// Whether a program works with this very map, and not with one that only has its name.
+int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why) MUST_CHECK;
 
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
 
@@ -40,6 +43,9 @@ enum bpf_prog_type sys_program_type(enum hook hook);
 
 // Attaches a program to a hook, at its head. `generic` is XDP's slow mode. Returns -errno, else the link's descriptor.
 int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic);
+
+// Whether this kernel has TCX (6.6 and later, where it is built in).
+bool sys_has_tcx(uint32_t ifindex);
 
 // The programs on a TCX hook in their order; *count is the room, then the number.
 int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *count,

@@ -32,19 +32,14 @@ static void draft_add_map(struct draft *draft, uint8_t dst, uint8_t pseudo, int 
 	draft_add(draft, 0, 0, 0, 0, (int32_t)offset);
 }
 
-static size_t draft_wrapper(const struct wrap *wrap, struct draft *draft)
+static void draft_end(const struct wrap *wrap, struct draft *draft)
 {
-	size_t verdicts = wrap->continue_count, call;
-
-	draft_add(draft, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0);
-	call = draft->count;
-	draft_add(draft, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0);
-	// 32-bit compares: a verdict is an int, and the upper half of r0 is whatever the program left there.
-	for (size_t i = 0; i < verdicts; i++)
-		draft_add(draft, BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_0, 0, (int16_t)(verdicts - i),
-			  wrap->continue_on[i]);
+	draft_add(draft, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, wrap->end_verdict);
 	draft_add(draft, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
 
+static void draft_jump(const struct wrap *wrap, struct draft *draft)
+{
 	// The slot is a constant: the JIT turns it into a direct jump (a variable costs four times as much).
 	draft_add(draft, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0);
 	draft_add_map(draft, BPF_REG_2, BPF_PSEUDO_MAP_FD, wrap->next_fd, 0);
@@ -57,7 +52,24 @@ static size_t draft_wrapper(const struct wrap *wrap, struct draft *draft)
 	draft_add(draft, BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_1, BPF_REG_2, 0, BPF_ADD);
 	draft_add(draft, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, wrap->fell_verdict);
 	draft_add(draft, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
 
+static size_t draft_wrapper(const struct wrap *wrap, struct draft *draft)
+{
+	size_t verdicts = wrap->continue_count, call;
+
+	draft_add(draft, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0);
+	call = draft->count;
+	draft_add(draft, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0);
+	// 32-bit compares: a verdict is an int, and the upper half of r0 is whatever the program left there.
+	for (size_t i = 0; i < verdicts; i++)
+		draft_add(draft, BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_0, 0, (int16_t)(verdicts - i),
+			  wrap->continue_on[i]);
+	draft_add(draft, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	if (wrap->next_fd < 0)
+		draft_end(wrap, draft);
+	else
+		draft_jump(wrap, draft);
 	draft->insns[call].imm = (int32_t)(draft->count - call - 1);
 	return draft->count;
 }

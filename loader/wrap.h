@@ -14,7 +14,8 @@
 struct wrap {
 	const int32_t *continue_on; // the verdicts that go on to the next member
 	size_t continue_count;
-	int next_fd;	      // PROG_ARRAY whose slot 0 is the next member
+	int next_fd;	      // PROG_ARRAY whose slot 0 is the next member; -1: the chain ends here
+	int32_t end_verdict;  // with which a packet that goes on leaves the end
 	int fell_fd;	      // ARRAY of one element, a row of u64 counters
 	uint32_t fell_offset; // of this member's counter in that element, bytes
 	int32_t fell_verdict; // the policy's answer for a packet that fell through

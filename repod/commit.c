@@ -147,14 +147,17 @@ static int rehearse(struct commit *commit, struct fault *why)
 	const struct ground *ground = commit->ground;
 	OWNED(secret_key_drop) struct secret_key *key = NULL;
 	OWNED(bytes_drop) struct bytes root = {0};
+	OWNED(vouch_drop) struct vouch *vouch = NULL;
 	OWNED(candidate_drop) struct candidate *candidate = NULL;
 	OWNED(client_drop) struct client *client = NULL;
 
-	if (check_fresh(commit, why) || secret_key_new(&key, why) ||
+	if (check_fresh(commit, why) || vouch_new(ground->release, &vouch, why) ||
+	    secret_key_new(&key, why) ||
 	    candidate_rehearsal_root(&ground->release->root, key, &root, why) ||
 	    candidate_new(ground->metadata, &root, NULL, &candidate, why))
 		return -1;
 	candidate_hide_roots(candidate);
+	candidate_vouch(candidate, vouch);
 	for (size_t i = 0; i < commit->changes.count; i++)
 		if (put_change(candidate, &commit->changes.list[i], why))
 			return -1;
@@ -246,11 +249,13 @@ static int have_signed(struct commit *commit, struct fault *why)
 static int judge(struct commit *commit, struct release **out, struct fault *why)
 {
 	const struct ground *ground = commit->ground;
+	OWNED(vouch_drop) struct vouch *vouch = NULL;
 	OWNED(candidate_drop) struct candidate *candidate = NULL;
 	OWNED(client_drop) struct client *client = NULL;
 	OWNED(drop_heap) char *file = NULL;
 
-	if (candidate_new(ground->metadata, ground->root, ground->release, &candidate, why) ||
+	if (vouch_new(ground->release, &vouch, why) ||
+	    candidate_new(ground->metadata, ground->root, ground->release, &candidate, why) ||
 	    candidate_put(candidate, "timestamp.json", commit->timestamp.data,
 			  commit->timestamp.len, why) ||
 	    role_file("snapshot", commit->snapshot_version, &file, why))
@@ -258,9 +263,10 @@ static int judge(struct commit *commit, struct release **out, struct fault *why)
 	if (commit->snapshot.len &&
 	    candidate_put(candidate, file, commit->snapshot.data, commit->snapshot.len, why))
 		return -1;
+	candidate_vouch(candidate, vouch);
 	if (candidate_judge(candidate, judging_time(commit), &client, why))
 		return -1;
-	return release_new(client, out, why);
+	return release_new(client, vouch, out, why);
 }
 
 static int put_online(struct commit *commit, struct fault *why)

@@ -25,6 +25,7 @@ struct publish {
 	int state, metadata, blobs;
 	char *catalog_path;
 	struct bytes root; // pinned
+	struct audit *audit;
 	struct catalog *catalog;
 	pthread_mutex_t writer;
 	pthread_mutex_t view; // guards the pointer `release`, nothing more
@@ -117,8 +118,8 @@ static void record(struct publish *publish, const char *role, int64_t version, c
 	    json_put_text(details, "key", who, &ignored) ||
 	    json_put_int(details, "snapshot", now->snapshot, &ignored) ||
 	    json_put_int(details, "timestamp", now->timestamp, &ignored) ||
-	    audit_append(publish->state, STATE_AUDIT, publish->setup.clock(), "publish",
-			 HAND_OVER(details), &ignored)) {
+	    audit_add(publish->audit, publish->setup.clock(), "publish", HAND_OVER(details),
+		      &ignored)) {
 		fault_within(&ignored, "published, but the audit log could not be written");
 		fault_print(&ignored, stderr);
 	}
@@ -301,6 +302,7 @@ static int root_of(const void *data, size_t len, struct root **out, struct fault
 static int submit_root(struct publish *publish, int64_t version, const void *data, size_t len,
 		       const char *who, struct fault *why)
 {
+	OWNED(vouch_drop) struct vouch *vouch = NULL;
 	OWNED(candidate_drop) struct candidate *candidate = NULL;
 	OWNED(client_drop) struct client *client = NULL;
 	OWNED(root_drop) struct root *root = NULL;
@@ -309,11 +311,13 @@ static int submit_root(struct publish *publish, int64_t version, const void *dat
 	struct release *next = NULL;
 
 	if (root_of(data, len, &root, why) || role_file("root", version, &file, why) ||
+	    vouch_new(publish->release, &vouch, why) ||
 	    candidate_new(publish->metadata, &publish->root, publish->release, &candidate, why) ||
 	    candidate_put(candidate, file, data, len, why))
 		return -1;
 	if (role_fresh(root->role, "root", publish->setup.clock(), why))
 		return -1;
+	candidate_vouch(candidate, vouch);
 	// Whatever else has expired is no reason against a new root: often it is the way out.
 	if (candidate_judge(candidate, ANY_TIME, &client, why)) {
 		if (!client || why->code != FAULT_NOT_FOUND || publish->release->versions.timestamp)
@@ -325,7 +329,7 @@ static int submit_root(struct publish *publish, int64_t version, const void *dat
 		return fault_set(why, FAULT_UNTRUSTED,
 				 "root %" PRId64 " does not follow root %" PRId64, version,
 				 versions.root);
-	if (check_online(publish, root, why) || release_new(client, &next, why))
+	if (check_online(publish, root, why) || release_new(client, vouch, &next, why))
 		return -1;
 	if (file_store_at(publish->metadata, file, data, len, METADATA_MODE, why)) {
 		release_free(next);
@@ -542,7 +546,8 @@ static int open_state(struct publish *publish, struct fault *why)
 
 	if (state_open(publish->setup.state, &publish->state, why) ||
 	    state_open_at(publish->state, STATE_METADATA, &publish->metadata, why) ||
-	    state_open_at(publish->state, STATE_BLOBS, &publish->blobs, why))
+	    state_open_at(publish->state, STATE_BLOBS, &publish->blobs, why) ||
+	    audit_new(publish->state, STATE_AUDIT, &publish->audit, why))
 		return -1;
 	if (bytes_format(&path, why, "%s/%s", publish->setup.state, CATALOG_FILE) ||
 	    text_copy(bytes_text(&path), &publish->catalog_path, why))
@@ -591,6 +596,7 @@ void publish_free(struct publish *publish)
 {
 	if (!publish)
 		return;
+	audit_free(publish->audit);
 	catalog_free(publish->catalog);
 	if (publish->release)
 		release_free(publish->release);

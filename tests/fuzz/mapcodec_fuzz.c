@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf/mapcodec: JSON into the bytes of a type and back, for types of any publisher. First byte: 0 the types are raw BTF
-// (two bytes of length in front), made to lie; 1 they are made here and sound, and then what was decoded encodes to
-// bytes that decode as the same. Then: type id, size, the bytes of a value, and a JSON text.
-#include "bpf/mapcodec.h"
+// bpf/encode and bpf/decode: JSON into the bytes of a type and back, for types of any publisher. First byte, bit 0: 0 the
+// types are raw BTF (two bytes of length in front), made to lie; 1 they are made here and sound, and then what was decoded
+// encodes to bytes that decode as the same. Bits 1 to 3: how many fields have a notation; bit 4: it is the key of a trie.
+// Then: type id, size, the notations, the bytes of a value, and a JSON text.
+#include "bpf/decode.h"
+#include "bpf/encode.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -57,10 +59,10 @@ static struct btf *raw_btf(struct fuzz_input *input)
 
 static const char *name_of(unsigned number, char name[static 16])
 {
-	static const char *const known[] = {"__be16",	 "__be32", "__be64", "char",
-					    "bpf_timer", "u8",	   "",	     "int"};
+	static const char *const known[] = {"__be16", "__be32", "__be64", "char",    "bpf_timer",
+					    "u8",     "",	"int",	  "in_addr", "in6_addr"};
 
-	if (number % 4 == 0 && number / 4 % 16 < 8)
+	if (number % 4 == 0 && number / 4 % 16 < 10)
 		return known[number / 4 % 16];
 	snprintf(name, 16, "n%u", number);
 	return name;
@@ -168,36 +170,61 @@ static struct btf *sound_btf(struct fuzz_input *input)
 
 // ---- values ----
 
-static void encode_any(const struct btf *btf, uint32_t id, size_t size,
-		       const struct fuzz_input *text)
+// Paths as the members above are named, one or two deep, or the whole.
+static void say(struct fuzz_input *input, unsigned count, struct notations *said)
+{
+	said->list = calloc(count + 1, sizeof(*said->list));
+	HOLDS(said->list);
+	for (unsigned i = 0; i < count; i++) {
+		struct notation_at *at = &said->list[said->count++];
+		unsigned type = fuzz_byte(input), member = fuzz_byte(input),
+			 inner = fuzz_byte(input);
+
+		at->notation = (enum notation)(1 + fuzz_byte(input) % (NOTATION_COUNT - 1));
+		if (member & 128)
+			snprintf(at->path, sizeof(at->path), "m%u", type);
+		else if (inner & 128)
+			snprintf(at->path, sizeof(at->path), "m%u_%u", type, member % 5);
+		else if (inner & 64)
+			snprintf(at->path, sizeof(at->path), "m%u_%u.m%u_%u", type, member % 5,
+				 inner % 32, member / 5 % 5);
+	}
+}
+
+static void encode_any(const struct mapcodec *codec, const struct fuzz_input *text)
 {
 	OWNED(json_drop) struct json *value = NULL;
-	OWNED(drop_heap) void *out = malloc(size + 1);
+	OWNED(drop_heap) void *out = malloc(codec->size + 1);
+	struct spot_place place;
 	struct fault why = {0};
+	unsigned line, column;
 
 	HOLDS(out);
 	if (json_parse(text->at, text->left, "value", &value, &why))
 		return;
-	if (mapcodec_encode(btf, id, value, out, size, &why)) {
+	if (encode_value(codec, value, out, &place, &why)) {
 		fuzz_refused(&why);
 		HOLDS(why.code == FAULT_CONFIG);
+		// Where it is wrong is a place of the document.
+		HOLDS(!place.parent ||
+		      json_place(value, (const char *)text->at, text->left, place.parent, place.key,
+				 place.index, &line, &column));
 	}
 }
 
-static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, size_t size,
-		       bool sound)
+static void decode_any(const struct mapcodec *codec, const uint8_t *in, bool sound)
 {
 	OWNED(json_drop) struct json *value = NULL;
 	OWNED(json_drop) struct json *again = NULL;
-	OWNED(drop_heap) uint8_t *out = malloc(size + 1);
+	OWNED(drop_heap) uint8_t *out = malloc(codec->size + 1);
 	struct fault why = {0};
 
 	HOLDS(out);
-	if (mapcodec_decode(btf, id, in, size, &value, &why)) {
+	if (decode_value(codec, in, &value, &why)) {
 		fuzz_refused(&why);
 		return;
 	}
-	if (mapcodec_encode(btf, id, value, out, size, &why)) {
+	if (encode_value(codec, value, out, NULL, &why)) {
 		if (sound)
 			fault_print(&why, stderr);
 		HOLDS(!sound);
@@ -205,33 +232,36 @@ static void decode_any(const struct btf *btf, uint32_t id, const uint8_t *in, si
 	}
 	if (!sound)
 		return;
-	MUST(mapcodec_decode(btf, id, out, size, &again, &must));
+	MUST(decode_value(codec, out, &again, &must));
 	HOLDS(json_same(value, again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input input = {data, len};
-	bool sound = fuzz_byte(&input) & 1;
+	unsigned first = fuzz_byte(&input);
+	bool sound = first & 1;
+	OWNED(notations_drop) struct notations said = {0};
 	OWNED(drop_btf) struct btf *btf = NULL;
 	OWNED(drop_heap) uint8_t *value = NULL;
-	uint32_t id;
+	struct mapcodec codec = {.said = &said, .prefix = first & 16};
 	int64_t whole;
-	size_t size;
 
 	libbpf_set_print(be_silent);
 	btf = sound ? sound_btf(&input) : raw_btf(&input);
-	id = fuzz_byte(&input);
-	size = fuzz_byte(&input);
+	codec.btf = btf;
+	codec.type_id = fuzz_byte(&input);
+	codec.size = fuzz_byte(&input);
 	// Mostly the size that the type has, or nothing else would be looked at.
-	whole = btf ? btf__resolve_size(btf, id) : -1;
-	if (whole >= 0 && whole <= SIZE_LIMIT && size % 8)
-		size = (size_t)whole;
-	value = calloc(1, size + 1);
+	whole = btf ? btf__resolve_size(btf, codec.type_id) : -1;
+	if (whole >= 0 && whole <= SIZE_LIMIT && codec.size % 8)
+		codec.size = (size_t)whole;
+	say(&input, first / 2 % 8, &said);
+	value = calloc(1, codec.size + 1);
 	HOLDS(value);
-	for (size_t i = 0; i < size; i++)
+	for (size_t i = 0; i < codec.size; i++)
 		value[i] = fuzz_byte(&input);
-	decode_any(btf, id, value, size, sound || !btf || !id);
-	encode_any(btf, id, size, &input);
+	decode_any(&codec, value, sound || !btf || !codec.type_id);
+	encode_any(&codec, &input);
 	return 0;
 }

@@ -174,7 +174,7 @@ struct chain_spec ground_spec(const struct ground *ground, const struct member *
 {
 	return (struct chain_spec){.iface = GROUND_IFACE,
 				   .hook = members[0].program->hook,
-				   .native_ok = true,
+				   .wish = {.native_ok = true},
 				   .members = members,
 				   .count = count,
 				   .policy = &ground->policy,

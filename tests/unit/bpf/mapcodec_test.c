@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bpf/mapcodec.h"
+#include "bpf/decode.h"
+#include "bpf/encode.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,6 +65,11 @@ static int types_teardown(void **state)
 	return 0;
 }
 
+static struct mapcodec codec_of(const struct btf *btf, int type, size_t size)
+{
+	return (struct mapcodec){.btf = btf, .type_id = (uint32_t)type, .size = size};
+}
+
 static int array_of(struct types *t, int type, uint32_t count)
 {
 	return checked(btf__add_array(t->btf, t->u32, type, count));
@@ -84,12 +90,13 @@ static void encodes(const struct btf *btf, int type, const char *value, const vo
 		    size_t size)
 {
 	OWNED(json_drop) struct json *json = json_of(value);
+	const struct mapcodec codec = codec_of(btf, type, size);
 	unsigned char out[256];
 	struct fault why = {0};
 
 	assert_true(size < sizeof(out));
 	memset(out, 0xaa, sizeof(out));
-	if (mapcodec_encode(btf, (uint32_t)type, json, out, size, &why))
+	if (encode_value(&codec, json, out, NULL, &why))
 		fail_msg("%s: %s", value, why.text);
 	assert_memory_equal(out, bytes, size);
 	assert_int_equal(out[size], 0xaa);
@@ -100,9 +107,10 @@ static void decodes(const struct btf *btf, int type, const void *bytes, size_t s
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(json_drop) struct json *json = NULL;
+	const struct mapcodec codec = codec_of(btf, type, size);
 	struct fault why = {0};
 
-	if (mapcodec_decode(btf, (uint32_t)type, bytes, size, &json, &why))
+	if (decode_value(&codec, bytes, &json, &why))
 		fail_msg("%s: %s", value, why.text);
 	assert_int_equal(json_write(json, false, &text, &why), 0);
 	text.data[text.len - 1] = '\0'; // the newline
@@ -119,10 +127,11 @@ static void refuses(const struct btf *btf, int type, const char *value, size_t s
 		    const char *text)
 {
 	OWNED(json_drop) struct json *json = json_of(value);
+	const struct mapcodec codec = codec_of(btf, type, size);
 	unsigned char out[256];
 	struct fault why = {0};
 
-	assert_int_equal(mapcodec_encode(btf, (uint32_t)type, json, out, size, &why), -1);
+	assert_int_equal(encode_value(&codec, json, out, NULL, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
 	if (!strstr(why.text, text))
 		fail_msg("%s: said \"%s\", not \"%s\"", value, why.text, text);
@@ -307,11 +316,11 @@ static void an_unknown_enum_name_offers_the_nearest(void **state)
 {
 	struct types *t = *state;
 	OWNED(json_drop) struct json *json = json_of("\"GREN\"");
+	const struct mapcodec codec = codec_of(t->btf, color_enum(t, 4), 4);
 	struct fault why = {0};
 	uint32_t out;
 
-	assert_int_equal(mapcodec_encode(t->btf, (uint32_t)color_enum(t, 4), json, &out, 4, &why),
-			 -1);
+	assert_int_equal(encode_value(&codec, json, &out, NULL, &why), -1);
 	assert_string_equal(why.fix, "did you mean \"GREEN\"?");
 }
 
@@ -475,6 +484,29 @@ static void what_json_cannot_say_is_hex(void **state)
 	refuses(t->btf, key, "\"abc\"", 3, "expected an array of 3 bytes");
 }
 
+// Everything else that BTF can say: no value, or only bytes.
+static void every_other_kind_of_type_is_hex_or_refused(void **state)
+{
+	struct types *t = *state;
+	int pointer = checked(btf__add_ptr(t->btf, t->u32));
+	int forward = checked(btf__add_fwd(t->btf, "later", BTF_FWD_STRUCT));
+	int proto = checked(btf__add_func_proto(t->btf, t->u32));
+	int function = checked(btf__add_func(t->btf, "f", BTF_FUNC_STATIC, proto));
+	int variable = checked(btf__add_var(t->btf, "v", BTF_VAR_STATIC, t->u32));
+	int section = checked(btf__add_datasec(t->btf, ".data", 4)), wrapped;
+
+	checked(btf__add_datasec_var_info(t->btf, variable, 0, 4));
+	wrapped = checked(btf__add_type_tag(
+		t->btf, "user",
+		checked(btf__add_restrict(t->btf, checked(btf__add_const(t->btf, t->u8))))));
+	both(t->btf, pointer, "\"hex:0102030405060708\"", "\1\2\3\4\5\6\7\10", 8);
+	both(t->btf, wrapped, "7", "\7", 1);
+	both(t->btf, section, "\"hex:01020304\"", "\1\2\3\4", 4);
+	refuses(t->btf, forward, "1", 4, "the object's BTF gives 0 bytes");
+	refuses(t->btf, proto, "1", 4, "the object's BTF gives 0 bytes");
+	refuses(t->btf, function, "1", 4, "the object's BTF gives 0 bytes");
+}
+
 static void without_btf_there_are_integers_and_hex(void **state)
 {
 	uint64_t all = UINT64_MAX;
@@ -501,7 +533,9 @@ static void a_type_of_another_size_than_the_map_is_refused(void **state)
 	struct fault why = {0};
 
 	refuses(t->btf, t->u32, "1", 8, "the object's BTF gives 4 bytes, the map has 8");
-	assert_int_equal(mapcodec_decode(t->btf, (uint32_t)t->u32, "\0\0", 2, &json, &why), -1);
+	assert_int_equal(decode_value(&(struct mapcodec){t->btf, (uint32_t)t->u32, 2, NULL, false},
+				      "\0\0", &json, &why),
+			 -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
 	assert_null(json);
 	refuses(t->btf, 9999, "1", 4, "the object's BTF gives 0 bytes");
@@ -519,11 +553,15 @@ static void hostile_btf_is_refused_in_bounded_time(void **state)
 	struct json *json = NULL;
 
 	refuses(t->btf, many, "[]", 0, "an array of nothing");
-	assert_int_equal(mapcodec_decode(t->btf, (uint32_t)many, "", 0, &json, &why), -1);
+	assert_int_equal(decode_value(&(struct mapcodec){t->btf, (uint32_t)many, 0, NULL, false},
+				      "", &json, &why),
+			 -1);
 
 	self = checked(btf__add_struct(t->btf, "self", 4));
 	checked(btf__add_field(t->btf, "me", self, 0, 0));
-	assert_int_equal(mapcodec_decode(t->btf, (uint32_t)self, "\0\0\0\0", 4, &json, &why), -1);
+	assert_int_equal(decode_value(&(struct mapcodec){t->btf, (uint32_t)self, 4, NULL, false},
+				      "\0\0\0\0", &json, &why),
+			 -1);
 	assert_non_null(strstr(why.text, "deeper"));
 
 	// Twenty nameless copies of itself: 20^16 ways down.
@@ -532,7 +570,9 @@ static void hostile_btf_is_refused_in_bounded_time(void **state)
 		checked(btf__add_field(t->btf, NULL, twins, 0, 0));
 	refuses(t->btf, twins, "{\"a\":1}", 4, "no field");
 	refuses(t->btf, twins, "{}", 4, "");
-	assert_int_equal(mapcodec_decode(t->btf, (uint32_t)twins, "\0\0\0\0", 4, &json, &why), -1);
+	assert_int_equal(decode_value(&(struct mapcodec){t->btf, (uint32_t)twins, 4, NULL, false},
+				      "\0\0\0\0", &json, &why),
+			 -1);
 
 	far = checked(btf__add_struct(t->btf, "far", 4));
 	checked(btf__add_field(t->btf, "out", t->u32, 8000, 0));
@@ -636,17 +676,18 @@ static void any_bytes_of_any_type_come_back_as_they_were(void **state)
 		OWNED(json_drop) struct json *json = NULL;
 		OWNED(json_drop) struct json *again = NULL;
 		struct fault why = {0};
-		uint32_t seed = round, size32;
+		uint32_t seed = round;
+		struct mapcodec codec;
 		size_t size;
 		int id;
 
 		memset(bytes, 0, sizeof(bytes));
 		memset(back, 0xaa, sizeof(back));
 		id = some_struct(t, &seed, bytes, &size, 0);
-		size32 = (uint32_t)id;
-		if (mapcodec_decode(t->btf, size32, bytes, size, &json, &why) ||
-		    mapcodec_encode(t->btf, size32, json, back, size, &why) ||
-		    mapcodec_decode(t->btf, size32, back, size, &again, &why))
+		codec = codec_of(t->btf, id, size);
+		if (decode_value(&codec, bytes, &json, &why) ||
+		    encode_value(&codec, json, back, NULL, &why) ||
+		    decode_value(&codec, back, &again, &why))
 			fail_msg("round %u: %s", round, why.text);
 		if (memcmp(bytes, back, size) != 0 || !json_same(json, again))
 			fail_msg("round %u: other bytes came back", round);
@@ -681,6 +722,7 @@ int main(void)
 		TEST(bitfields_share_their_bytes),
 		TEST(the_kernels_own_fields_are_neither_written_nor_shown),
 		TEST(what_json_cannot_say_is_hex),
+		TEST(every_other_kind_of_type_is_hex_or_refused),
 		TEST(without_btf_there_are_integers_and_hex),
 		TEST(a_type_of_another_size_than_the_map_is_refused),
 		TEST(hostile_btf_is_refused_in_bounded_time),

@@ -195,6 +195,9 @@ static void a_typo_in_any_key_is_refused(void **state)
 		"{\"policy\":{\"map_bytes\":1}}",
 		"{\"policy\":{\"insns\":1}}",
 		"{\"policy\":{\"fallthrough\":\"pass\"}}",
+		"{\"wacht\":{}}",
+		"{\"watch\":{\"evicts\":[]}}",
+		"{\"watch\":{\"name_foreigns\":true}}",
 	};
 
 	(void)state;
@@ -315,7 +318,7 @@ static void a_word_that_is_not_known_offers_the_nearest(void **state)
 {
 	(void)state;
 	refused("{\"policy\":{\"helpers\":[\"base\",\"redirekt\"]}}", "1:30",
-		"policy.helpers[1]: value \"redirekt\" is not known: did you mean \"redirect\"?");
+		"policy.helpers[1]: there is no helper group 'redirekt': did you mean redirect");
 	refused("{\"policy\":{\"programs\":[\"xpd\"]}}", "1:24", "did you mean \"xdp\"?");
 	refused("{\"policy\":{\"fall_through\":\"dorp\"}}", "1:12", "did you mean \"drop\"?");
 	refused("{\"interfaces\":{\"eth0\":{\"xdp_mode\":\"nativ\"}}}", "1:24",
@@ -435,6 +438,23 @@ static void a_repository_that_is_not_there_is_refused(void **state)
 		"interfaces.eth0.tc_egress[0]: \"from\" is missing, and there is more than one");
 }
 
+static void probes_alone_stand_beside_the_interfaces(void **state)
+{
+	struct node *node = accepted("{" CORP ",\n\"interfaces\":{\"eth0\":{\"xdp\":[{" USE
+				     "}]}},\"probes\":[{" USE "},{" USE "}]}");
+
+	(void)state;
+	assert_int_equal(node->interface_count, 2);
+	assert_string_equal(node->interfaces[1].name, NODE_PROBES);
+	assert_int_equal(node->interfaces[1].chain_count[HOOK_PROBE], 2);
+	assert_int_equal(node->interfaces[1].chain_count[HOOK_XDP], 0);
+	assert_int_equal(node->interfaces[0].chain_count[HOOK_PROBE], 0);
+	node_free(node);
+	refused("{\"probes\":[{" USE "}]}", "1:12",
+		"probes[0]: \"from\" is missing, and there is no repository");
+	refused("{" CORP ",\"interfaces\":{\"eth0\":{\"probe\":[]}}}", "1:84", "probe");
+}
+
 static void a_chain_has_at_most_33_members(void **state)
 {
 	char text[8192] = "{" CORP ",\n\"interfaces\":{\"eth0\":{\"xdp\":[\n";
@@ -544,7 +564,7 @@ static void the_schema_says_what_the_reader_says(void **state)
 			    "https://json-schema.org/draft/2020-12/schema");
 	top = json_member(schema, "properties");
 	assert_false(json_bool(json_member(schema, "additionalProperties")));
-	assert_int_equal(json_count(top), 5);
+	assert_int_equal(json_count(top), 7);
 	use = json_member(json_member(top, "interfaces"), "patternProperties");
 	use = json_member(use, "^[!-.0-9;-~]{1,15}$");
 	xdp = json_member(json_member(use, "properties"), "xdp");
@@ -691,6 +711,7 @@ int main(void)
 		cmocka_unit_test(a_url_that_anybody_could_answer_is_refused),
 		cmocka_unit_test(a_ca_must_be_a_plain_path_and_goes_with_https),
 		cmocka_unit_test(a_repository_that_is_not_there_is_refused),
+		cmocka_unit_test(probes_alone_stand_beside_the_interfaces),
 		cmocka_unit_test(a_chain_has_at_most_33_members),
 		cmocka_unit_test(an_allow_list_of_ten_thousand_knows_the_place_of_each_entry),
 		cmocka_unit_test(the_words_of_the_file_are_those_of_the_policy),

@@ -36,7 +36,7 @@ static int gate(const struct bpf_insn *insns, size_t count, struct fault *why)
 {
 	struct policy policy = base_only();
 
-	return gate_check(&policy, insns, count, why);
+	return gate_check(&policy, HOOK_XDP, insns, count, why);
 }
 
 static void a_base_helper_passes(void **state)

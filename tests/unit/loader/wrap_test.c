@@ -91,6 +91,30 @@ static void the_slot_is_a_constant_and_the_counter_is_this_members(void **state)
 	assert_int_equal(at[10].code, BPF_JMP | BPF_EXIT);
 }
 
+static void where_the_chain_ends_what_goes_on_gets_the_verdict_of_the_end(void **state)
+{
+	const struct bpf_prog_load_opts opts = {.sz = sizeof(opts)};
+	OWNED(wrapped_drop) struct wrapped wrapped = {0};
+	struct wrap wrap = some_wrap(3);
+	const struct bpf_insn *at;
+	struct fault why = {0};
+
+	(void)state;
+	wrap.next_fd = -1;
+	wrap.end_verdict = -1;
+	assert_int_equal(wrap_program(&wrap, user, COUNT(user), &opts, &wrapped, &why), 0);
+	assert_int_equal(wrapped.insn_count, 2 + 3 + 1 + 2 + COUNT(user));
+	at = wrapped.insns + 6; // behind: r6=r1, call, three ifs, exit
+	assert_int_equal(at[0].code, BPF_ALU64 | BPF_MOV | BPF_K);
+	assert_int_equal(at[0].dst_reg, BPF_REG_0);
+	assert_int_equal(at[0].imm, -1);
+	assert_int_equal(at[1].code, BPF_JMP | BPF_EXIT);
+	assert_memory_equal(at + 2, user, sizeof(user));
+	assert_int_equal(1 + 1 + wrapped.insns[1].imm, 8);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(2 + i + 1 + (size_t)wrapped.insns[2 + i].off, 6);
+}
+
 static void records_move_and_one_is_added_at_the_start(void **state)
 {
 	const struct bpf_func_info functions[] = {{.insn_off = 0, .type_id = 5},
@@ -148,6 +172,7 @@ int main(void)
 		cmocka_unit_test(the_call_lands_on_the_first_user_instruction),
 		cmocka_unit_test(every_continuing_verdict_jumps_behind_the_exit),
 		cmocka_unit_test(the_slot_is_a_constant_and_the_counter_is_this_members),
+		cmocka_unit_test(where_the_chain_ends_what_goes_on_gets_the_verdict_of_the_end),
 		cmocka_unit_test(records_move_and_one_is_added_at_the_start),
 		cmocka_unit_test(no_verdict_or_too_many_are_refused),
 	};
