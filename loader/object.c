@@ -296,19 +296,17 @@ static int object_choose(struct object *object, struct fault *why)
 	return 0;
 }
 
-// What libbpf complained of first in a load that never came to the verifier: a function or a setting that this kernel does
-// not have, a map that it does not make. Its print function is process-wide and carries no word of ours.
-static _Thread_local char first_words[FAULT_TEXT_MAX / 2];
+// What libbpf complained of in a load that never came to the verifier: a function or a setting that this kernel does not
+// have, a map that it does not make. Its print function is process-wide and carries no word of ours.
+static _Thread_local char complaint[FAULT_TEXT_MAX / 2];
 
+// The first that quotes a name: before it stand words about another way that it tries, behind it that all has failed.
 static int hear(enum libbpf_print_level level, const char *format, va_list args)
 {
-	if (level != LIBBPF_WARN || first_words[0])
+	if (level != LIBBPF_WARN || strchr(complaint, '\''))
 		return 0;
-	vsnprintf(first_words, sizeof(first_words), format, args);
-	first_words[strcspn(first_words, "\n")] = '\0';
-	// Not yet: it tries again in another way.
-	if (strstr(first_words, "Retrying"))
-		first_words[0] = '\0';
+	vsnprintf(complaint, sizeof(complaint), format, args);
+	complaint[strcspn(complaint, "\n")] = '\0';
 	return 0;
 }
 
@@ -407,7 +405,7 @@ static int object_explain(struct object *object, int error, struct fault *why)
 
 	if (!object->log->text[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
-				 first_words[0] ? first_words : strerror(error));
+				 complaint[0] ? complaint : strerror(error));
 	log_reason(object->log->text, reason, sizeof(reason));
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
 	if (source->logs_dirfd < 0)
@@ -466,7 +464,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
-	first_words[0] = '\0';
+	complaint[0] = '\0';
 	error = -bpf_object__load(object->bpf);
 	wrapped_drop(&object->wrapped);
 	if (object->refusal.code != FAULT_NONE) {
