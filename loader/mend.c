@@ -168,8 +168,7 @@ static int take_lead(struct mend *mend, const struct truth *truth, char how[stat
 
 	if (bpffs_get(mend->place, "link", &old, why) ||
 	    anchor_free_number(mend->place, &number, why) ||
-	    anchor_build(mend->place, &kind, number, &fresh, why) ||
-	    fill_slot(mend, &fresh, why))
+	    anchor_build(mend->place, &kind, number, &fresh, why) || fill_slot(mend, &fresh, why))
 		return -1;
 	link = sys_attach(fresh.program_fd, truth->iface_index, mend->chain->hook, false);
 	if (link < 0)
