@@ -183,6 +183,9 @@ int show_survey(const struct cli *cli, const struct survey *survey, size_t bundl
 	cli_say(cli, "  target   %s", path);
 	cli_say(cli, "  sha256   %s", hex);
 	cli_say(cli, "  license  %s", manifest->license);
+	for (size_t i = 0; i < manifest->tested.count; i++)
+		cli_say(cli, "  %s %s, %s", i ? "        " : "loads on",
+			manifest->tested.list[i].kernel, manifest->tested.list[i].machine);
 	cli_say(cli, "%s", "");
 	if (show_programs(cli, manifest, why))
 		return -1;

@@ -448,7 +448,7 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 	return 0;
 }
 
-static int admit_values(const struct node_use *use, struct member *member, struct fault *why)
+int admit_values(const struct node_use *use, struct member *member, struct fault *why)
 {
 	member->maps = json_make_object();
 	if (!member->maps)

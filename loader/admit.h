@@ -50,6 +50,9 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 // the object itself says (its section, its tail calls). For the restore of copies that were admitted before.
 int admit_object(const struct policy *policy, struct member *member, struct fault *why) MUST_CHECK;
 
+// The admin's values for the maps of a use, as a member has them.
+int admit_values(const struct node_use *use, struct member *member, struct fault *why) MUST_CHECK;
+
 // Whether a recorded member (loader/record.h) may come back from our copies: its repository's verified metadata names
 // it to the byte, and its index, where there is one, lists it. Where the store has no metadata that can be verified
 // the last that could be decides; never a newer file, nothing without a pin or under another one. FAULT_UNTRUSTED when nobody

@@ -56,7 +56,10 @@ static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 	    bpffs_get(dir, "array", &root.array_fd, why) ||
 	    bpffs_get(dir, "fell", &root.fell_fd, why) ||
 	    bpffs_get(dir, "verdict", &verdict_fd, why) || anchor_open_frags(dir, &root, why) ||
-	    sys_program(root.program_fd, &about, why))
+	    sys_program(root.program_fd, &about, why) ||
+	    sys_map_check(root.array_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why) ||
+	    sys_map_check(root.fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why) ||
+	    sys_map_check(verdict_fd, BPF_MAP_TYPE_ARRAY, sizeof(root.verdict), why))
 		return -1;
 	if (bpf_map_lookup_elem(verdict_fd, &zero, &root.verdict))
 		return fault_errno(why, FAULT_KERNEL, "cannot read the verdict of %s", dir);
@@ -152,6 +155,27 @@ int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t num
 	    anchor_open(dir, out, why))
 		return -1;
 	out->number = number;
+	return 0;
+}
+
+int anchor_at(const char *place, uint32_t number, struct anchor *out, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	if (bpffs_join_number(place, "root", number, dir, why) || anchor_open(dir, out, why))
+		return -1;
+	out->number = number;
+	return 0;
+}
+
+int anchor_free_number(const char *place, uint32_t *out, struct fault *why)
+{
+	OWNED(drop_heap) uint32_t *numbers = NULL;
+	size_t count = 0;
+
+	if (bpffs_numbers(place, "root", &numbers, &count, why))
+		return -1;
+	*out = count ? numbers[count - 1] + 1 : 1;
 	return 0;
 }
 

@@ -33,6 +33,10 @@ struct anchor_kind {
 // Loads our embedded root and pins it as root-<number>, its slot still empty.
 int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t number,
 		 struct anchor *out, struct fault *why) MUST_CHECK;
+// The pinned root of this number; FAULT_NOT_FOUND when it is not whole.
+int anchor_at(const char *place, uint32_t number, struct anchor *out, struct fault *why) MUST_CHECK;
+// The number that no root of a place has.
+int anchor_free_number(const char *place, uint32_t *out, struct fault *why) MUST_CHECK;
 // The pinned root with this program id; FAULT_NOT_FOUND when none is, or when it is damaged.
 int anchor_find(const char *place, uint32_t program_id, struct anchor *out, struct fault *why)
 	MUST_CHECK;

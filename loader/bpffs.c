@@ -191,8 +191,10 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return fault_errno(why, errno == ENOENT ? FAULT_NOT_FOUND : FAULT_KERNEL,
-				   "cannot open %s", path);
+		// What we may not open is not what we have pinned.
+		return fault_errno(
+			why, errno == ENOENT || errno == EACCES ? FAULT_NOT_FOUND : FAULT_KERNEL,
+			"cannot open %s", path);
 	*out = fd;
 	return 0;
 }

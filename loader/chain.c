@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "base/file.h"
 #include "base/owned.h"
@@ -17,6 +18,7 @@
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
 #include "loader/fit.h"
+#include "loader/lift.h"
 #include "loader/object.h"
 #include "loader/rider.h"
 #include "loader/truth.h"
@@ -32,7 +34,7 @@ struct chain {
 	struct object **objects; // open until the map values are written: they know the types
 	int *next_fds;
 	int fell_fd, end_fd;
-	bool committed;
+	bool committed, lifted, replaces;
 	struct fault left; // what could not be taken away behind a switch
 	char how[ATTACH_HOW];
 };
@@ -50,6 +52,11 @@ const struct chain_program *chain_program(const struct chain *chain, size_t inde
 const char *chain_how(const struct chain *chain)
 {
 	return chain->how;
+}
+
+bool chain_replaces(const struct chain *chain)
+{
+	return chain->replaces;
 }
 
 static void chain_close(struct chain *chain)
@@ -132,6 +139,16 @@ static bool chain_goes_on(const struct chain *chain, size_t index)
 	return index + 1 < chain->spec.count || fit_jumps(&chain->spec.members[index]);
 }
 
+// How many tail calls a packet meets: the root's, and one behind each member but the last. A chain of few is faster as it
+// is; of a longer one the first member that can be is lifted, and nothing else has to be.
+static bool chain_wants_lift(const struct chain *chain)
+{
+	size_t count = chain->spec.count;
+
+	return chain->spec.hook != HOOK_PROBE && !chain->lifted &&
+	       count + chain_goes_on(chain, count - 1) > LIFT_JUMPS;
+}
+
 static int chain_reserve(const struct chain_spec *spec, struct chain **out, struct fault *why)
 {
 	OWNED(chain_drop) struct chain *chain = calloc(1, sizeof(*chain));
@@ -152,6 +169,8 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 }
 
 // Which numbers are taken, what runs, and that nobody else is in the way; then an empty directory for the new one.
+static int clean_stem(const char *place, const char *stem, uint32_t keep, struct fault *why);
+
 static int chain_prepare(struct chain *chain, struct fault *why)
 {
 	OWNED(drop_heap) uint32_t *numbers = NULL;
@@ -163,11 +182,15 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
 	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    bpffs_place(spec->tree, spec->iface, spec->hook, chain->place, why) ||
-	    chain_clean(chain->place, truth.generation, truth.root_number, why) ||
+	    clean_stem(chain->place, "gen", truth.generation, why) ||
+	    // Of a root that packets meet and that is not whole, what pins there are keep its slot filled until the switch.
+	    ((truth.root_number || !truth.attached) &&
+	     clean_stem(chain->place, "root", truth.root_number, why)) ||
 	    bpffs_numbers(chain->place, "gen", &numbers, &count, why))
 		return -1;
 	chain->old_generation = truth.generation;
 	chain->root_number = truth.root_number;
+	chain->replaces = spec->hook != HOOK_PROBE && (truth.generation || truth.root_number);
 	chain->generation = count ? numbers[count - 1] + 1 : 1;
 	// Another interface of that name starts anew: what was counted on the old one is not its own.
 	if (truth.generation && !truth.renewed &&
@@ -217,25 +240,37 @@ static int member_load_jumping(struct chain *chain, size_t index, struct fault *
 	object_count_falls(chain->objects[index], &fall);
 	if (object_load(chain->objects[index], NULL, why))
 		return -1;
+	chain->lifted |= object_is_lifted(chain->objects[index]);
 	chain->programs[index].falls = object_falls(chain->objects[index]);
 	return member_next(chain, index, why);
 }
 
-static int member_load(struct chain *chain, size_t index, struct fault *why)
+static int member_load(struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	const struct wrap wrap = {
 		.continue_on = member->program->continue_on,
 		.continue_count = member->program->continue_count,
 		.next_fd = chain->next_fds[index],
+		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
 		.fell_verdict = chain_fall_verdict(chain),
+		.by_call = plain,
 	};
+	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
+	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
+	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
+	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
+	if (!plain && chain_wants_lift(chain))
+		object_lift(chain->objects[index]);
 	if (fit_jumps(member))
 		return member_load_jumping(chain, index, why);
-	return object_load(chain->objects[index], chain->next_fds[index] >= 0 ? &wrap : NULL, why);
+	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
+		return -1;
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	return 0;
 }
 
 static int member_pin(struct chain *chain, size_t index, struct fault *why)
@@ -268,11 +303,45 @@ static int member_ride(struct chain *chain, size_t index, const struct object_so
 	return riders_attach(&riders, why);
 }
 
+static int member_open(struct chain *chain, size_t index, const struct object_source *source,
+		       bool plain, struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+	char key[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+
+	member_key(chain->spec.members, index, key);
+	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
+		return -1;
+	if (object_open(source, &chain->objects[index], why) ||
+	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
+			&chain->programs[index].maps, why))
+		return -1;
+	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
+	    array_make("bpfseal_next", &chain->next_fds[index], why))
+		return -1;
+	return member_load(chain, index, plain, why);
+}
+
+// Whether the verifier refused what was made of a member, so that it may still take the member as it is.
+static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
+{
+	return why->code == FAULT_KERNEL && chain->objects[index] &&
+	       !object_is_plain(chain->objects[index]);
+}
+
+static void member_close(struct chain *chain, size_t index)
+{
+	object_drop(&chain->objects[index]);
+	maps_report_drop(&chain->programs[index].maps);
+	drop_fd(&chain->next_fds[index]);
+	chain->next_fds[index] = -1;
+}
+
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char key[MEMBER_LABEL_MAX], label[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+	char label[MEMBER_LABEL_MAX];
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
@@ -285,23 +354,19 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 				       .logs_path = chain->spec.logs_path};
 
 	member_label(member, label);
-	member_key(chain->spec.members, index, key);
-	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
-		return -1;
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
 		return fault_within(why, "cannot read %s", label);
 	source.data = bytes.data;
 	source.len = bytes.len;
-	if (object_open(&source, &chain->objects[index], why) ||
-	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
-			&chain->programs[index].maps, why))
-		return -1;
-	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
-	    array_make("bpfseal_next", &chain->next_fds[index], why))
-		return -1;
-	if (member_load(chain, index, why) || member_pin(chain, index, why))
-		return -1;
-	return member_ride(chain, index, &source, why);
+	if (member_open(chain, index, &source, false, why)) {
+		if (!member_refused(chain, index, why))
+			return -1;
+		member_close(chain, index);
+		fault_clear(why);
+		if (member_open(chain, index, &source, true, why))
+			return -1;
+	}
+	return member_pin(chain, index, why) ? -1 : member_ride(chain, index, &source, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
@@ -416,11 +481,13 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 					 .verdict = chain_fall_verdict(chain),
 					 .frags = chain_has_frags(chain)};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+	uint32_t number;
 	bool sound = truth->root_number && truth->verdict == kind.verdict &&
 		     truth->frags == kind.frags && !spec->renew_root;
 	bool live = sound && truth->attached;
 
-	if (!sound && anchor_build(chain->place, &kind, truth->root_number + 1, &root, why))
+	if (!sound && (anchor_free_number(chain->place, &number, why) ||
+		       anchor_build(chain->place, &kind, number, &root, why)))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;
@@ -484,12 +551,17 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
+	return chain->replaces && sys_grace(why) ? -1 : chain_release(chain, why);
+}
+
+int chain_release(struct chain *chain, struct fault *why)
+{
 	if (chain->left.code != FAULT_NONE) {
 		*why = chain->left;
 		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
 				    hook_name(chain->spec.hook), chain->spec.iface);
 	}
-	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
+	if (chain->spec.hook != HOOK_PROBE && chain_forget_falls(chain, why))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }

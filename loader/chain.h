@@ -61,8 +61,13 @@ const struct chain_program *chain_program(const struct chain *chain, size_t inde
 int chain_commit(struct chain *chain, struct fault *why) MUST_CHECK;
 // How the hook was entered: "switched", "attached (native)" or another way, "root replaced".
 const char *chain_how(const struct chain *chain);
-// After the commit: waits until no packet is in the old generation, then lets go of it and of older leftovers.
+// Whether something of ours stood there before, in which packets may still be: then chain_release needs a wait
+// (sys_grace) after the commit.
+bool chain_replaces(const struct chain *chain);
+// After the commit: waits, where that is needed, until no packet is in the old generation, then lets go of it and of older leftovers.
 int chain_settle(struct chain *chain, struct fault *why) MUST_CHECK;
+// The same where the caller has waited (sys_grace) since the commit, once for many chains.
+int chain_release(struct chain *chain, struct fault *why) MUST_CHECK;
 
 // Detaches and forgets the chain of a place (bpffs_place). Absent is fine.
 int chain_remove(const char *place, struct fault *why) MUST_CHECK;
