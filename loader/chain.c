@@ -326,7 +326,7 @@ static int member_open(struct chain *chain, size_t index, const struct object_so
 static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
 {
 	return why->code == FAULT_KERNEL && chain->objects[index] &&
-	       !object_is_plain(chain->objects[index]);
+	       !object_is_plain(chain->objects[index]) && !object_is_late(chain->objects[index]);
 }
 
 static void member_close(struct chain *chain, size_t index)
