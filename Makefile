@@ -60,8 +60,8 @@ define need_packages
 			if [ "$$(id -u)" != 0 ]; then echo "error: these packages are missing:" $$missing >&2; \
 				echo "  fix: run 'make deps' as root" >&2; exit 1; fi; \
 			echo "installing:" $$missing; \
-			(apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing) \
-				>$(BUILD)/packages.log 2>&1 || { tail -20 $(BUILD)/packages.log >&2; exit 1; }; \
+			(flock 9 && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing) \
+				9>$(BUILD)/.packages-lock >>$(BUILD)/packages.log 2>&1 || { tail -20 $(BUILD)/packages.log >&2; exit 1; }; \
 		fi; \
 	fi
 	@touch $@
@@ -177,7 +177,8 @@ define link_test
 	@$(LINKER) $(filter %.o %.a,$^) -Wl,--as-needed -lcmocka $(KEYS_LIBS) $(CARGO_LIBS) -lmicrohttpd -lsqlite3 -lcurl -lpthread -o $@
 endef
 # What the end-to-end tests and the demo play the network, the mirror and the thief with.
-PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge)
+PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge foe)
+$(OUT)/tests/foe: KEYS_LIBS += -lbpf
 $(PLAYERS): $(OUT)/tests/%: $(OUT)/obj/tests/e2e/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -227,10 +228,13 @@ $(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
 	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@ -ldl
 .PHONY: bench bench-tuf bench-chain
 bench: bench-tuf bench-chain
-bench-tuf: programs $(BENCH)
+bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
 bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
+# The client's own test plays its servers with two of them.
+check: $(BENCH)
 
 # README.md shows what the demo printed.
 readme: demo-output
@@ -253,10 +257,15 @@ FUZZ      = $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_HELP = $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZERS   = $(addprefix $(OUT)/fuzz/,$(FUZZ))
 REPLAY    = $(addprefix $(OUT)/replay/,$(FUZZ))
-$(REPLAY): $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(FUZZ_HELP) $(SIM) $(LOWER)
+$(filter-out %/route,$(REPLAY)): $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(FUZZ_HELP) $(SIM) $(LOWER)
+	$(link_test)
+# Those that need a folder above the lower three: its archive goes before theirs.
+$(OUT)/replay/route: $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(OUT)/librepod.a $(LOWER)
+	$(link_test)
+$(OUT)/fuzz/route: $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/librepod.a $(LOWER)
 	$(link_test)
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
-$(FUZZERS): $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) $(SIM) $(LOWER)
+$(filter-out %/route,$(FUZZERS)): $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) $(SIM) $(LOWER)
 	$(link_test)
 $(patsubst %,$(OUT)/obj/tests/fuzz/%_fuzz.o,$(FUZZ)) $(FUZZ_HELP): | $(BUILD)/.packages-test
 check: $(REPLAY)

@@ -32,6 +32,7 @@ static const struct {
 	{"plan", "bpfseal-loader", "show what apply would change"},
 	{"apply", "bpfseal-loader", "make the kernel's chains as node.json says"},
 	{"status", "bpfseal-loader", "the chains as the kernel has them"},
+	{"watch", "bpfseal-loader", "stay, and mend what is done to the chains"},
 	{"map", "bpfseal-loader", "print a map of a running program"},
 	{"unload", "bpfseal-loader", "take chains out of the kernel"},
 	{"doctor", "bpfseal-loader", "what is amiss with this node, and how to mend it"},

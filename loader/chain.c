@@ -12,19 +12,18 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/crew.h"
 #include "loader/embedded.h"
+#include "loader/fit.h"
 #include "loader/lift.h"
 #include "loader/object.h"
 #include "loader/rider.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
-
-// The map through which programs with bpf/chain.h jump.
-#define CHAIN_NEXT_MAP "bpfseal_next"
 
 // What a member is loaded from, until it is loaded and its probes ride.
 struct berth {
@@ -100,38 +99,16 @@ void chain_free(struct chain *chain)
 	// What cannot be removed now is removed by the next run (chain_clean).
 	if (!chain->committed && chain->dir[0] && bpffs_remove(chain->dir, &ignored))
 		fault_clear(&ignored);
+	if (!chain->committed && chain->place[0])
+		bpffs_forget_empty(chain->place);
 	chain_close(chain);
 }
 
 // ---- rules before anything is loaded ----
 
-static bool member_jumps(const struct member *member)
-{
-	return member->program->linkage == LINK_CHAIN || member->program->linkage == LINK_OWN_MAP;
-}
-
 int chain_check_length(const struct member *members, size_t count, struct fault *why)
 {
-	size_t jumps = count;
-
-	if (count && members[0].program->hook == HOOK_PROBE)
-		return 0; // nobody jumps
-	for (size_t i = 0; i < count; i++) {
-		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
-			return fault_set(why, FAULT_CONFIG,
-					 "%s never goes on: it can only stand last",
-					 members[i].name);
-		// A program with tail calls of its own spends the same budget; one each is set aside.
-		jumps += members[i].tail_calls ? 1 : 0;
-	}
-	if (count && member_jumps(&members[count - 1]))
-		jumps++;
-	if (jumps <= NODE_CHAIN_MAX)
-		return 0;
-	fault_set(why, FAULT_CONFIG,
-		  "a chain of %zu programs needs %zu jumps; the kernel follows %d", count, jumps,
-		  NODE_CHAIN_MAX);
-	return fault_fix(why, "take programs out, or join some into one");
+	return fit_check(members, count, why);
 }
 
 // ---- building ----
@@ -158,12 +135,21 @@ static int fell_make(struct chain *chain, struct fault *why)
 	return bpffs_put(fd, chain->dir, "fell", why);
 }
 
+// fit_check has seen that all do, or none.
+static bool chain_has_frags(const struct chain *chain)
+{
+	for (size_t i = 0; i < chain->spec.count; i++)
+		if (fit_has_frags(&chain->spec.members[i]))
+			return true;
+	return false;
+}
+
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
 	if (chain->spec.hook == HOOK_PROBE)
 		return false;
-	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
+	return index + 1 < chain->spec.count || fit_jumps(&chain->spec.members[index]);
 }
 
 // How many tail calls a packet meets: the root's, and one behind each member but the last. A chain of few is faster as it
@@ -197,6 +183,8 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 }
 
 // Which numbers are taken, what runs, and that nobody else is in the way; then an empty directory for the new one.
+static int clean_stem(const char *place, const char *stem, uint32_t keep, struct fault *why);
+
 static int chain_prepare(struct chain *chain, struct fault *why)
 {
 	OWNED(drop_heap) uint32_t *numbers = NULL;
@@ -208,7 +196,10 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
 	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    bpffs_place(spec->tree, spec->iface, spec->hook, chain->place, why) ||
-	    chain_clean(chain->place, truth.generation, truth.root_number, why) ||
+	    clean_stem(chain->place, "gen", truth.generation, why) ||
+	    // Of a root that packets meet and that is not whole, what pins there are keep its slot filled until the switch.
+	    ((truth.root_number || !truth.attached) &&
+	     clean_stem(chain->place, "root", truth.root_number, why)) ||
 	    bpffs_numbers(chain->place, "gen", &numbers, &count, why))
 		return -1;
 	chain->old_generation = truth.generation;
@@ -225,24 +216,46 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	return bpffs_make_dir(chain->dir, why);
 }
 
+static const char *member_next_map(const struct member *member)
+{
+	return member->program->linkage == LINK_OWN_MAP ? member->program->next_map
+							: CHAIN_NEXT_MAP;
+}
+
 // The array that a self-jumping program uses is the one its object declares; a wrapped program gets one of ours.
 static int member_next(struct chain *chain, size_t index, struct fault *why)
 {
-	const struct manifest_program *program = chain->spec.members[index].program;
-	const char *name = program->linkage == LINK_OWN_MAP ? program->next_map : CHAIN_NEXT_MAP;
+	const struct member *member = &chain->spec.members[index];
+	const char *name = member_next_map(member);
 	const struct bpf_map *map =
 		bpf_object__find_map_by_name(object_bpf(chain->objects[index]), name);
 
 	if (!map || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
 		return fault_set(why, FAULT_FORMAT, "%s has no prog_array %s to jump through",
-				 chain->spec.members[index].name, name);
+				 member->name, name);
 	chain->next_fds[index] = dup(object_map_fd(chain->objects[index], map));
 	if (chain->next_fds[index] < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot keep a descriptor");
 	return 0;
 }
 
-// The long step. Members are loaded side by side, so this changes nothing but the member's own.
+static int32_t chain_fall_verdict(const struct chain *chain)
+{
+	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
+}
+
+static int member_load_jumping(const struct chain *chain, size_t index, struct fault *why)
+{
+	const struct fall fall = {.next_map = member_next_map(&chain->spec.members[index]),
+				  .fell_fd = chain->fell_fd,
+				  .fell_offset = (uint32_t)(index * sizeof(uint64_t)),
+				  .verdict = chain_fall_verdict(chain)};
+
+	object_count_falls(chain->objects[index], &fall);
+	return object_load(chain->objects[index], NULL, why);
+}
+
+// The long step. Members are loaded side by side, so this changes nothing but the member's own object.
 static int member_load(const struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
@@ -253,8 +266,7 @@ static int member_load(const struct chain *chain, size_t index, bool plain, stru
 		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
-		.fell_verdict =
-			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
+		.fell_verdict = chain_fall_verdict(chain),
 		.by_call = plain,
 	};
 	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
@@ -264,6 +276,8 @@ static int member_load(const struct chain *chain, size_t index, bool plain, stru
 
 	if (!plain && chain_wants_lift(chain))
 		object_lift(chain->objects[index]);
+	if (fit_jumps(member))
+		return member_load_jumping(chain, index, why);
 	return object_load(chain->objects[index], wrapped ? &wrap : NULL, why);
 }
 
@@ -353,6 +367,7 @@ static int member_berth(struct chain *chain, size_t index, struct fault *why)
 		.len = berth->bytes.len,
 		.entry = member->program->entry,
 		.hook = chain->spec.hook,
+		.frags = chain_has_frags(chain),
 		.probe = chain->spec.hook == HOOK_PROBE ? member->program : NULL,
 		.policy = chain->spec.policy,
 		.label = berth->label,
@@ -376,9 +391,11 @@ static int member_finish(struct chain *chain, size_t index, struct fault *why)
 			return -1;
 	}
 	chain->lifted |= object_is_lifted(chain->objects[index]);
-	if (chain->next_fds[index] < 0 && member_jumps(&chain->spec.members[index]) &&
-	    member_next(chain, index, why))
-		return -1;
+	if (fit_jumps(&chain->spec.members[index])) {
+		chain->programs[index].falls = object_falls(chain->objects[index]);
+		if (member_next(chain, index, why))
+			return -1;
+	}
 	if (member_pin(chain, index, why) || member_ride(chain, index, &berth->source, why))
 		return -1;
 	bytes_drop(&chain->berths[index].bytes);
@@ -449,11 +466,12 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_end",
 					     .hook = chain->spec.hook,
+					     .frags = chain_has_frags(chain),
 					     .label = "the terminal program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (probe || !member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (probe || !fit_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))
@@ -542,13 +560,17 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 {
 	const struct chain_spec *spec = &chain->spec;
 	const struct attach attach = chain_attach(chain);
-	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
+	const struct anchor_kind kind = {.hook = spec->hook,
+					 .verdict = chain_fall_verdict(chain),
+					 .frags = chain_has_frags(chain)};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
-	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
+	uint32_t number;
+	bool sound = truth->root_number && truth->verdict == kind.verdict &&
+		     truth->frags == kind.frags && !spec->renew_root;
 	bool live = sound && truth->attached;
 
-	if (!sound &&
-	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
+	if (!sound && (anchor_free_number(chain->place, &number, why) ||
+		       anchor_build(chain->place, &kind, number, &root, why)))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;
@@ -658,14 +680,10 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 int chain_remove(const char *place, struct fault *why)
 {
-	char above[BPFFS_PATH_MAX];
 
 	if (attach_remove(place, why) || bpffs_remove(place, why))
 		return -1;
 	// Names come and go: the last hook of an interface takes its directory with it. Where another is left, it stays.
-	snprintf(above, sizeof(above), "%s", place);
-	*strrchr(above, '/') = '\0';
-	if (rmdir(above) && errno != ENOTEMPTY && errno != ENOENT)
-		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", above);
+	bpffs_forget_empty(place);
 	return 0;
 }

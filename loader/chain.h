@@ -12,6 +12,7 @@
 #include "bpf/policy.h"
 #include "loader/attach.h"
 #include "loader/events.h"
+#include "loader/fall.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -37,7 +38,8 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
-	size_t probes; // that ride along
+	struct fall_ways falls; // of a member that jumps by itself
+	size_t probes;		// that ride along
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,
@@ -77,5 +79,5 @@ int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fau
 int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
 	MUST_CHECK;
 
-// Only the length rule, for `plan`.
+// Only whether the members fit together (loader/fit.h), for `plan`.
 int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;

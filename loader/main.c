@@ -12,6 +12,7 @@
 #include "loader/cmd_status.h"
 #include "loader/cmd_trial.h"
 #include "loader/cmd_unload.h"
+#include "loader/cmd_watch.h"
 
 static const struct cli_option plan_options[] = {
 	{"--check", NULL, "exit with 8 when something is to be done", false},
@@ -20,6 +21,11 @@ static const struct cli_option plan_options[] = {
 
 static const struct cli_option status_options[] = {
 	{"--check", NULL, "exit with 8 when something is found", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option watch_options[] = {
+	{"--once", NULL, "look once, mend nothing, exit with 8 when something is found", false},
 	{NULL, NULL, NULL, false},
 };
 
@@ -49,6 +55,8 @@ static const struct cli_command commands[] = {
 	{"apply", "", "make the kernel's chains as node.json says, all or nothing", NULL, 0, 0,
 	 run_apply},
 	{"status", "", "the chains as the kernel has them", status_options, 0, 0, run_status},
+	{"watch", "", "look at the chains every second, tell and mend what is wrong", watch_options,
+	 0, 0, run_watch},
 	{"unload", "[INTERFACE]", "take chains out of the kernel", NULL, 0, 1, run_unload},
 	{"map get", "USE MAP", "print a map of a running program", map_options, 2, 2, run_map_get},
 	{"doctor", "", "what is amiss with this node, and how to mend it", NULL, 0, 0, run_doctor},

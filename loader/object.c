@@ -13,11 +13,14 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "loader/code.h"
+#include "loader/deadline.h"
 #include "loader/gate.h"
 #include "loader/lift.h"
 #include "loader/sys.h"
+#include "loader/verifier.h"
 
-// The verifier keeps the end of its log when the room is short, and the end is what explains a refusal (A80).
+// libbpf asks for a log only when the verifier has refused without one, once, into this room. The kernel keeps the end of
+// a log that is too long, and the end is what explains a refusal (A80).
 #define VERIFIER_LOG_MAX (256u << 10)
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
@@ -65,11 +68,14 @@ struct object {
 	struct bpf_program *program;
 	struct object_source source;
 	const struct wrap *wrap;
+	struct fall fall; // with a next_map of NULL: nothing is counted
+	struct fall_ways falls;
 	struct use *uses;
 	size_t use_count;
 	struct code code; // lives from the hook to the end of the load
 	struct log *log;
 	bool gated, lift, sewn, lifted;
+	struct deadline deadline;
 	struct fault refusal; // what the hook says; libbpf only carries a number
 };
 
@@ -116,7 +122,18 @@ void object_free(struct object *object)
 	free(object->uses);
 	free(object->log);
 	code_drop(&object->code);
+	deadline_stop(&object->deadline);
 	free(object);
+}
+
+void object_count_falls(struct object *object, const struct fall *fall)
+{
+	object->fall = *fall;
+}
+
+struct fall_ways object_falls(const struct object *object)
+{
+	return object->falls;
 }
 
 // Rewrites the descriptors of maps that the caller replaced.
@@ -160,11 +177,50 @@ static int check_own_maps(const struct object *object, const struct bpf_insn *in
 	return 0;
 }
 
+// Gives back what a splice made.
+static void code_put(struct code *code, struct spliced *spliced)
+{
+	free(code->insns);
+	code->insns = HAND_OVER(spliced->insns);
+	code->count = spliced->insn_count;
+	if (spliced->func_info) {
+		free(code->functions.data);
+		code->functions.data = HAND_OVER(spliced->func_info);
+	}
+	if (spliced->line_info) {
+		free(code->lines.data);
+		code->lines.data = HAND_OVER(spliced->line_info);
+	}
+}
+
+// What counts behind the jumps of a program that goes on by itself.
+static int object_count(struct object *object, struct fault *why)
+{
+	struct code *code = &object->code;
+	const struct bpf_map *next =
+		bpf_object__find_map_by_name(object->bpf, object->fall.next_map);
+	LIBBPF_OPTS(bpf_prog_load_opts, records, .func_info = code->functions.data,
+		    .func_info_cnt = code->functions.count,
+		    .func_info_rec_size = code->functions.size, .line_info = code->lines.data,
+		    .line_info_cnt = code->lines.count, .line_info_rec_size = code->lines.size);
+	OWNED(spliced_drop) struct spliced spliced = {0};
+
+	if (!next)
+		return fault_set(why, FAULT_FORMAT, "it has no map %s", object->fall.next_map);
+	if (fall_count(&object->fall, object_map_fd(object, next), code->insns, code->count,
+		       &records, &spliced, &object->falls, why))
+		return -1;
+	if (spliced.insns)
+		code_put(code, &spliced);
+	return 0;
+}
+
 static int object_rewrite(struct object *object, struct fault *why)
 {
 	struct code *code = &object->code;
 
 	if ((object->wrap && wrap_program(object->wrap, code, why)) ||
+	    (!object->wrap && object->fall.next_map && object_count(object, why)) ||
 	    (object->lift && lift_program(code, why)))
 		return -1;
 	object->sewn = code->sewn;
@@ -197,6 +253,17 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 	return 0;
 }
 
+// The load comes next. Our own programs need no limit.
+static int object_start_clock(struct object *object, struct fault *why)
+{
+	const struct policy *policy = object->source.policy;
+
+	if (!policy || !policy->verifier_seconds_max)
+		return 0;
+	return deadline_start(&object->deadline, policy->verifier_seconds_max, object->log->text,
+			      why);
+}
+
 // libbpf's prog_prepare_load_fn: the instructions are complete here, and a negative number vetoes the load.
 static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *opts, long cookie)
 {
@@ -208,7 +275,9 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	if (!text || size != VERIFIER_LOG_MAX)
 		return -EPERM;
 	object = ((const struct log *)(const void *)(text - offsetof(struct log, text)))->object;
-	return object_prepare(object, program, opts, &object->refusal) ? -EPERM : 0;
+	if (object_prepare(object, program, opts, &object->refusal))
+		return -EPERM;
+	return object_start_clock(object, &object->refusal) ? -EPERM : 0;
 }
 
 // Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback comes
@@ -301,13 +370,6 @@ static int object_choose(struct object *object, struct fault *why)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", source->label,
 				 source->entry);
 	section = bpf_program__section_name(object->program);
-	// Members of one PROG_ARRAY must agree on frags, and the roots are without (kernel commit 4540aed51b12).
-	if (!strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
-		fault_set(why, FAULT_KERNEL,
-			  "%s is in section \"%s\": a chain takes no frags programs", source->label,
-			  section);
-		return fault_fix(why, "build it with SEC(\"xdp\")");
-	}
 	if (!section_fits(source, section))
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
@@ -377,24 +439,36 @@ static void object_make_static(struct object *object)
 	type->info = (BTF_KIND_FUNC << 24) | BTF_FUNC_STATIC;
 }
 
-// The last line that says something: the statistics that the verifier ends with do not.
-static void log_reason(const char *log, char *out, size_t room)
+static void object_keep_log(const struct object *object, struct fault *why)
 {
-	const char *end = log + strlen(log), *start;
+	const struct object_source *source = &object->source;
+	size_t len = strlen(object->log->text);
+	char name[FILE_NAME_LEN];
+	struct fault ignored = {0};
 
-	snprintf(out, room, "the kernel gives no reason");
-	while (end > log) {
-		while (end > log && end[-1] == '\n')
-			end--;
-		for (start = end; start > log && start[-1] != '\n';)
-			start--;
-		if (end > start && strncmp(start, "processed ", 10) && *start != ';' &&
-		    strncmp(start, "verification time", 17) && strncmp(start, "stack depth", 11)) {
-			snprintf(out, room, "%.*s", (int)(end - start), start);
-			return;
-		}
-		end = start;
-	}
+	if (source->logs_dirfd < 0)
+		return;
+	snprintf(name, sizeof(name), "%.200s.log", source->label);
+	if (!file_replace_at(source->logs_dirfd, name, object->log->text, len, 0600, &ignored))
+		fault_fix(why, "the %slog is %s/%s",
+			  len + 1 < VERIFIER_LOG_MAX ? "whole " : "end of the ", source->logs_path,
+			  name);
+}
+
+// The verifier was stopped.
+static int object_explain_late(const struct object *object, struct fault *why)
+{
+	unsigned seconds = object->source.policy->verifier_seconds_max;
+
+	if (object->deadline.explaining)
+		fault_set(why, FAULT_KERNEL,
+			  "the kernel's verifier refuses %s, and needs longer than %u s to say why",
+			  object->source.label, seconds);
+	else
+		fault_set(why, FAULT_KERNEL, "the kernel's verifier works longer than %u s on %s",
+			  seconds, object->source.label);
+	return fault_fix(why, "make the program simpler: fewer branches, loops with less state; or "
+			      "raise \"verifier_seconds_max\" in the policy");
 }
 
 static void drop_btf(struct btf **btf)
@@ -424,10 +498,11 @@ static const char *missing_kfunc(const struct object *object)
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
-	char reason[256], name[FILE_NAME_LEN];
-	struct fault ignored = {0};
+	struct verifier_word word;
 	const char *missing;
 
+	if (object->deadline.struck)
+		return object_explain_late(object, why);
 	if (!object->log->text[0]) {
 		missing = error == EINVAL ? missing_kfunc(object) : NULL;
 		if (missing)
@@ -437,15 +512,14 @@ static int object_explain(struct object *object, int error, struct fault *why)
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 strerror(error));
 	}
-	log_reason(object->log->text, reason, sizeof(reason));
-	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
+	verifier_read(object->log->text, &word);
+	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
+		  word.reason);
+	if (word.source[0])
+		fault_where(why, "%s%s%s", word.place, word.place[0] ? ": " : "", word.source);
 	// Of a program in other than the plain form the caller tries that, and it has the last word.
-	if (source->logs_dirfd < 0 || !object_is_plain(object))
-		return -1;
-	snprintf(name, sizeof(name), "%.200s.log", source->label);
-	if (!file_replace_at(source->logs_dirfd, name, object->log->text, strlen(object->log->text),
-			     0600, &ignored))
-		fault_where(why, "the whole log is %s/%s", source->logs_path, name);
+	if (object_is_plain(object))
+		object_keep_log(object, why);
 	return -1;
 }
 
@@ -487,10 +561,33 @@ void object_lift(struct object *object)
 	object->lift = true;
 }
 
+// Members of one PROG_ARRAY must agree on frags (kernel commit 4540aed51b12), so all of a chain do, our own included.
+static int object_set_frags(struct object *object, struct fault *why)
+{
+	const struct object_source *source = &object->source;
+	const char *section = bpf_program__section_name(object->program);
+
+	if (source->hook != HOOK_XDP)
+		return 0;
+	if (!source->frags && !strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
+		fault_set(why, FAULT_KERNEL,
+			  "%s is in section \"%s\": this chain takes no frags programs",
+			  source->label, section);
+		return fault_fix(why, "build it with SEC(\"xdp\")");
+	}
+	if (source->frags &&
+	    bpf_program__set_flags(object->program,
+				   bpf_program__flags(object->program) | BPF_F_XDP_HAS_FRAGS))
+		return fault_set(why, FAULT_OTHER, "libbpf does not take flags");
+	return 0;
+}
+
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
 {
 	int error;
 
+	if (object_set_frags(object, why))
+		return -1;
 	if (object_aim(object, why))
 		return -1;
 	object->wrap = wrap;
@@ -505,6 +602,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	error = -bpf_object__load(object->bpf);
 	code_drop(&object->code);
+	deadline_stop(&object->deadline);
 	if (object->refusal.code != FAULT_NONE) {
 		*why = object->refusal;
 		return fault_within(why, "%s is not allowed", object->source.label);

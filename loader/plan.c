@@ -313,7 +313,8 @@ static int plan_check_places(const struct plan_chain *chain, const struct policy
 	for (size_t i = 0; i < wanted; i++) {
 		const struct node_use *use = &chain->interface->chain[chain->hook][i];
 
-		if (policy_check_place(policy, use->use, chain->iface, why))
+		if (policy_check_place(policy, use->use,
+				       chain->hook == HOOK_PROBE ? NULL : chain->iface, why))
 			return fault_where(why, "%s", use->where);
 	}
 	return 0;

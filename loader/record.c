@@ -10,7 +10,7 @@
 #include "base/owned.h"
 #include "loader/truth.h"
 
-#define NEXT   "next.json"
+#define NEXT   RECORD_NEXT
 #define SCHEMA "bpfseal.record/1"
 
 static int record_new(struct json **out, struct fault *why)
@@ -271,6 +271,7 @@ static int member_record(const struct member *member, const struct chain_program
 	    put_digest(made, "object", &member->object, why) ||
 	    put_digest(made, "manifest", &member->manifest_sha256, why) ||
 	    json_put(made, "maps", json_keep(member->maps), why) ||
+	    json_put_text(made, "fell_counted", fall_ways_word(&program->falls), why) ||
 	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
 	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||

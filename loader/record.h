@@ -12,6 +12,7 @@
 
 #define RECORD_ACTIVE	"active.json"
 #define RECORD_PREVIOUS "previous.json"
+#define RECORD_NEXT	"next.json"
 // The longest chain on a thousand interfaces; it is a file of our own, so the bound is against damage.
 #define RECORD_FILE_MAX (64u << 20)
 
