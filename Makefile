@@ -99,7 +99,7 @@ $(OUT)/obj/tests/%.o: ALL_CFLAGS += -DTEST_BPF_DIR='"$(abspath $(BUILD)/bpf)"' -
 BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c tests/bench/*.bpf.c)
 BPF_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/bpf/%.bpf.o,$(notdir $(BPF_SOURCES)))
 vpath %.bpf.c bpf tests/unit/bpf tests/kernel tests/bench
-$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h) | $(BUILD)/.packages-build
+$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h tests/kernel/kinds.h) | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"
 	@$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -iquote . -I/usr/include/$(TRIPLET) \
@@ -299,11 +299,13 @@ check-long: $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
 
 # ---- floods ----
-# A thousand changes of thirty programs on each hook, under ten million frames at least: some minutes.
+# A thousand changes of thirty programs on each hook under ten million frames at least (four minutes on two processors),
+# and a loader that is killed in 400 updates (two).
 check-long: check-flood
 .PHONY: check-flood
-check-flood: $(OUT)/tests/kernel/flood_test
-	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $<
+check-flood: $(OUT)/tests/kernel/flood_test $(OUT)/tests/kernel/kill_test
+	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $(OUT)/tests/kernel/flood_test
+	KILL_UPDATES=400 $(OUT)/tests/kernel/kill_test
 
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all

@@ -34,6 +34,7 @@ static const struct {
 	{"status", "bpfseal-loader", "the chains as the kernel has them"},
 	{"watch", "bpfseal-loader", "stay, and mend what is done to the chains"},
 	{"map", "bpfseal-loader", "print a map of a running program"},
+	{"rollback", "bpfseal-loader", "go back to what ran before the last change"},
 	{"unload", "bpfseal-loader", "take chains out of the kernel"},
 	{"doctor", "bpfseal-loader", "what is amiss with this node, and how to mend it"},
 	{"trial", "bpfseal-loader", "try programs in this kernel, for 'bundle check'"},

@@ -9,6 +9,7 @@
 #include "loader/cmd_doctor.h"
 #include "loader/cmd_import.h"
 #include "loader/cmd_map.h"
+#include "loader/cmd_rollback.h"
 #include "loader/cmd_status.h"
 #include "loader/cmd_trial.h"
 #include "loader/cmd_unload.h"
@@ -16,6 +17,17 @@
 
 static const struct cli_option plan_options[] = {
 	{"--check", NULL, "exit with 8 when something is to be done", false},
+	{"--resume", NULL, "as if no chain were held after a rollback", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option apply_options[] = {
+	{"--resume", NULL, "go on with node.json where a rollback is held", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option rollback_options[] = {
+	{"--dry-run", NULL, "only show what would be done", false},
 	{NULL, NULL, NULL, false},
 };
 
@@ -52,8 +64,10 @@ static const struct cli_option trial_options[] = {
 static const struct cli_command commands[] = {
 	{"plan", "", "show the difference between the kernel and node.json", plan_options, 0, 0,
 	 run_plan},
-	{"apply", "", "make the kernel's chains as node.json says, all or nothing", NULL, 0, 0,
-	 run_apply},
+	{"apply", "", "make the kernel's chains as node.json says, all or nothing", apply_options,
+	 0, 0, run_apply},
+	{"rollback", "[INTERFACE]", "go back to what ran before the last change, and stay there",
+	 rollback_options, 0, 1, run_rollback},
 	{"status", "", "the chains as the kernel has them", status_options, 0, 0, run_status},
 	{"watch", "", "look at the chains every second, tell and mend what is wrong", watch_options,
 	 0, 0, run_watch},

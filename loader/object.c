@@ -2,6 +2,7 @@
 #include "loader/object.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -378,6 +379,20 @@ static int object_choose(struct object *object, struct fault *why)
 	return 0;
 }
 
+// What libbpf complained of in a load that never came to the verifier: a function or a setting that this kernel does not
+// have, a map that it does not make. Its print function is process-wide and carries no word of ours.
+static _Thread_local char complaint[FAULT_TEXT_MAX / 2];
+
+// The first that quotes a name: before it stand words about another way that it tries, behind it that all has failed.
+static int hear(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level != LIBBPF_WARN || strchr(complaint, '\''))
+		return 0;
+	vsnprintf(complaint, sizeof(complaint), format, args);
+	complaint[strcspn(complaint, "\n")] = '\0';
+	return 0;
+}
+
 int object_open(const struct object_source *source, struct object **out, struct fault *why)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "bpfseal");
@@ -388,7 +403,7 @@ int object_open(const struct object_source *source, struct object **out, struct 
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->source = *source;
 	// libbpf would talk to stderr; what matters is in the refusal and in the log file.
-	libbpf_set_print(NULL);
+	libbpf_set_print(hear);
 	if (object_register(why))
 		return -1;
 	object->bpf = bpf_object__open_mem(source->data, source->len, &opts);
@@ -477,41 +492,16 @@ static void drop_btf(struct btf **btf)
 	*btf = NULL;
 }
 
-// The first function of the kernel that the object declares and this kernel does not have, or NULL. libbpf then says no
-// more than EINVAL.
-static const char *missing_kfunc(const struct object *object)
-{
-	const struct btf *btf = bpf_object__btf(object->bpf);
-	OWNED(drop_btf) struct btf *kernel = btf ? btf__load_vmlinux_btf() : NULL;
-
-	for (__u32 id = 1; kernel && id < btf__type_cnt(btf); id++) {
-		const struct btf_type *type = btf__type_by_id(btf, id);
-		const char *name = btf__name_by_offset(btf, type->name_off);
-
-		if (btf_is_func(type) && btf_vlen(type) == BTF_FUNC_EXTERN && name &&
-		    btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) < 0)
-			return name;
-	}
-	return NULL;
-}
-
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
 	struct verifier_word word;
-	const char *missing;
 
 	if (object->deadline.struck)
 		return object_explain_late(object, why);
-	if (!object->log->text[0]) {
-		missing = error == EINVAL ? missing_kfunc(object) : NULL;
-		if (missing)
-			return fault_set(why, FAULT_KERNEL,
-					 "%s needs a function that this kernel does not have: %s",
-					 source->label, missing);
+	if (!object->log->text[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
-				 strerror(error));
-	}
+				 complaint[0] ? complaint : strerror(error));
 	verifier_read(object->log->text, &word);
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
 		  word.reason);
@@ -600,6 +590,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	object->log->text[0] = '\0';
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
+	complaint[0] = '\0';
 	error = -bpf_object__load(object->bpf);
 	code_drop(&object->code);
 	deadline_stop(&object->deadline);

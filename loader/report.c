@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "loader/hold.h"
 #include "loader/news.h"
 
 static const char *text_of(const struct json *object, const char *key)
@@ -46,6 +47,25 @@ void report_denied(const struct cli *cli, const struct plan *plan)
 				 text_of(line, "version"), text_of(line, "on_denied"),
 				 text_of(line, "reason"));
 		}
+	}
+}
+
+void report_held(const struct cli *cli, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->hold)
+			cli_note(cli,
+				 "note: %s on %s is held as it was rolled back at %s; 'bpfseal "
+				 "apply --resume' goes on with node.json",
+				 hook_name(chain->hook), chain->iface, hold_since(chain->hold));
+		else if (chain->lost.code != FAULT_NONE)
+			cli_note(cli,
+				 "alarm: %s on %s can be held no longer as it was rolled back: "
+				 "%s%s%s",
+				 hook_name(chain->hook), chain->iface, chain->lost.text,
+				 chain->lost.cause[0] ? ": " : "", chain->lost.cause);
 	}
 }
 
@@ -221,6 +241,7 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 		if (json_add(chains, made, why) || json_put(made, "findings", findings, why) ||
 		    put_place(made, chain, why) ||
 		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
+		    json_put_bool(made, "held", chain->hold != NULL, why) ||
 		    members_json(chain, json_member(chain->record, "members"), made, why) ||
 		    put_denied(made, chain, why) ||
 		    findings_json(&chain->damage, NULL, findings, why))
