@@ -10,6 +10,7 @@
 #include "base/owned.h"
 #include "bpf/version.h"
 #include "loader/denied.h"
+#include "loader/hold.h"
 #include "loader/record.h"
 #include "loader/standin.h"
 
@@ -365,6 +366,10 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 	const struct json *members = json_member(record, "members");
 	size_t wanted = interface ? interface->chain_count[hook] : 0;
 
+	if (hold_stands(hold_of(record), interface, hook))
+		return add(findings, place, why, "rolled_back",
+			   "held as it was rolled back at %s, until something else is asked for",
+			   hold_since(hold_of(record)));
 	if (!wanted && truth->root_id)
 		return add(findings, place, why, "drift_from_config",
 			   truth->iface_index

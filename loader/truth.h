@@ -59,6 +59,7 @@ struct truth {
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
 	uint32_t root_number, root_id; // 0: no sound root is pinned
 	int32_t verdict;
+	bool frags; // the root takes packets in several buffers
 	char root_tag[SYS_TAG_HEX];
 	uint32_t slot; // the program the root jumps to
 	uint64_t fell; // packets the root found nothing for
@@ -81,3 +82,6 @@ int truth_read_at(const char *place, const char *iface, enum hook hook, struct t
 		  struct fault *why) MUST_CHECK;
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why) MUST_CHECK;
+// Only the places of one generation (`members`, `count`, the end), whether it is entered or not. What is not there is zero.
+int truth_of_generation(const char *place, uint32_t generation, struct truth *out,
+			struct fault *why) MUST_CHECK;
