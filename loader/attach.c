@@ -59,7 +59,7 @@ static bool wants_clsact(const struct attach_wish *wish, uint32_t ifindex)
 
 bool attach_fits(enum hook hook, const struct attach_wish *wish, const struct truth *truth)
 {
-	if (!truth->attached)
+	if (!truth->attached || hook == HOOK_PROBE)
 		return true;
 	if (hook == HOOK_XDP)
 		return truth->xdp_mode == XDP_ATTACHED_SKB ? wish->generic_ok : wish->native_ok;

@@ -191,8 +191,10 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return fault_errno(why, errno == ENOENT ? FAULT_NOT_FOUND : FAULT_KERNEL,
-				   "cannot open %s", path);
+		// What we may not open is not what we have pinned.
+		return fault_errno(
+			why, errno == ENOENT || errno == EACCES ? FAULT_NOT_FOUND : FAULT_KERNEL,
+			"cannot open %s", path);
 	*out = fd;
 	return 0;
 }
@@ -237,6 +239,19 @@ int bpffs_remove(const char *path, struct fault *why)
 	if (above < 0)
 		return fault_errno(why, FAULT_KERNEL, "cannot open %s", dir);
 	return bpffs_remove_at(above, slash + 1, why);
+}
+
+void bpffs_forget_empty(const char *place)
+{
+	char above[BPFFS_PATH_MAX];
+	char *slash;
+
+	snprintf(above, sizeof(above), "%s", place);
+	slash = strrchr(above, '/');
+	if (!slash || (rmdir(place) && errno != ENOENT))
+		return;
+	*slash = '\0';
+	rmdir(above);
 }
 
 // Under its name stands the old text or the new one, never none.

@@ -8,20 +8,21 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
+#include "loader/fit.h"
+#include "loader/lift.h"
 #include "loader/object.h"
 #include "loader/rider.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
-
-// The map through which programs with bpf/chain.h jump.
-#define CHAIN_NEXT_MAP "bpfseal_next"
 
 struct chain {
 	struct chain_spec spec;
@@ -33,7 +34,7 @@ struct chain {
 	struct object **objects; // open until the map values are written: they know the types
 	int *next_fds;
 	int fell_fd, end_fd;
-	bool committed;
+	bool committed, lifted, replaces;
 	struct fault left; // what could not be taken away behind a switch
 	char how[ATTACH_HOW];
 };
@@ -51,6 +52,11 @@ const struct chain_program *chain_program(const struct chain *chain, size_t inde
 const char *chain_how(const struct chain *chain)
 {
 	return chain->how;
+}
+
+bool chain_replaces(const struct chain *chain)
+{
+	return chain->replaces;
 }
 
 static void chain_close(struct chain *chain)
@@ -80,38 +86,16 @@ void chain_free(struct chain *chain)
 	// What cannot be removed now is removed by the next run (chain_clean).
 	if (!chain->committed && chain->dir[0] && bpffs_remove(chain->dir, &ignored))
 		fault_clear(&ignored);
+	if (!chain->committed && chain->place[0])
+		bpffs_forget_empty(chain->place);
 	chain_close(chain);
 }
 
 // ---- rules before anything is loaded ----
 
-static bool member_jumps(const struct member *member)
-{
-	return member->program->linkage == LINK_CHAIN || member->program->linkage == LINK_OWN_MAP;
-}
-
 int chain_check_length(const struct member *members, size_t count, struct fault *why)
 {
-	size_t jumps = count;
-
-	if (count && members[0].program->hook == HOOK_PROBE)
-		return 0; // nobody jumps
-	for (size_t i = 0; i < count; i++) {
-		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
-			return fault_set(why, FAULT_CONFIG,
-					 "%s never goes on: it can only stand last",
-					 members[i].name);
-		// A program with tail calls of its own spends the same budget; one each is set aside.
-		jumps += members[i].tail_calls ? 1 : 0;
-	}
-	if (count && member_jumps(&members[count - 1]))
-		jumps++;
-	if (jumps <= NODE_CHAIN_MAX)
-		return 0;
-	fault_set(why, FAULT_CONFIG,
-		  "a chain of %zu programs needs %zu jumps; the kernel follows %d", count, jumps,
-		  NODE_CHAIN_MAX);
-	return fault_fix(why, "take programs out, or join some into one");
+	return fit_check(members, count, why);
 }
 
 // ---- building ----
@@ -138,12 +122,31 @@ static int fell_make(struct chain *chain, struct fault *why)
 	return bpffs_put(fd, chain->dir, "fell", why);
 }
 
+// fit_check has seen that all do, or none.
+static bool chain_has_frags(const struct chain *chain)
+{
+	for (size_t i = 0; i < chain->spec.count; i++)
+		if (fit_has_frags(&chain->spec.members[i]))
+			return true;
+	return false;
+}
+
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
 	if (chain->spec.hook == HOOK_PROBE)
 		return false;
-	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
+	return index + 1 < chain->spec.count || fit_jumps(&chain->spec.members[index]);
+}
+
+// How many tail calls a packet meets: the root's, and one behind each member but the last. A chain of few is faster as it
+// is; of a longer one the first member that can be is lifted, and nothing else has to be.
+static bool chain_wants_lift(const struct chain *chain)
+{
+	size_t count = chain->spec.count;
+
+	return chain->spec.hook != HOOK_PROBE && !chain->lifted &&
+	       count + chain_goes_on(chain, count - 1) > LIFT_JUMPS;
 }
 
 static int chain_reserve(const struct chain_spec *spec, struct chain **out, struct fault *why)
@@ -166,6 +169,8 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 }
 
 // Which numbers are taken, what runs, and that nobody else is in the way; then an empty directory for the new one.
+static int clean_stem(const char *place, const char *stem, uint32_t keep, struct fault *why);
+
 static int chain_prepare(struct chain *chain, struct fault *why)
 {
 	OWNED(drop_heap) uint32_t *numbers = NULL;
@@ -177,11 +182,15 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
 	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    bpffs_place(spec->tree, spec->iface, spec->hook, chain->place, why) ||
-	    chain_clean(chain->place, truth.generation, truth.root_number, why) ||
+	    clean_stem(chain->place, "gen", truth.generation, why) ||
+	    // Of a root that packets meet and that is not whole, what pins there are keep its slot filled until the switch.
+	    ((truth.root_number || !truth.attached) &&
+	     clean_stem(chain->place, "root", truth.root_number, why)) ||
 	    bpffs_numbers(chain->place, "gen", &numbers, &count, why))
 		return -1;
 	chain->old_generation = truth.generation;
 	chain->root_number = truth.root_number;
+	chain->replaces = spec->hook != HOOK_PROBE && (truth.generation || truth.root_number);
 	chain->generation = count ? numbers[count - 1] + 1 : 1;
 	// Another interface of that name starts anew: what was counted on the old one is not its own.
 	if (truth.generation && !truth.renewed &&
@@ -193,40 +202,75 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	return bpffs_make_dir(chain->dir, why);
 }
 
+static const char *member_next_map(const struct member *member)
+{
+	return member->program->linkage == LINK_OWN_MAP ? member->program->next_map
+							: CHAIN_NEXT_MAP;
+}
+
 // The array that a self-jumping program uses is the one its object declares; a wrapped program gets one of ours.
 static int member_next(struct chain *chain, size_t index, struct fault *why)
 {
-	const struct manifest_program *program = chain->spec.members[index].program;
-	const char *name = program->linkage == LINK_OWN_MAP ? program->next_map : CHAIN_NEXT_MAP;
+	const struct member *member = &chain->spec.members[index];
+	const char *name = member_next_map(member);
 	const struct bpf_map *map =
 		bpf_object__find_map_by_name(object_bpf(chain->objects[index]), name);
 
 	if (!map || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
 		return fault_set(why, FAULT_FORMAT, "%s has no prog_array %s to jump through",
-				 chain->spec.members[index].name, name);
+				 member->name, name);
 	chain->next_fds[index] = dup(object_map_fd(chain->objects[index], map));
 	if (chain->next_fds[index] < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot keep a descriptor");
 	return 0;
 }
 
-static int member_load(struct chain *chain, size_t index, struct fault *why)
+static int32_t chain_fall_verdict(const struct chain *chain)
+{
+	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
+}
+
+static int member_load_jumping(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct fall fall = {.next_map = member_next_map(&chain->spec.members[index]),
+				  .fell_fd = chain->fell_fd,
+				  .fell_offset = (uint32_t)(index * sizeof(uint64_t)),
+				  .verdict = chain_fall_verdict(chain)};
+
+	object_count_falls(chain->objects[index], &fall);
+	if (object_load(chain->objects[index], NULL, why))
+		return -1;
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	chain->programs[index].falls = object_falls(chain->objects[index]);
+	return member_next(chain, index, why);
+}
+
+static int member_load(struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	const struct wrap wrap = {
 		.continue_on = member->program->continue_on,
 		.continue_count = member->program->continue_count,
 		.next_fd = chain->next_fds[index],
+		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
-		.fell_verdict =
-			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
+		.fell_verdict = chain_fall_verdict(chain),
+		.by_call = plain,
 	};
-	bool wrapped = chain->next_fds[index] >= 0;
+	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
+	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
+	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
+	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
+	if (!plain && chain_wants_lift(chain))
+		object_lift(chain->objects[index]);
+	if (fit_jumps(member))
+		return member_load_jumping(chain, index, why);
 	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
 		return -1;
-	return wrapped || !member_jumps(member) ? 0 : member_next(chain, index, why);
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	return 0;
 }
 
 static int member_pin(struct chain *chain, size_t index, struct fault *why)
@@ -259,14 +303,49 @@ static int member_ride(struct chain *chain, size_t index, const struct object_so
 	return riders_attach(&riders, why);
 }
 
+static int member_open(struct chain *chain, size_t index, const struct object_source *source,
+		       bool plain, struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+	char key[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+
+	member_key(chain->spec.members, index, key);
+	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
+		return -1;
+	if (object_open(source, &chain->objects[index], why) ||
+	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
+			&chain->programs[index].maps, why))
+		return -1;
+	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
+	    array_make("bpfseal_next", &chain->next_fds[index], why))
+		return -1;
+	return member_load(chain, index, plain, why);
+}
+
+// Whether the verifier refused what was made of a member, so that it may still take the member as it is.
+static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
+{
+	return why->code == FAULT_KERNEL && chain->objects[index] &&
+	       !object_is_plain(chain->objects[index]);
+}
+
+static void member_close(struct chain *chain, size_t index)
+{
+	object_drop(&chain->objects[index]);
+	maps_report_drop(&chain->programs[index].maps);
+	drop_fd(&chain->next_fds[index]);
+	chain->next_fds[index] = -1;
+}
+
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char key[MEMBER_LABEL_MAX], label[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+	char label[MEMBER_LABEL_MAX];
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
+				       .frags = chain_has_frags(chain),
 				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
 									       : NULL,
 				       .policy = chain->spec.policy,
@@ -275,23 +354,19 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 				       .logs_path = chain->spec.logs_path};
 
 	member_label(member, label);
-	member_key(chain->spec.members, index, key);
-	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
-		return -1;
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
 		return fault_within(why, "cannot read %s", label);
 	source.data = bytes.data;
 	source.len = bytes.len;
-	if (object_open(&source, &chain->objects[index], why) ||
-	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
-			&chain->programs[index].maps, why))
-		return -1;
-	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
-	    array_make("bpfseal_next", &chain->next_fds[index], why))
-		return -1;
-	if (member_load(chain, index, why) || member_pin(chain, index, why))
-		return -1;
-	return member_ride(chain, index, &source, why);
+	if (member_open(chain, index, &source, false, why)) {
+		if (!member_refused(chain, index, why))
+			return -1;
+		member_close(chain, index);
+		fault_clear(why);
+		if (member_open(chain, index, &source, true, why))
+			return -1;
+	}
+	return member_pin(chain, index, why) ? -1 : member_ride(chain, index, &source, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
@@ -304,11 +379,12 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_end",
 					     .hook = chain->spec.hook,
+					     .frags = chain_has_frags(chain),
 					     .label = "the terminal program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (probe || !member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (probe || !fit_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))
@@ -401,13 +477,17 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 {
 	const struct chain_spec *spec = &chain->spec;
 	const struct attach attach = chain_attach(chain);
-	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
+	const struct anchor_kind kind = {.hook = spec->hook,
+					 .verdict = chain_fall_verdict(chain),
+					 .frags = chain_has_frags(chain)};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
-	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
+	uint32_t number;
+	bool sound = truth->root_number && truth->verdict == kind.verdict &&
+		     truth->frags == kind.frags && !spec->renew_root;
 	bool live = sound && truth->attached;
 
-	if (!sound &&
-	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
+	if (!sound && (anchor_free_number(chain->place, &number, why) ||
+		       anchor_build(chain->place, &kind, number, &root, why)))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;
@@ -471,12 +551,17 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
+	return chain->replaces && sys_grace(why) ? -1 : chain_release(chain, why);
+}
+
+int chain_release(struct chain *chain, struct fault *why)
+{
 	if (chain->left.code != FAULT_NONE) {
 		*why = chain->left;
 		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
 				    hook_name(chain->spec.hook), chain->spec.iface);
 	}
-	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
+	if (chain->spec.hook != HOOK_PROBE && chain_forget_falls(chain, why))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }
@@ -512,14 +597,10 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 int chain_remove(const char *place, struct fault *why)
 {
-	char above[BPFFS_PATH_MAX];
 
 	if (attach_remove(place, why) || bpffs_remove(place, why))
 		return -1;
 	// Names come and go: the last hook of an interface takes its directory with it. Where another is left, it stays.
-	snprintf(above, sizeof(above), "%s", place);
-	*strrchr(above, '/') = '\0';
-	if (rmdir(above) && errno != ENOTEMPTY && errno != ENOENT)
-		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", above);
+	bpffs_forget_empty(place);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/sys.h"
 
 #define DEPTH_MAX 4 // gen-1/maps/<member>/<map>
 // What bpffs_replace has under way.
@@ -295,6 +296,27 @@ int keeper_put_back(const struct keeper *keeper, size_t *count, struct fault *wh
 		if (pin_again(keeper, &keeper->list[i], why))
 			return -1;
 		++*count;
+	}
+	return 0;
+}
+
+int keeper_rescue_link(const struct keeper *keeper, struct fault *why)
+{
+	struct sys_link link;
+
+	for (size_t i = 0; i < keeper->count; i++) {
+		const struct kept *kept = &keeper->list[i];
+		bool there;
+
+		if (strcmp(kept->name, "link") != 0)
+			continue;
+		if (sys_link(kept->fd, &link, why))
+			return -1;
+		if (!link.ifindex)
+			return 0;
+		if (is_there(keeper, kept, &there, why))
+			return -1;
+		return there ? 0 : pin_again(keeper, kept, why);
 	}
 	return 0;
 }

@@ -31,5 +31,7 @@ int keeper_fd(const struct keeper *keeper, const char *pin);
 // How many pins are gone or hold something else than what we opened. `first` (64 bytes at least) gets the first one's name.
 int keeper_check(const struct keeper *keeper, size_t *lost, char *first, size_t room,
 		 struct fault *why) MUST_CHECK;
+// Only the link's pin, and only while the link is attached. Not a loss of ours then, so no lock is needed.
+int keeper_rescue_link(const struct keeper *keeper, struct fault *why) MUST_CHECK;
 // Pins those again.
 int keeper_put_back(const struct keeper *keeper, size_t *count, struct fault *why) MUST_CHECK;

@@ -9,17 +9,35 @@
 #include "loader/cmd_doctor.h"
 #include "loader/cmd_import.h"
 #include "loader/cmd_map.h"
+#include "loader/cmd_rollback.h"
 #include "loader/cmd_status.h"
 #include "loader/cmd_trial.h"
 #include "loader/cmd_unload.h"
+#include "loader/cmd_watch.h"
 
 static const struct cli_option plan_options[] = {
 	{"--check", NULL, "exit with 8 when something is to be done", false},
+	{"--resume", NULL, "as if no chain were held after a rollback", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option apply_options[] = {
+	{"--resume", NULL, "go on with node.json where a rollback is held", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option rollback_options[] = {
+	{"--dry-run", NULL, "only show what would be done", false},
 	{NULL, NULL, NULL, false},
 };
 
 static const struct cli_option status_options[] = {
 	{"--check", NULL, "exit with 8 when something is found", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option watch_options[] = {
+	{"--once", NULL, "look once, mend nothing, exit with 8 when something is found", false},
 	{NULL, NULL, NULL, false},
 };
 
@@ -46,9 +64,13 @@ static const struct cli_option trial_options[] = {
 static const struct cli_command commands[] = {
 	{"plan", "", "show the difference between the kernel and node.json", plan_options, 0, 0,
 	 run_plan},
-	{"apply", "", "make the kernel's chains as node.json says, all or nothing", NULL, 0, 0,
-	 run_apply},
+	{"apply", "", "make the kernel's chains as node.json says, all or nothing", apply_options,
+	 0, 0, run_apply},
+	{"rollback", "[INTERFACE]", "go back to what ran before the last change, and stay there",
+	 rollback_options, 0, 1, run_rollback},
 	{"status", "", "the chains as the kernel has them", status_options, 0, 0, run_status},
+	{"watch", "", "look at the chains every second, tell and mend what is wrong", watch_options,
+	 0, 0, run_watch},
 	{"unload", "[INTERFACE]", "take chains out of the kernel", NULL, 0, 1, run_unload},
 	{"map get", "USE MAP", "print a map of a running program", map_options, 2, 2, run_map_get},
 	{"doctor", "", "what is amiss with this node, and how to mend it", NULL, 0, 0, run_doctor},

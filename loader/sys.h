@@ -34,6 +34,9 @@ int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why) 
 
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
 
+// FAULT_NOT_FOUND when it is a map of another shape: to read that into room for one of ours would write past its end.
+int sys_map_check(int map_fd, uint32_t type, uint32_t value_size, struct fault *why) MUST_CHECK;
+
 // The program id in slot 0 of a PROG_ARRAY; 0 when it is empty.
 int sys_slot(int array_fd, uint32_t *program_id, struct fault *why) MUST_CHECK;
 
@@ -53,6 +56,13 @@ bool sys_has_tcx(uint32_t ifindex);
 // The programs on a TCX hook in their order; *count is the room, then the number.
 int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *count,
 		     struct fault *why) MUST_CHECK;
+
+// A number that changes with every change of a TCX hook; 0 where there is none.
+int sys_tcx_revision(uint32_t ifindex, enum hook hook, uint64_t *out, struct fault *why) MUST_CHECK;
+
+// Takes a program that no link holds off a TCX hook. *found is false when it is not there.
+int sys_tcx_detach(uint32_t ifindex, enum hook hook, uint32_t program_id, bool *found,
+		   struct fault *why) MUST_CHECK;
 
 // Returns when every packet that was inside a program at the call has left it.
 int sys_grace(struct fault *why) MUST_CHECK;

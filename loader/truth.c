@@ -64,6 +64,12 @@ static int slot_behind(const char *dir, size_t index, uint32_t *out, struct faul
 		return -1;
 	if (array < 0 || program < 0)
 		return 0;
+	if (sys_map_check(array, BPF_MAP_TYPE_PROG_ARRAY, sizeof(*out), why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
 	if (sys_program_uses(program, array, &uses, why))
 		return -1;
 	return uses ? sys_slot(array, out, why) : 0;
@@ -84,8 +90,10 @@ static int truth_fell(const char *dir, struct truth *out, struct fault *why)
 		return 0;
 	if (sys_map(fd, &info, why))
 		return -1;
-	if (info.value_size > sizeof(counters) || info.value_size % sizeof(uint64_t))
-		return fault_set(why, FAULT_KERNEL, "%s/fell is not ours", dir);
+	// Whatever has that name and is not ours is as good as nothing.
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size > sizeof(counters) ||
+	    info.value_size % sizeof(uint64_t))
+		return 0;
 	if (bpf_map_lookup_elem(fd, &zero, counters))
 		return fault_errno(why, FAULT_KERNEL, "cannot read %s/fell", dir);
 	out->count = info.value_size / sizeof(uint64_t);
@@ -169,6 +177,7 @@ static int truth_root(const char *place, struct truth *out, struct fault *why)
 	out->root_number = root.number;
 	out->root_id = root.program_id;
 	out->verdict = root.verdict;
+	out->frags = root.frags;
 	memcpy(out->root_tag, root.tag, sizeof(out->root_tag));
 	if (sys_slot(root.array_fd, &out->slot, why))
 		return -1;
@@ -279,6 +288,53 @@ static int truth_tc(enum hook hook, struct truth *out, struct fault *why)
 	return 0;
 }
 
+// Whether the chain that `out` speaks of shows on an interface.
+static int shows_on(const struct iface *iface, enum hook hook, const struct truth *out, bool *shows,
+		    struct fault *why)
+{
+	uint32_t ids[TRUTH_TCX_MAX] = {0}, count = TRUTH_TCX_MAX;
+	OWNED(drop_heap) struct filter *filters = NULL;
+	size_t filter_count = 0;
+
+	*shows = out->linked && hook == HOOK_XDP && iface->xdp_program == out->link.program_id;
+	if (hook == HOOK_XDP)
+		return 0;
+	if (sys_tcx_programs(iface->index, hook, ids, &count, why) ||
+	    filter_list(iface->index, hook, &filters, &filter_count, why))
+		return -1;
+	for (uint32_t i = 0; out->linked && i < count; i++)
+		*shows |= ids[i] == out->link.program_id;
+	for (size_t i = 0; i < filter_count; i++)
+		*shows |= filter_is_ours(&filters[i]);
+	return 0;
+}
+
+// A link lives as long as its interface does, under whatever name and wherever; a filter stays in its namespace.
+static int truth_elsewhere(enum hook hook, struct truth *out, struct fault *why)
+{
+	uint32_t index = out->linked && out->link.ifindex ? out->link.ifindex : out->noted_index;
+	struct iface iface;
+	bool shows;
+
+	out->elsewhere = out->linked && out->link.ifindex;
+	if (!index)
+		return 0;
+	if (iface_at(index, &iface, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	// An index counts in one namespace only: it is of this one where the chain shows on it.
+	if (shows_on(&iface, hook, out, &shows, why))
+		return -1;
+	if (shows) {
+		out->elsewhere = true;
+		memcpy(out->now, iface.name, sizeof(out->now));
+	}
+	return 0;
+}
+
 static int truth_iface(const char *name, enum hook hook, struct truth *out, struct fault *why)
 {
 	struct iface iface = {0};
@@ -287,7 +343,7 @@ static int truth_iface(const char *name, enum hook hook, struct truth *out, stru
 		if (why->code != FAULT_CONFIG)
 			return -1;
 		fault_clear(why);
-		return 0;
+		return truth_elsewhere(hook, out, why);
 	}
 	out->iface_index = iface.index;
 	if (hook != HOOK_XDP)
@@ -340,4 +396,17 @@ int truth_read(const char *tree, const char *iface, enum hook hook, struct truth
 	if (bpffs_place(tree, iface, hook, place, why))
 		return -1;
 	return truth_read_at(place, iface, hook, out, why);
+}
+
+int truth_of_generation(const char *place, uint32_t generation, struct truth *out,
+			struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	memset(out, 0, sizeof(*out));
+	out->generation = generation;
+	return bpffs_join_number(place, "gen", generation, dir, why) ||
+			       truth_generation(dir, out, why)
+		       ? -1
+		       : 0;
 }

@@ -50,11 +50,16 @@ struct truth {
 	bool doubled; // TC: both by a link and by a filter, as a crash while changing from one to the other leaves it
 	uint32_t iface_index; // 0: there is no such interface now
 	uint32_t noted_index; // of the interface that it was attached to; 0: nothing says so
+	// Where there is none of this name: the chain stands all the same, on an interface that has another name by now,
+	// or in another network namespace (then `now` is empty).
+	bool elsewhere;
+	char now[IFACE_NAME_MAX];
 	bool renewed; // what is pinned was attached to another interface of this name, which is gone from here
 	uint32_t iface_program;	       // on its XDP hook, whoever's
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
 	uint32_t root_number, root_id; // 0: no sound root is pinned
 	int32_t verdict;
+	bool frags; // the root takes packets in several buffers
 	char root_tag[SYS_TAG_HEX];
 	uint32_t slot; // the program the root jumps to
 	uint64_t fell; // packets the root found nothing for
@@ -77,3 +82,6 @@ int truth_read_at(const char *place, const char *iface, enum hook hook, struct t
 		  struct fault *why) MUST_CHECK;
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why) MUST_CHECK;
+// Only the places of one generation (`members`, `count`, the end), whether it is entered or not. What is not there is zero.
+int truth_of_generation(const char *place, uint32_t generation, struct truth *out,
+			struct fault *why) MUST_CHECK;

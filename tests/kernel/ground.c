@@ -215,7 +215,8 @@ int ground_run(const struct ground *ground, char way[static GROUND_WAY])
 	return (int)opts.retval;
 }
 
-uint64_t ground_count(const struct ground *ground, const char *key, const char *map)
+uint64_t ground_count_on(const struct ground *ground, enum hook hook, const char *key,
+			 const char *map)
 {
 	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
 	OWNED(drop_fd) int fd = -1;
@@ -223,10 +224,15 @@ uint64_t ground_count(const struct ground *ground, const char *key, const char *
 	uint32_t zero = 0;
 	uint64_t count = 0;
 
-	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
+	if (bpffs_place(ground->tree, GROUND_IFACE, hook, place, &why) ||
 	    bpffs_join(place, "maps", maps, &why) || bpffs_join(maps, key, dir, &why) ||
 	    bpffs_get(dir, map, &fd, &why))
 		fail_msg("%s", why.text);
 	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &count), 0);
 	return count;
+}
+
+uint64_t ground_count(const struct ground *ground, const char *key, const char *map)
+{
+	return ground_count_on(ground, HOOK_XDP, key, map);
 }

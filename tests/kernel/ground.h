@@ -47,5 +47,8 @@ void ground_apply(const struct ground *ground, const struct member *members, siz
 int ground_run(const struct ground *ground, char way[static GROUND_WAY]);
 // A u64 in slot 0 of a pinned map of the running chain.
 uint64_t ground_count(const struct ground *ground, const char *key, const char *map);
+// The same on any hook.
+uint64_t ground_count_on(const struct ground *ground, enum hook hook, const char *key,
+			 const char *map);
 // Runs a command, asserts that it succeeds.
 void ground_sh(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -138,9 +138,9 @@ static void patterns_that_are_none_are_refused(void **state)
 static void each_rule_tells_what_stands(void **state)
 {
 	static const char *const plain[] = {
-		"xdp, tc",  "base",	  "none", "none",
+		"xdp, tc",  "base",	  "none",  "none",
 		NULL, // a long list
-		"67108864", "1073741824", "65536", "5", "any", "any", "any", "pass",
+		"67108864", "1073741824", "65536", "5",	   "any", "any", "any", "pass",
 	};
 	OWNED(node_drop)
 	struct node *node = accepted("{\"policy\":{\"interfaces\":{\"//\":\"x\",\"eth0\":[\"net\","
