@@ -53,6 +53,12 @@ static int read_packets(const struct cli *cli, struct terms *terms, struct fault
 		const char *path = cli_value_at(cli, "--packet", i);
 		OWNED(bytes_drop) struct bytes data = {0};
 
+		if (!strncmp(path, "hex:", 4)) {
+			if (traffic_add_file(&terms->traffic, "hex", path + 4, strlen(path + 4),
+					     why))
+				return -1;
+			continue;
+		}
 		if (intake_file(path, TRAFFIC_FILE_MAX, &data, why) ||
 		    traffic_add_file(&terms->traffic, path, data.data, data.len, why))
 			return -1;

@@ -17,7 +17,7 @@
 struct reader {
 	struct payload payload;
 	const struct l3af_order *order;
-	struct json *interfaces; // of the node.json; borrowed
+	struct json *interfaces, *probes; // of the node.json; borrowed
 	struct l3afmember member;
 };
 
@@ -75,16 +75,14 @@ static int sort_programs(struct reader *reader, const struct payload_item *progr
 	return 0;
 }
 
-static int add_chain(struct reader *reader, const struct payload_item *programs, const char *key,
-		     enum hook hook, struct json *interface)
+static int add_programs(struct reader *reader, const struct payload_item *programs, const char *key,
+			enum hook hook, struct json *chain)
 {
 	struct place places[PROGRAMS_MAX];
-	struct json *chain = json_make_array();
 	const struct json *list;
 	size_t count;
 
-	if (json_put(interface, hook_name(hook), chain, reader->payload.why) ||
-	    payload_take(&reader->payload, programs, key, JSON_KIND_ARRAY, &list))
+	if (payload_take(&reader->payload, programs, key, JSON_KIND_ARRAY, &list))
 		return -1;
 	if (json_count(list) > PROGRAMS_MAX)
 		return payload_refuse(&reader->payload, programs, key,
@@ -97,7 +95,7 @@ static int add_chain(struct reader *reader, const struct payload_item *programs,
 
 		if (payload_enter(&reader->payload, programs, key, list, places[i].index, &program))
 			return -1;
-		if (i && places[i].seq == places[i - 1].seq &&
+		if (i && hook != HOOK_PROBE && places[i].seq == places[i - 1].seq &&
 		    payload_note(&reader->payload, &program, "seq_id",
 				 "stands twice: they go in the order in which they are listed"))
 			return -1;
@@ -107,25 +105,14 @@ static int add_chain(struct reader *reader, const struct payload_item *programs,
 	return 0;
 }
 
-static int note_probes(struct reader *reader, const struct payload_item *programs)
+static int add_chain(struct reader *reader, const struct payload_item *programs, const char *key,
+		     enum hook hook, struct json *interface)
 {
-	const struct json *list;
+	struct json *chain = json_make_array();
 
-	if (payload_take(&reader->payload, programs, "probes", JSON_KIND_ARRAY, &list))
+	if (json_put(interface, hook_name(hook), chain, reader->payload.why))
 		return -1;
-	for (size_t i = 0; i < json_count(list); i++) {
-		struct payload_item probe;
-		const char *name;
-
-		if (payload_enter(&reader->payload, programs, "probes", list, i, &probe) ||
-		    payload_text(&reader->payload, &probe, "name", &name) ||
-		    payload_note(
-			    &reader->payload, &probe, NULL,
-			    "%.64s is a probe, and left out: node.json has chains of XDP and TC",
-			    *name ? name : "it"))
-			return -1;
-	}
-	return 0;
+	return add_programs(reader, programs, key, hook, chain);
 }
 
 // ---- an interface of a host ----
@@ -158,7 +145,7 @@ static int add_interface(struct reader *reader, const struct payload_item *entry
 	    add_chain(reader, &programs, "xdp_ingress", HOOK_XDP, interface) ||
 	    add_chain(reader, &programs, "tc_ingress", HOOK_TC_INGRESS, interface) ||
 	    add_chain(reader, &programs, "tc_egress", HOOK_TC_EGRESS, interface) ||
-	    note_probes(reader, &programs))
+	    add_programs(reader, &programs, "probes", HOOK_PROBE, reader->probes))
 		return -1;
 	return payload_note_unknown(&reader->payload, &programs, known);
 }
@@ -239,13 +226,15 @@ static int make_node(struct reader *reader, struct json **out)
 	char url[160];
 
 	reader->interfaces = json_make_object();
+	reader->probes = json_make_array();
 	snprintf(url, sizeof(url), NO_URL, order->repository);
 	if (json_put_text(node, "//", "Made by 'bpfseal config import-l3af'.",
 			  reader->payload.why) ||
 	    json_put(node, "repositories", repositories, reader->payload.why) ||
 	    json_put(repositories, order->repository, repository, reader->payload.why) ||
 	    json_put_text(repository, "url", order->url ? order->url : url, reader->payload.why) ||
-	    json_put(node, "interfaces", reader->interfaces, reader->payload.why))
+	    json_put(node, "interfaces", reader->interfaces, reader->payload.why) ||
+	    json_put(node, "probes", reader->probes, reader->payload.why))
 		return -1;
 	*out = HAND_OVER(node);
 	return 0;

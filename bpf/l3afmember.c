@@ -300,13 +300,22 @@ static int note_monitors(struct l3afmember *at, const struct payload_item *progr
 static int note_bundle(struct l3afmember *at, const struct payload_item *program, enum hook hook,
 		       const char *name)
 {
-	const char *object, *entry, *next, *artifact;
+	const char *object, *entry, *next, *artifact, *type;
 
 	if (payload_text(at->payload, program, "object_file", &object) ||
 	    payload_text(at->payload, program, "entry_function_name", &entry) ||
 	    payload_text(at->payload, program, "map_name", &next) ||
+	    payload_text(at->payload, program, "prog_type", &type) ||
 	    payload_text(at->payload, program, "artifact", &artifact))
 		return -1;
+	if (hook == HOOK_PROBE)
+		return payload_note(
+			at->payload, program, NULL,
+			"wants a signed bundle %.64s/%.64s whose manifest names the event "
+			"(\"hook\": \"%.40s\", \"attach\"), and a policy of \"probes\" "
+			"that allows it: \"object\": \"%.64s\"%s%.64s, \"entry\": \"%.63s\"",
+			at->order->publisher, name, type, object, *artifact ? " of " : "", artifact,
+			entry);
 	return payload_note(
 		at->payload, program, NULL,
 		"wants a signed bundle %.64s/%.64s: \"object\": \"%.64s\"%s%.64s, \"entry\": "
@@ -322,7 +331,7 @@ static int check_type(struct l3afmember *at, const struct payload_item *program,
 
 	if (payload_text(at->payload, program, "prog_type", &type))
 		return -1;
-	if (!*type || !strcmp(type, want))
+	if (!*type || !strcmp(type, want) || hook == HOOK_PROBE)
 		return 0;
 	return payload_note(at->payload, program, "prog_type",
 			    "is not %s, which this list is for: %s it is", want, want);

@@ -42,7 +42,8 @@ static const struct cli_option check_options[] = {
 	 "the node.json whose policy to ask, and whose values go into the maps; default: that of "
 	 "an empty one",
 	 false},
-	{"--packet", "FILE", "run on these packets (pcap, or a hex line each) instead of ours",
+	{"--packet", "FILE",
+	 "run on these packets (pcap, or a hex line each; hex:DIGITS is one) instead of ours",
 	 true},
 	{"--load", NULL, "fail where the programs cannot be loaded for lack of privilege", false},
 	{"--no-load", NULL, "load nothing into the kernel", false},

@@ -78,7 +78,7 @@ ends '--load and --no-load' 2 team bundle check drop-a/drop-a.bundle --load --no
 # ---- a payload of l3afd ----
 payload=$SOURCE/tests/unit/bpf/l3af.json
 ends 'a payload becomes a node.json' 0 team config import-l3af "$payload" --url https://corp.example --output imported.json
-check '... with a warning about each thing that is lost' [ "$(grep -c '^warning: .*l3af.json:[0-9]*:[0-9]*: ' "$R/tap.out")" = 22 ]
+check '... with a warning about each thing that is lost' [ "$(grep -c '^warning: .*l3af.json:[0-9]*:[0-9]*: ' "$R/tap.out")" = 23 ]
 ends '... which config check takes' 0 team config check imported.json
 ends '... and never over a file that is there' 2 team config import-l3af "$payload" --output imported.json
 check 'without --output it goes to stdout, alone' sh -c "$BIN/bpfseal config import-l3af $payload --url https://corp.example 2>$R/warnings | cmp - imported.json && [ -s $R/warnings ]"
@@ -108,6 +108,7 @@ done
 team bundle check drop-a/drop-a.bundle --policy node.json --packet packets.hex --json >trial.json
 check 'the values of node.json, packets of our own, verdicts' jq -e '.ok and .trial.ran and (.trial.programs[0].packets |
 	length == 2 and .[0].verdict == "XDP_DROP" and .[0].goes_on == false and .[1].verdict == "XDP_PASS" and .[1].goes_on)' trial.json
+check 'a packet in digits' sh -c "$BIN/bpfseal bundle check drop-a/drop-a.bundle --packet hex:$(sed -n 2p packets.hex) --json | jq -e '.trial.programs[0].packets | length == 1 and .[0].packet == \"hex:1\"'"
 check '... and nanoseconds' jq -e '.trial.programs[0] | .empty_ns > 0 and (.packets | all(.ns > 0 and .chained_ns > 0))' trial.json
 sed 's/	packet = packet_read(ctx);/&\n	packet.protocol = *(__u8 *)(long)ctx->data;/' "$R/before.c" >broken/drop-a.bpf.c
 quiet team bundle build --manifest broken/drop-a.json --output broken.bundle

@@ -118,6 +118,8 @@ static void a_whole_payload_becomes_a_node_json(void **state)
 	same(chain_of(node, "ens3", "tc_ingress"), "[]");
 	same(chain_of(node, "ens3", "tc_egress"),
 	     "[{\"use\":\"net/flows\",\"version\":\"1.0.0\",\"program\":\"flows_out\"}]");
+	same(json_member(node, "probes"),
+	     "[{\"use\":\"net/connects\",\"version\":\"*\",\"program\":\"on_connect\"}]");
 	same(json_member(node, "repositories"), "{\"corp\":{\"url\":\"https://corp.example\"}}");
 }
 
@@ -154,9 +156,9 @@ static void each_thing_without_a_counterpart_is_named_with_its_place(void **stat
 	noted(&result, "[0].bpf_programs.tc_ingress[0].admin_status", "left out");
 	noted(&result, "[0].bpf_programs.tc_egress[0].colour", "is not known");
 	noted(&result, "[0].bpf_programs.tc_egress[0].seqid", "was \"seq_id\" meant");
-	noted(&result, "[0].bpf_programs.probes[0]", "connects is a probe");
+	noted(&result, "[0].bpf_programs.probes[0]", "a policy of \"probes\" that allows it");
 	noted(&result, "[0].ipv4_address", "label");
-	assert_int_equal(json_count(result.notes), 21);
+	assert_int_equal(json_count(result.notes), 22);
 	for (size_t i = 0; i < json_count(result.notes); i++) {
 		one = json_item(result.notes, i);
 		assert_memory_equal(json_text(json_member(one, "where")), "p.json:", 7);
