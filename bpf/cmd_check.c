@@ -133,6 +133,8 @@ int cmd_check(struct cli *cli, struct fault *why)
 		return -1;
 	sha256_hex(&sha256, hex);
 	if (json_put_text(document, "sha256", hex, why) ||
+	    json_put_int(document, "verifier_seconds_max", terms.policy.verifier_seconds_max,
+			 why) ||
 	    json_put_bool(document, "ok", refused.code == FAULT_NONE, why) ||
 	    cli_document(cli, "bpfseal.check/1", HAND_OVER(document), why))
 		return -1;

@@ -217,10 +217,12 @@ static int32_t moved_value(const struct bpf_insn *insn, const int32_t *registers
 	bool is_wide = BPF_CLASS(insn->code) == BPF_ALU64;
 	int32_t value;
 
+	// With an offset it extends a sign or changes the address space; narrow, it cuts an address.
+	if (insn->off)
+		return VALUE_ANY;
 	if (BPF_SRC(insn->code) == BPF_K)
 		return number_value(insn->imm);
-	// With an offset it extends a sign or changes the address space; narrow, it cuts an address.
-	if (insn->off || insn->src_reg >= REGISTERS)
+	if (insn->src_reg >= REGISTERS)
 		return VALUE_ANY;
 	value = registers[insn->src_reg];
 	return is_wide || value >= 0 || value == VALUE_NONE ? value : VALUE_ANY;

@@ -354,6 +354,9 @@ int show_verdicts(const struct cli *cli, const struct survey *survey, const stru
 		if (say_object(&saying, survey, &survey->objects[i], policy, why))
 			return -1;
 	}
+	if (policy->verifier_seconds_max)
+		cli_say(cli, "at load   %-14s the kernel's verifier, in %u s a program", "verifier",
+			policy->verifier_seconds_max);
 	*out = HAND_OVER(list);
 	if (saying.first.code == FAULT_NONE)
 		return 0;

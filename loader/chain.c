@@ -16,6 +16,7 @@
 #include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
+#include "loader/crew.h"
 #include "loader/embedded.h"
 #include "loader/fit.h"
 #include "loader/lift.h"
@@ -24,6 +25,14 @@
 #include "loader/truth.h"
 #include "loader/wrap.h"
 
+// What a member is loaded from, until it is loaded and its probes ride.
+struct berth {
+	struct object_source source;
+	struct bytes bytes;
+	char label[MEMBER_LABEL_MAX];
+	struct fault refused;
+};
+
 struct chain {
 	struct chain_spec spec;
 	char place[BPFFS_PATH_MAX]; // the hook's directory
@@ -31,6 +40,7 @@ struct chain {
 	char old_maps[BPFFS_PATH_MAX];
 	uint32_t generation, old_generation, root_number;
 	struct chain_program *programs;
+	struct berth *berths;
 	struct object **objects; // open until the map values are written: they know the types
 	int *next_fds;
 	int fell_fd, end_fd;
@@ -64,11 +74,14 @@ static void chain_close(struct chain *chain)
 	for (size_t i = 0; i < chain->spec.count; i++) {
 		if (chain->objects)
 			object_free(chain->objects[i]);
+		if (chain->berths)
+			bytes_drop(&chain->berths[i].bytes);
 		if (chain->programs)
 			maps_report_drop(&chain->programs[i].maps);
 		if (chain->next_fds)
 			drop_fd(&chain->next_fds[i]);
 	}
+	free(chain->berths);
 	free(chain->objects);
 	free(chain->programs);
 	free(chain->next_fds);
@@ -158,9 +171,10 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 	chain->spec = *spec;
 	chain->fell_fd = chain->end_fd = -1;
 	chain->programs = calloc(spec->count, sizeof(*chain->programs));
+	chain->berths = calloc(spec->count, sizeof(*chain->berths));
 	chain->objects = calloc(spec->count, sizeof(struct object *));
 	chain->next_fds = calloc(spec->count, sizeof(int));
-	if (!chain->programs || !chain->objects || !chain->next_fds)
+	if (!chain->programs || !chain->berths || !chain->objects || !chain->next_fds)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < spec->count; i++)
 		chain->next_fds[i] = -1;
@@ -230,7 +244,7 @@ static int32_t chain_fall_verdict(const struct chain *chain)
 	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
 }
 
-static int member_load_jumping(struct chain *chain, size_t index, struct fault *why)
+static int member_load_jumping(const struct chain *chain, size_t index, struct fault *why)
 {
 	const struct fall fall = {.next_map = member_next_map(&chain->spec.members[index]),
 				  .fell_fd = chain->fell_fd,
@@ -238,14 +252,11 @@ static int member_load_jumping(struct chain *chain, size_t index, struct fault *
 				  .verdict = chain_fall_verdict(chain)};
 
 	object_count_falls(chain->objects[index], &fall);
-	if (object_load(chain->objects[index], NULL, why))
-		return -1;
-	chain->lifted |= object_is_lifted(chain->objects[index]);
-	chain->programs[index].falls = object_falls(chain->objects[index]);
-	return member_next(chain, index, why);
+	return object_load(chain->objects[index], NULL, why);
 }
 
-static int member_load(struct chain *chain, size_t index, bool plain, struct fault *why)
+// The long step. Members are loaded side by side, so this changes nothing but the member's own object.
+static int member_load(const struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	const struct wrap wrap = {
@@ -267,10 +278,7 @@ static int member_load(struct chain *chain, size_t index, bool plain, struct fau
 		object_lift(chain->objects[index]);
 	if (fit_jumps(member))
 		return member_load_jumping(chain, index, why);
-	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
-		return -1;
-	chain->lifted |= object_is_lifted(chain->objects[index]);
-	return 0;
+	return object_load(chain->objects[index], wrapped ? &wrap : NULL, why);
 }
 
 static int member_pin(struct chain *chain, size_t index, struct fault *why)
@@ -303,8 +311,8 @@ static int member_ride(struct chain *chain, size_t index, const struct object_so
 	return riders_attach(&riders, why);
 }
 
-static int member_open(struct chain *chain, size_t index, const struct object_source *source,
-		       bool plain, struct fault *why)
+// Opens its object from the bytes that were verified, settles its maps.
+static int member_open(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	char key[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
@@ -312,14 +320,23 @@ static int member_open(struct chain *chain, size_t index, const struct object_so
 	member_key(chain->spec.members, index, key);
 	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
 		return -1;
-	if (object_open(source, &chain->objects[index], why) ||
+	if (object_open(&chain->berths[index].source, &chain->objects[index], why) ||
 	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
 			&chain->programs[index].maps, why))
 		return -1;
-	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
-	    array_make("bpfseal_next", &chain->next_fds[index], why))
-		return -1;
-	return member_load(chain, index, plain, why);
+	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index))
+		return array_make("bpfseal_next", &chain->next_fds[index], why);
+	return 0;
+}
+
+static bool member_shares(const struct chain *chain, size_t index)
+{
+	const struct manifest *manifest = chain->spec.members[index].manifest;
+
+	for (size_t i = 0; i < manifest->map_count; i++)
+		if (manifest->maps[i].shared)
+			return true;
+	return false;
 }
 
 // Whether the verifier refused what was made of a member, so that it may still take the member as it is.
@@ -337,36 +354,106 @@ static void member_close(struct chain *chain, size_t index)
 	chain->next_fds[index] = -1;
 }
 
-// Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
-static int member_build(struct chain *chain, size_t index, struct fault *why)
+static int member_berth(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char label[MEMBER_LABEL_MAX];
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	struct object_source source = {.entry = member->program->entry,
-				       .hook = chain->spec.hook,
-				       .frags = chain_has_frags(chain),
-				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
-									       : NULL,
-				       .policy = chain->spec.policy,
-				       .label = label,
-				       .logs_dirfd = chain->spec.logs_dirfd,
-				       .logs_path = chain->spec.logs_path};
+	struct berth *berth = &chain->berths[index];
 
-	member_label(member, label);
-	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
-		return fault_within(why, "cannot read %s", label);
-	source.data = bytes.data;
-	source.len = bytes.len;
-	if (member_open(chain, index, &source, false, why)) {
+	member_label(member, berth->label);
+	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &berth->bytes, why))
+		return fault_within(why, "cannot read %s", berth->label);
+	berth->source = (struct object_source){
+		.data = berth->bytes.data,
+		.len = berth->bytes.len,
+		.entry = member->program->entry,
+		.hook = chain->spec.hook,
+		.frags = chain_has_frags(chain),
+		.probe = chain->spec.hook == HOOK_PROBE ? member->program : NULL,
+		.policy = chain->spec.policy,
+		.label = berth->label,
+		.logs_dirfd = chain->spec.logs_dirfd,
+		.logs_path = chain->spec.logs_path};
+	return member_open(chain, index, why);
+}
+
+// After the first load of a member: once more where that makes sense, then what depends on it.
+static int member_finish(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct berth *berth = &chain->berths[index];
+
+	*why = berth->refused;
+	if (why->code != FAULT_NONE) {
 		if (!member_refused(chain, index, why))
 			return -1;
 		member_close(chain, index);
 		fault_clear(why);
-		if (member_open(chain, index, &source, true, why))
+		if (member_open(chain, index, why) || member_load(chain, index, true, why))
 			return -1;
 	}
-	return member_pin(chain, index, why) ? -1 : member_ride(chain, index, &source, why);
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	if (fit_jumps(&chain->spec.members[index])) {
+		chain->programs[index].falls = object_falls(chain->objects[index]);
+		if (member_next(chain, index, why))
+			return -1;
+	}
+	if (member_pin(chain, index, why) || member_ride(chain, index, &berth->source, why))
+		return -1;
+	bytes_drop(&chain->berths[index].bytes);
+	return 0;
+}
+
+// ---- all members ----
+
+struct batch {
+	struct chain *chain;
+	size_t first;
+};
+
+static void batch_load(void *ctx, size_t index)
+{
+	const struct batch *batch = ctx;
+	struct fault *why = &batch->chain->berths[batch->first + index].refused;
+
+	if (member_load(batch->chain, batch->first + index, false, why) && why->code == FAULT_NONE)
+		fault_set(why, FAULT_OTHER, "it cannot be loaded");
+}
+
+// How many members from this one on can be loaded side by side: as long as one is to be lifted, it is only known of each
+// when it is loaded whether it was; and maps that are shared are found by the next when they are pinned.
+static size_t batch_size(const struct chain *chain, size_t first)
+{
+	size_t size = 1;
+
+	if (chain_wants_lift(chain) || member_shares(chain, first))
+		return 1;
+	while (first + size < chain->spec.count && !member_shares(chain, first + size))
+		size++;
+	return size;
+}
+
+static int refuse_place(const struct chain *chain, size_t index, struct fault *why)
+{
+	return fault_within(why, "place %zu of %s on %s cannot be built", index + 1,
+			    hook_name(chain->spec.hook), chain->spec.iface);
+}
+
+static int chain_build_members(struct chain *chain, struct fault *why)
+{
+	size_t count = chain->spec.count, size;
+
+	for (size_t first = 0; first < count; first += size) {
+		struct batch batch = {.chain = chain, .first = first};
+
+		size = batch_size(chain, first);
+		for (size_t i = first; i < first + size; i++)
+			if (member_berth(chain, i, why))
+				return refuse_place(chain, i, why);
+		crew_run(batch_load, &batch, size);
+		for (size_t i = first; i < first + size; i++)
+			if (member_finish(chain, i, why))
+				return refuse_place(chain, i, why);
+	}
+	return 0;
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
@@ -433,11 +520,7 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 	if (chain_check_length(spec->members, spec->count, why) ||
 	    chain_reserve(spec, &chain, why) || chain_prepare(chain, why) || fell_make(chain, why))
 		return -1;
-	for (size_t i = 0; i < spec->count; i++)
-		if (member_build(chain, i, why))
-			return fault_within(why, "place %zu of %s on %s cannot be built", i + 1,
-					    hook_name(spec->hook), spec->iface);
-	if (chain_build_end(chain, why))
+	if (chain_build_members(chain, why) || chain_build_end(chain, why))
 		return -1;
 	for (size_t i = 0; i < spec->count; i++)
 		if (chain_link(chain, i, why))

@@ -417,12 +417,12 @@ static const char *member_state(const struct truth *truth, size_t index)
 	return "running";
 }
 
-// "all" but of a program whose own jumps cannot all be told; records from before say nothing.
+// "all" but of a program whose own jumps cannot all be told. Records from before say nothing.
 static const char *fell_counted(const struct json *recorded)
 {
 	const char *word = text_of(recorded, "fell_counted");
 
-	return *word ? word : "all";
+	return *word ? word : "unknown";
 }
 
 static void fell_cell(const struct json *recorded, uint64_t fell, char *out, size_t room)
@@ -433,7 +433,7 @@ static void fell_cell(const struct json *recorded, uint64_t fell, char *out, siz
 		snprintf(out, room, "not counted");
 	else
 		snprintf(out, room, "%" PRIu64 "%s", fell,
-			 strcmp(counted, "all") ? " (not all)" : "");
+			 strcmp(counted, "some") ? "" : " (not all)");
 }
 
 static int status_rows(struct table *table, const struct plan_chain *chain, struct fault *why)

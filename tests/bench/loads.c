@@ -4,6 +4,7 @@
 // is read before main, which empties the environment.
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 static char name[BPF_OBJ_NAME_LEN];
 static pid_t self;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // programs are loaded side by side
 static unsigned count;
 static double cpu_ms, wall_ms;
 
@@ -60,9 +62,13 @@ long syscall(long number, ...)
 	wall = now_ms(CLOCK_MONOTONIC);
 	result = real(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 	saved = errno;
-	cpu_ms += now_ms(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	wall_ms += now_ms(CLOCK_MONOTONIC) - wall;
+	cpu = now_ms(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	wall = now_ms(CLOCK_MONOTONIC) - wall;
+	pthread_mutex_lock(&lock);
+	cpu_ms += cpu;
+	wall_ms += wall;
 	count++;
+	pthread_mutex_unlock(&lock);
 	errno = saved;
 	return result;
 }

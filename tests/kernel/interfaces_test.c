@@ -23,6 +23,10 @@
 
 #define COUNT "\"xdp\":[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]"
 
+#define FLOW                                                             \
+	"\"tc_ingress\":[{\"use\":\"net/flow\",\"version\":\"1.0.0\"}]," \
+	"\"tc_egress\":[{\"use\":\"net/flow\",\"version\":\"1.0.0\"}]"
+
 struct world {
 	struct ground ground;
 	struct stock stock;
@@ -68,6 +72,13 @@ static void add_iface(const char *name, const char *peer)
 {
 	ground_sh("ip link add %s type veth peer name %s && ip link set %s up && ip link set %s up",
 		  name, peer, name, peer);
+}
+
+// Older kernels want it down for that.
+static void rename_iface(const char *from, const char *to)
+{
+	ground_sh("ip link set %s down && ip link set %s name %s && ip link set %s up", from, from,
+		  to, to);
 }
 
 static struct plan *planned(struct stock *stock)
@@ -304,7 +315,7 @@ static void a_renamed_interface_takes_its_chain_along(void **state)
 	stock_interfaces(stock, "\"seal0\":{" COUNT "},\"wan*\":{" COUNT "}");
 	applied(stock);
 	before = truth_on(stock, "seal0");
-	ground_sh("ip link set seal0 down && ip link set seal0 name wan7 && ip link set wan7 up");
+	rename_iface("seal0", "wan7");
 	plans(stock, "seal0 wait, wan7 move");
 	// Nothing is loaded, switched or detached: the pins and the record are renamed.
 	applied(stock);
@@ -329,7 +340,7 @@ static void a_renamed_interface_whose_chain_differs_changes_with_its_maps_kept(v
 	stock_interfaces(stock, "\"seal0\":{" COUNT
 				"},\"wan7\":{\"xdp\":[{\"use\":\"net/count\",\"version\":\"*\"}]}");
 	applied(stock);
-	ground_sh("ip link set seal0 name wan7");
+	rename_iface("seal0", "wan7");
 	plan = planned(stock);
 	assert_string_equal(line_of(plan), "seal0 wait, wan7 change");
 	assert_string_equal(plan->chains[1].maps[0].maps[0].name, "counts");
@@ -355,7 +366,7 @@ static void a_name_that_nobody_asks_for_keeps_the_chain_until_it_is_unloaded(voi
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "}");
 	applied(stock);
-	ground_sh("ip link set seal0 name wan7");
+	rename_iface("seal0", "wan7");
 	plan = planned(stock);
 	assert_string_equal(line_of(plan), "seal0 wait");
 	assert_true(plan->chains[0].truth.elsewhere);
@@ -364,7 +375,8 @@ static void a_name_that_nobody_asks_for_keeps_the_chain_until_it_is_unloaded(voi
 	assert_int_not_equal(truth_on(stock, "wan7").iface_program, 0);
 	plan_drop(&plan);
 	assert_int_equal(plan_look(&places, &plan, &why), 0);
-	assert_int_equal(unload_chains(&unload, plan, "seal0", &removed, &why), 0);
+	// By either name.
+	assert_int_equal(unload_chains(&unload, plan, "wan7", &removed, &why), 0);
 	assert_int_equal(removed, 1);
 	assert_int_equal(truth_on(stock, "wan7").iface_program, 0);
 	assert_false(is_pinned(stock, "seal0"));
@@ -380,8 +392,9 @@ static void two_that_swap_their_names_swap_their_chains(void **state)
 	applied(stock);
 	first = truth_on(stock, "seal0").link.id;
 	second = truth_on(stock, "seal1").link.id;
-	ground_sh("ip link set seal0 name wan0 && ip link set seal1 name seal0 && "
-		  "ip link set wan0 name seal1");
+	rename_iface("seal0", "wan0");
+	rename_iface("seal1", "seal0");
+	rename_iface("wan0", "seal1");
 	plans(stock, "seal0 move, seal1 move");
 	applied(stock);
 	assert_true(runs(stock, "seal0") && runs(stock, "seal1"));
@@ -400,7 +413,8 @@ static void a_name_taken_over_from_one_that_is_gone_makes_room(void **state)
 	stock_interfaces(stock, "\"seal*\":{" COUNT "}");
 	applied(stock);
 	link = truth_on(stock, "seal1").link.id;
-	ground_sh("ip link del seal0 && ip link set seal1 name seal0");
+	ground_sh("ip link del seal0");
+	rename_iface("seal1", "seal0");
 	plans(stock, "seal0 move");
 	applied(stock);
 	assert_true(runs(stock, "seal0"));
@@ -416,7 +430,7 @@ static void a_crash_while_pins_move_is_finished_by_the_next_run(void **state)
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "},\"wan*\":{" COUNT "}");
 	applied(stock);
-	ground_sh("ip link set seal0 name wan7");
+	rename_iface("seal0", "wan7");
 	// What move_out leaves.
 	snprintf(from, sizeof(from), "%s/seal0", stock->ground->tree);
 	snprintf(to, sizeof(to), "%s/moving:wan7", stock->ground->tree);
@@ -426,6 +440,50 @@ static void a_crash_while_pins_move_is_finished_by_the_next_run(void **state)
 	assert_int_equal(access(to, F_OK), -1);
 	applied(stock);
 	plans(stock, "seal0 wait, wan7 keep");
+}
+
+static void a_renamed_interface_takes_its_tc_chains_along_whichever_way_they_stand(void **state)
+{
+	struct stock *stock = the_stock(state);
+	static const char *const ways[] = {"auto", "clsact"};
+
+	stock_add(stock, "../tests/e2e/flow-1.0.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	for (size_t i = 0; i < 2; i++) {
+		char file[512], name[8], peer[8];
+		struct truth before, after;
+		struct fault why = {0};
+
+		snprintf(name, sizeof(name), "a%zu", i);
+		snprintf(peer, sizeof(peer), "p%zu", i);
+		snprintf(file, sizeof(file),
+			 "\"%s\":{\"tc_attach\":\"%s\",%s},\"b%zu\":{\"tc_attach\":\"%s\",%s}",
+			 name, ways[i], FLOW, i, ways[i], FLOW);
+		add_iface(name, peer);
+		stock_interfaces(stock, file);
+		applied(stock);
+		assert_int_equal(
+			truth_read(stock->ground->tree, name, HOOK_TC_EGRESS, &before, &why), 0);
+		assert_true(before.attached);
+		snprintf(peer, sizeof(peer), "b%zu", i);
+		rename_iface(name, peer);
+		applied(stock);
+		assert_int_equal(
+			truth_read(stock->ground->tree, peer, HOOK_TC_EGRESS, &after, &why), 0);
+		assert_true(after.attached && after.entered);
+		assert_int_equal(after.by, before.by);
+		assert_int_equal(after.link.program_id, before.link.program_id);
+		assert_int_equal(after.root_id, before.root_id);
+		assert_false(is_pinned(stock, name));
+		applied(stock);
+		// And they are found again to be taken away.
+		stock_interfaces(stock, "");
+		applied(stock);
+		assert_false(is_pinned(stock, peer));
+		assert_int_equal(
+			truth_read(stock->ground->tree, peer, HOOK_TC_INGRESS, &after, &why), 0);
+		assert_false(after.attached || after.linked);
+	}
 }
 
 // ---- another place ----
@@ -475,7 +533,7 @@ static void in_an_outage_a_new_interface_of_a_pattern_gets_what_the_others_run(v
 	assert_true(is_recorded(stock, "seal1"));
 	plan_drop(&plan);
 	// A rename in an outage is no new program either.
-	ground_sh("ip link set seal1 name seal5");
+	rename_iface("seal1", "seal5");
 	assert_int_not_equal(stock_restore(stock, STOCK_NOW, &plan), FAULT_NONE);
 	assert_string_equal(line_of(plan), "seal0 keep, seal5 move, wan0 keep");
 	run(stock, plan);
@@ -572,6 +630,7 @@ int main(void)
 		IN_WORLD(two_that_swap_their_names_swap_their_chains),
 		IN_WORLD(a_name_taken_over_from_one_that_is_gone_makes_room),
 		IN_WORLD(a_crash_while_pins_move_is_finished_by_the_next_run),
+		IN_WORLD(a_renamed_interface_takes_its_tc_chains_along_whichever_way_they_stand),
 		IN_WORLD(one_in_another_namespace_keeps_its_chain_and_finds_it_when_it_returns),
 		IN_WORLD(in_an_outage_a_new_interface_of_a_pattern_gets_what_the_others_run),
 		IN_WORLD(a_plan_of_one_hook_forgets_no_other),

@@ -187,7 +187,7 @@ static int aside_of(const struct ground *ground)
 {
 	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
 	struct fault why = {0};
-	int fd;
+	int fd = -1;
 
 	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
 	    bpffs_join(place, "maps", maps, &why) || bpffs_join(maps, "test:t:seam", dir, &why) ||
