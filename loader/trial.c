@@ -18,19 +18,17 @@
 #include "loader/fit.h"
 #include "loader/maps.h"
 #include "loader/object.h"
+#include "loader/stopwatch.h"
 #include "loader/sys.h"
 
 // No program of anybody's: what stands behind the tried one answers with it, so that "it went on" can be told from
 // every verdict.
 #define WENT_ON 0x5ea1
 
-// The median of so many runs, each long enough that the clock's own steps do not show; of many packets each gets less.
-#define ROUNDS	     5
-#define ROUND_NS_MIN 1000000u
-#define ROUND_NS_MAX 5000000u
-#define PROGRAM_NS   400000000u
-#define PROBE_REPEAT 1000
-#define REPEAT_MAX   1000000
+// Each round is long enough that the clock's own steps do not show; of many packets each gets less.
+#define ROUND_NS_MIN 200000u
+#define ROUND_NS_MAX 1000000u
+#define PROGRAM_NS   80000000u
 
 // One program under trial: what it is, and its two forms.
 struct subject {
@@ -333,51 +331,11 @@ static int subject_load(struct subject *subject, struct fault *why)
 
 // ---- running ----
 
-// -1 with errno where the kernel does not run it on these bytes.
-static int run_once(int fd, const struct traffic_packet *packet, int repeat, uint32_t *verdict,
-		    uint32_t *ns)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->data.data,
-		    .data_size_in = (__u32)packet->data.len, .repeat = repeat);
-
-	if (bpf_prog_test_run_opts(fd, &opts))
-		return -1;
-	*verdict = opts.retval;
-	*ns = opts.duration;
-	return 0;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-
-	return (left > right) - (left < right);
-}
-
-// `*repeat` is found with the first packet of a program, and used for the others.
-static int run_median(int fd, const struct traffic_packet *packet, uint32_t round_ns, int *repeat,
-		      uint32_t *ns)
-{
-	uint32_t each[ROUNDS], verdict, once;
-
-	if (!*repeat) {
-		if (run_once(fd, packet, PROBE_REPEAT, &verdict, &once))
-			return -1;
-		*repeat = (int)(round_ns / (once ? once : 1));
-		*repeat = *repeat < PROBE_REPEAT ? PROBE_REPEAT : *repeat;
-	}
-	for (size_t i = 0; i < ROUNDS; i++)
-		if (run_once(fd, packet, *repeat, &verdict, &each[i]))
-			return -1;
-	qsort(each, ROUNDS, sizeof(*each), by_size);
-	*ns = each[ROUNDS / 2];
-	return 0;
-}
-
 static uint32_t round_of(const struct trial *trial)
 {
 	size_t count = trial->brief->traffic.count;
-	uint32_t ns = count ? (uint32_t)(PROGRAM_NS / (2 * ROUNDS * count)) : ROUND_NS_MAX;
+	uint32_t ns =
+		count ? (uint32_t)(PROGRAM_NS / (2 * STOPWATCH_ROUNDS * count)) : ROUND_NS_MAX;
 
 	return ns < ROUND_NS_MIN ? ROUND_NS_MIN : ns > ROUND_NS_MAX ? ROUND_NS_MAX : ns;
 }
@@ -403,7 +361,8 @@ static int put_empty(struct subject *subject, struct fault *why)
 	if (fd < 0)
 		return fault_errno(why, FAULT_KERNEL, "the kernel refuses the smallest program");
 	for (size_t i = 0; i < traffic->count; i++)
-		if (!run_median(fd, &traffic->list[i], round_of(subject->trial), &repeat, &ns))
+		if (!stopwatch_median(fd, &traffic->list[i].data, round_of(subject->trial), &repeat,
+				      &ns))
 			return json_put_int(subject->report, "empty_ns", ns, why);
 	return 0;
 }
@@ -419,8 +378,8 @@ static int run_alone(struct subject *subject, const struct traffic_packet *packe
 	int fd = object_program_fd(subject->alone);
 	uint32_t verdict, ns;
 
-	if (run_once(fd, packet, 1, &verdict, &ns) ||
-	    run_median(fd, packet, round_of(subject->trial), &subject->repeat, &ns))
+	if (stopwatch_run(fd, &packet->data, 1, &verdict, &ns) ||
+	    stopwatch_median(fd, &packet->data, round_of(subject->trial), &subject->repeat, &ns))
 		return put_error(run, why);
 	if (put_verdict(run, subject->member.program->hook, verdict, why))
 		return -1;
@@ -433,8 +392,8 @@ static int run_chained(struct subject *subject, const struct traffic_packet *pac
 	int fd = object_program_fd(subject->chained);
 	uint32_t verdict, ns;
 
-	if (run_once(fd, packet, 1, &verdict, &ns) ||
-	    run_median(fd, packet, round_of(subject->trial), &subject->repeat, &ns))
+	if (stopwatch_run(fd, &packet->data, 1, &verdict, &ns) ||
+	    stopwatch_median(fd, &packet->data, round_of(subject->trial), &subject->repeat, &ns))
 		return put_error(run, why);
 	if (json_put_bool(run, "goes_on", verdict == WENT_ON, why))
 		return -1;
