@@ -82,9 +82,9 @@ static int find_root(struct mend *mend, const struct keeper *keeper, struct faul
 {
 	const struct truth *truth = &mend->chain->truth;
 	uint32_t number = keeper ? keeper_root(keeper) : truth->root_number;
-	char tag[SYS_TAG_HEX];
+	const char *tag;
 
-	if (anchor_tag(mend->chain->hook, tag, why))
+	if (plan_tag(mend->places->tags, mend->chain->hook, &tag, why))
 		return -1;
 	if (!number || anchor_at(mend->place, number, &mend->root, why) ||
 	    strcmp(mend->root.tag, tag) != 0)
@@ -183,17 +183,45 @@ static int take_lead(struct mend *mend, const struct truth *truth, char how[stat
 	return 0;
 }
 
+// Whether there is nothing beside it that a packet may still be in: no former root, nothing of somebody else's.
+static int is_alone(const struct mend *mend, bool *out, struct fault *why)
+{
+	OWNED(drop_heap) uint32_t *gens = NULL, *roots = NULL;
+	size_t gen_count = 0, root_count = 0;
+
+	if (bpffs_numbers(mend->place, "gen", &gens, &gen_count, why) ||
+	    bpffs_numbers(mend->place, "root", &roots, &root_count, why))
+		return -1;
+	*out = gen_count == 1 && root_count == 1;
+	return 0;
+}
+
+static int point_maps(const struct mend *mend, struct fault *why)
+{
+	uint32_t pointed;
+
+	if (bpffs_pointed(mend->place, &pointed, why))
+		return -1;
+	return pointed == mend->generation ? 0
+					   : bpffs_point_maps(mend->place, mend->generation, why);
+}
+
 // It is whole again: its accidents are counted anew, and what somebody else has pinned beside it goes.
 static int finish(const struct mend *mend, struct fault *why)
 {
 	uint32_t zero = 0;
 	uint64_t none = 0;
+	bool alone;
 
 	if (bpf_map_update_elem(mend->root.fell_fd, &zero, &none, BPF_ANY))
 		return fault_errno(why, FAULT_KERNEL, "cannot reset the fall-through counter");
-	if (sys_grace(why))
+	if (is_alone(mend, &alone, why))
 		return -1;
-	return chain_tidy(mend->place, mend->generation, mend->root.number, why);
+	if (alone)
+		return point_maps(mend, why);
+	return sys_grace(why) || chain_tidy(mend->place, mend->generation, mend->root.number, why)
+		       ? -1
+		       : 0;
 }
 
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
@@ -209,7 +237,7 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 	if (chain->hook == HOOK_PROBE) {
 		// They run as long as somebody holds them; their pins are all that can be put back.
 		snprintf(how, ATTACH_HOW, "pinned again");
-		return bpffs_point_maps(mend.place, mend.generation, why);
+		return point_maps(&mend, why);
 	}
 	// The slot first: no packet shall enter an empty root.
 	if (fill_slot(&mend, &mend.root, why) ||

@@ -19,7 +19,7 @@ wire() { # IFACE
 	ip -n "$NS" link set "$1" up
 	ip -n "$NS" link set "wire-$1" up
 }
-for iface in $XDP t0 t1 c0; do wire "$iface"; done
+for iface in $XDP t0 t1 t2 c0; do wire "$iface"; done
 configure() { # WATCH [VALUE]: node.json with this section "watch"
 	{
 		echo '{ "repositories": { "corp": { "url": "'"$URL"'" } }, "policy": { "helpers": ["base"] }, "watch": '"$1"','
@@ -31,6 +31,7 @@ configure() { # WATCH [VALUE]: node.json with this section "watch"
 		done
 		echo '    "t0": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
 		echo '    "t1": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
+		echo '    "t2": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
 		echo '    "c0": { "tc_attach": "clsact", "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] } } }'
 	} >"$R/node.json"
 	chmod 644 "$R/node.json"
@@ -41,7 +42,7 @@ quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/count.json" "$SOURCE/tests/e
 quiet pin
 configure '{}'
 quiet bpfseal sync
-check 'chains on nine interfaces' node apply
+check 'chains on ten interfaces' node apply
 
 # ---- the watch, and what it says ----
 in_node() { nsenter --net="/run/netns/$NS" "$@"; }
@@ -164,6 +165,7 @@ PIDS="$PIDS $!"
 wait_line "$R/lead.out"
 lead() { cat "$R/lead.out"; }
 deed 'a TCX link before ours' t0 foreign_before lead
+deed 'another program under our TCX link' t2 link_replaced foe update "$(place t2 tc_ingress)/link" tc
 at=$(foe after t1 tc_ingress later)
 check 'a TCX program after ours is told within a second' told t1 foreign_after "$at"
 check '... as a note' [ "$(field "$at" t1 foreign_after .note)" = true ]
@@ -173,7 +175,7 @@ at=$(filter_add)
 check 'a clsact filter after ours is told within a second' told t1 foreign_after "$at"
 check '... with its kind' has "$at" t1 '.text | test("clsact bpf filter")'
 sleep 1
-check '... and neither is a reason to touch our own' hasnot 0 t1 '.event == "mended"'
+check '... and neither is a reason to touch our own' hasnot "$at" t1 '.event == "mended"'
 filter_del() { now && in_node tc filter del dev c0 ingress; }
 deed 'our clsact filter deleted' c0 link_detached filter_del
 qdisc_del() { now && in_node tc qdisc del dev c0 clsact; }
