@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/owned.h"
+#include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/desk.h"
 #include "loader/report.h"
@@ -60,6 +61,8 @@ static int apply_and_report(const struct cli *cli, const struct desk *desk, stru
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
+	if (!restored && applied_note(desk->loader_dirfd, desk->node, &leftover))
+		cli_note(cli, "warning: %s", leftover.text);
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);

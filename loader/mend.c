@@ -251,8 +251,8 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 
 // ---- from our copies ----
 
-static int apply_restored(const struct mend_places *places, struct plan *plan,
-			  char how[static ATTACH_HOW], struct fault *why)
+static int apply_mended(const struct mend_places *places, struct plan *plan, struct apply *out,
+			struct fault *why)
 {
 	const struct apply_places apply_places = {.node = places->node,
 						  .tree = places->tree,
@@ -262,18 +262,23 @@ static int apply_restored(const struct mend_places *places, struct plan *plan,
 						  .events = places->events,
 						  .now = places->now,
 						  .ticks_us = places->ticks_us};
-	OWNED(apply_drop) struct apply apply = {0};
 
-	if (apply_plan(&apply_places, plan, &apply, why))
+	if (apply_plan(&apply_places, plan, out, why))
 		return -1;
-	if (apply.chains[0].lost)
-		return fault_set(why, FAULT_NOT_FOUND, "its interface has gone");
-	if (apply.chains[0].chain)
-		snprintf(how, ATTACH_HOW, "restored from our own copies, generation %u",
-			 chain_generation(apply.chains[0].chain));
-	else
-		snprintf(how, ATTACH_HOW, "removed: all of it is denied");
+	for (size_t i = 0; i < out->count; i++)
+		if (out->chains[i].lost)
+			return fault_set(why, FAULT_NOT_FOUND, "its interface has gone again");
 	return 0;
+}
+
+static struct admit_places admit_places(const struct mend_places *places)
+{
+	return (struct admit_places){.root = places->root,
+				     .store_dirfd = places->store_dirfd,
+				     .trust_dirfd = places->trust_dirfd,
+				     .objects_dirfd = places->objects_dirfd,
+				     .now = places->now,
+				     .node = places->node};
 }
 
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,
@@ -281,14 +286,10 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 {
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
-	const struct admit_places admits = {.root = places->root,
-					    .store_dirfd = places->store_dirfd,
-					    .trust_dirfd = places->trust_dirfd,
-					    .objects_dirfd = places->objects_dirfd,
-					    .now = places->now,
-					    .node = places->node};
+	const struct admit_places admits = admit_places(places);
 	struct plan_copies copies = {.objects_dirfd = places->objects_dirfd,
 				     .trust_dirfd = places->trust_dirfd};
+	OWNED(apply_drop) struct apply apply = {0};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
 
@@ -310,5 +311,36 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 	}
 	if (plan->chains[0].action == PLAN_KEEP)
 		return fault_set(why, FAULT_DRIFT, "there is nothing that could be restored");
-	return apply_restored(places, plan, how, why);
+	if (apply_mended(places, plan, &apply, why))
+		return -1;
+	if (apply.chains[0].chain)
+		snprintf(how, ATTACH_HOW, "restored from our own copies, generation %u",
+			 chain_generation(apply.chains[0].chain));
+	else
+		snprintf(how, ATTACH_HOW, "removed: all of it is denied");
+	return 0;
+}
+
+int mend_welcome(const struct mend_places *places, const char *iface, char how[static ATTACH_HOW],
+		 struct fault *why)
+{
+	const struct plan_places at = {
+		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
+	const struct admit_places admits = admit_places(places);
+	OWNED(apply_drop) struct apply apply = {0};
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	if (admit_new(&admits, &admit, why) || plan_look(&at, &plan, why) ||
+	    plan_decide(plan, &at, admit, why))
+		return -1;
+	// A newer version for another interface is for an apply to bring.
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->chains[i].iface, iface) != 0 ||
+		    plan->chains[i].action != PLAN_LOAD)
+			plan->chains[i].action = PLAN_KEEP;
+	if (apply_mended(places, plan, &apply, why))
+		return -1;
+	snprintf(how, ATTACH_HOW, "loaded, as its interface has come");
+	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "loader/applied.h"
 #include "loader/record.h"
 #include "loader/roster.h"
 
@@ -30,9 +31,11 @@ bool scene_is_stale(const struct scene *scene)
 	const struct stamp config = config_stamp(scene);
 	const struct stamp record = stamp_of(scene->places.loader_dirfd, RECORD_ACTIVE);
 	const struct stamp next = stamp_of(scene->places.loader_dirfd, RECORD_NEXT);
+	const struct stamp noted = stamp_of(scene->places.loader_dirfd, APPLIED_FILE);
 
 	return !scene->plan || !stamp_is(&config, &scene->config) ||
-	       !stamp_is(&record, &scene->record) || !stamp_is(&next, &scene->next);
+	       !stamp_is(&record, &scene->record) || !stamp_is(&next, &scene->next) ||
+	       !stamp_is(&noted, &scene->noted);
 }
 
 static struct plan_places plan_places(const struct scene *scene, const struct node *node)
@@ -138,11 +141,13 @@ int scene_read(struct scene *scene, struct fault *refused, struct fault *why)
 
 	scene->record = stamp_of(scene->places.loader_dirfd, RECORD_ACTIVE);
 	scene->next = stamp_of(scene->places.loader_dirfd, RECORD_NEXT);
+	scene->noted = stamp_of(scene->places.loader_dirfd, APPLIED_FILE);
 	if (plan_look(&places, &plan, why) || arrange(scene, plan, why)) {
 		scene->record = scene->config = (struct stamp){0}; // stale still
 		return -1;
 	}
 	scene_take(scene, &plan, &node);
+	scene->applied = scene->node_fits && applied_is(scene->places.loader_dirfd, scene->node);
 	for (size_t i = 0; i < scene->count; i++) {
 		scene->wards[i]->suspect = true;
 		if (drift_of(scene, i, why))

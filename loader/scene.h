@@ -25,12 +25,13 @@ struct scene {
 	struct scene_places places;
 	struct node *node; // the last that could be read; NULL: none could
 	bool node_fits;	   // the file says what `node` says
+	bool applied;	   // and was applied, all of it
 	struct plan *plan; // NULL: nothing has been read yet
 	struct ward **wards;
 	size_t count; // of wards, and of the plan's chains
 	struct plan_tags tags;
 	size_t room; // descriptors that may still be held
-	struct stamp config, record, next;
+	struct stamp config, record, next, noted;
 	uint32_t next_tag;
 	struct node nothing;
 };

@@ -226,6 +226,23 @@ static void log_mended(struct watch *watch)
 	}
 }
 
+static void welcome(struct watch *watch, size_t index)
+{
+	const struct mend_places places = mend_places(watch);
+	struct ward *ward = watch->scene.wards[index];
+	struct fault why = {0};
+	char text[FAULT_TEXT_MAX];
+
+	ward->broken_since = now_ms(watch);
+	if (mend_welcome(&places, ward->iface, ward->how, &why)) {
+		ward->how[0] = '\0';
+		ward->fought = true;
+		sentence(&why, text, sizeof(text));
+		tell_of(watch, ward, NEWS_FAILED, 0, text);
+	}
+	ward->suspect = true;
+}
+
 struct eviction {
 	struct watch *watch;
 	struct ward *ward;
@@ -274,6 +291,29 @@ static bool may_mend(const struct watch *watch, size_t index)
 
 	return watch->places.mends && ward->judged && ward->broken && chain->truth.iface_index &&
 	       json_count(json_member(chain->record, "members")) &&
+	       fight_may(&ward->fight, now_ms(watch));
+}
+
+// Whether anything else is not as node.json says: then what it says for one that has come is not the whole of it.
+static bool drifts(const struct scene *scene, const char *iface)
+{
+	for (size_t i = 0; i < scene->count; i++)
+		if (scene->wards[i]->drift.count && scene->plan->chains[i].truth.iface_index &&
+		    strcmp(scene->wards[i]->iface, iface) != 0)
+			return true;
+	return false;
+}
+
+// An interface has come that node.json has a chain for, and had none when that was applied.
+static bool may_welcome(const struct watch *watch, size_t index)
+{
+	const struct scene *scene = &watch->scene;
+	const struct ward *ward = scene->wards[index];
+	const struct plan_chain *chain = &scene->plan->chains[index];
+
+	return watch->places.mends && ward->judged && scene->applied && chain->truth.iface_index &&
+	       chain->interface && chain->interface->chain_count[chain->hook] && !chain->record &&
+	       !chain->truth.root_id && !chain->truth.linked && !drifts(scene, ward->iface) &&
 	       fight_may(&ward->fight, now_ms(watch));
 }
 
@@ -344,6 +384,9 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 		}
 		if (may_mend(watch, i)) {
 			mend(watch, i);
+			done = true;
+		} else if (may_welcome(watch, i)) {
+			welcome(watch, i);
 			done = true;
 		}
 	}

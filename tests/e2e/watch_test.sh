@@ -29,6 +29,7 @@ configure() { # WATCH [VALUE]: node.json with this section "watch"
 			echo '      "maps": { "allow_v4": [ { "key": "10.0.0.'"${2:-1}"'", "value": 1 } ] } },'
 			echo '      { "use": "net/count", "version": "1.0.0" } ] },'
 		done
+		echo '    "n*": { "xdp": [ { "use": "net/count", "version": "1.0.0" } ] },'
 		echo '    "t0": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
 		echo '    "t1": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
 		echo '    "t2": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
@@ -189,6 +190,19 @@ at=$(now)
 wire x4
 check '... and has its chain within two after it returns' mended x4 "$at"
 check '... which judges' judges x4
+
+at=$(now)
+wire n1
+check 'one that is new, and that a pattern names, gets its chain within two' mended n1 "$at"
+quiet node status
+check '... and it runs' [ "$(node status --json | jq -r '.chains[] | select(.interface == "n1") | .members[].state')" = running ]
+configure '{}' 99
+sleep 1
+wire n2
+sleep 1
+check '... but not while node.json says something that was not applied' hasnot 0 n2 '.event == "mended"'
+configure '{}'
+in_node ip link del n2
 
 # ---- nobody may be evicted whom the config does not name ----
 foe pin xdp squatter "$R/sys/fs/bpf/squatter" >/dev/null
