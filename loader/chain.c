@@ -126,8 +126,10 @@ static int array_make(const char *name, int *out, struct fault *why)
 
 static int fell_make(struct chain *chain, struct fault *why)
 {
+	// Mapped by who watches: these are read every second.
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bpfseal_fell", sizeof(uint32_t),
-				(uint32_t)(chain->spec.count * sizeof(uint64_t)), 1, NULL);
+				(uint32_t)(chain->spec.count * sizeof(uint64_t)), 1, &opts);
 
 	if (fd < 0)
 		return fault_errno(why, FAULT_KERNEL, "cannot make the fall-through counters");

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/owned.h"
+#include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/desk.h"
 #include "loader/report.h"
@@ -88,6 +89,8 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
+	if (!restored && applied_note(desk->loader_dirfd, desk->node, &leftover))
+		cli_note(cli, "warning: %s", leftover.text);
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);

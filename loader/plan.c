@@ -180,7 +180,7 @@ static int plan_add_held(struct plan *plan, const struct plan_places *places, st
 	return 0;
 }
 
-static int root_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
+int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
 {
 	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
 
@@ -213,7 +213,7 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 		return -1;
 	if (!truth->root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
 		return 0;
-	if (root_tag(tags, chain->hook, &tamper.root_tag, why))
+	if (plan_tag(tags, chain->hook, &tamper.root_tag, why))
 		return -1;
 	return tamper_findings(&tamper, &chain->damage, why);
 }

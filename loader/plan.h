@@ -74,6 +74,9 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 // The same for one hook.
 int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
 		 struct plan **out, struct fault *why) MUST_CHECK;
+// Learns a tag when it is asked for first. Borrowed.
+int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
+	MUST_CHECK;
 // What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
 int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
 	     struct fault *why) MUST_CHECK;

@@ -43,6 +43,7 @@ void ward_let_go(struct ward *ward, size_t *room)
 {
 	if (ward->keeper)
 		*room += keeper_count(ward->keeper);
+	sight_drop(&ward->sight);
 	keeper_drop(&ward->keeper);
 	ward->has_sight = false;
 }
@@ -286,8 +287,7 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	if (ward->keeper && (keeper_root(ward->keeper) != truth->root_number ||
 			     keeper_generation(ward->keeper) != truth->generation))
 		ward_let_go(ward, room);
-	if (!ward->has_sight)
-		count_falls(ward, truth);
+	count_falls(ward, truth);
 	if (!ward->keeper) {
 		if (bell && bell_watch(bell, ward->place, ward->tag, why))
 			return -1;
@@ -297,6 +297,8 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	}
 	if (ward->hook == HOOK_PROBE)
 		return 0; // only pins can be taken from them, and that rings
+	sight_drop(&ward->sight);
+	ward->has_sight = false;
 	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why))
 		return -1;
 	ward->has_sight = true;

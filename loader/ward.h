@@ -41,7 +41,9 @@ struct ward {
 	struct findings drift; // from node.json, as of the last time that everything was read
 	bool suspect;
 	int64_t suspect_since;
-	bool judged; // in this turn
+	bool judged;	      // in this turn
+	bool fought;	      // likewise, and it was not counted yet
+	char log[ATTACH_HOW]; // what the log has yet to get
 };
 
 struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t tag,

@@ -19,7 +19,7 @@ wire() { # IFACE
 	ip -n "$NS" link set "$1" up
 	ip -n "$NS" link set "wire-$1" up
 }
-for iface in $XDP t0 t1 c0; do wire "$iface"; done
+for iface in $XDP t0 t1 t2 c0; do wire "$iface"; done
 configure() { # WATCH [VALUE]: node.json with this section "watch"
 	{
 		echo '{ "repositories": { "corp": { "url": "'"$URL"'" } }, "policy": { "helpers": ["base"] }, "watch": '"$1"','
@@ -29,8 +29,10 @@ configure() { # WATCH [VALUE]: node.json with this section "watch"
 			echo '      "maps": { "allow_v4": [ { "key": "10.0.0.'"${2:-1}"'", "value": 1 } ] } },'
 			echo '      { "use": "net/count", "version": "1.0.0" } ] },'
 		done
+		echo '    "n*": { "xdp": [ { "use": "net/count", "version": "1.0.0" } ] },'
 		echo '    "t0": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
 		echo '    "t1": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
+		echo '    "t2": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
 		echo '    "c0": { "tc_attach": "clsact", "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] } } }'
 	} >"$R/node.json"
 	chmod 644 "$R/node.json"
@@ -41,7 +43,7 @@ quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/count.json" "$SOURCE/tests/e
 quiet pin
 configure '{}'
 quiet bpfseal sync
-check 'chains on nine interfaces' node apply
+check 'chains on ten interfaces' node apply
 
 # ---- the watch, and what it says ----
 in_node() { nsenter --net="/run/netns/$NS" "$@"; }
@@ -164,6 +166,7 @@ PIDS="$PIDS $!"
 wait_line "$R/lead.out"
 lead() { cat "$R/lead.out"; }
 deed 'a TCX link before ours' t0 foreign_before lead
+deed 'another program under our TCX link' t2 link_replaced foe update "$(place t2 tc_ingress)/link" tc
 at=$(foe after t1 tc_ingress later)
 check 'a TCX program after ours is told within a second' told t1 foreign_after "$at"
 check '... as a note' [ "$(field "$at" t1 foreign_after .note)" = true ]
@@ -173,7 +176,7 @@ at=$(filter_add)
 check 'a clsact filter after ours is told within a second' told t1 foreign_after "$at"
 check '... with its kind' has "$at" t1 '.text | test("clsact bpf filter")'
 sleep 1
-check '... and neither is a reason to touch our own' hasnot 0 t1 '.event == "mended"'
+check '... and neither is a reason to touch our own' hasnot "$at" t1 '.event == "mended"'
 filter_del() { now && in_node tc filter del dev c0 ingress; }
 deed 'our clsact filter deleted' c0 link_detached filter_del
 qdisc_del() { now && in_node tc qdisc del dev c0 clsact; }
@@ -187,6 +190,19 @@ at=$(now)
 wire x4
 check '... and has its chain within two after it returns' mended x4 "$at"
 check '... which judges' judges x4
+
+at=$(now)
+wire n1
+check 'one that is new, and that a pattern names, gets its chain within two' mended n1 "$at"
+quiet node status
+check '... and it runs' [ "$(node status --json | jq -r '.chains[] | select(.interface == "n1") | .members[].state')" = running ]
+configure '{}' 99
+sleep 1
+wire n2
+sleep 1
+check '... but not while node.json says something that was not applied' hasnot 0 n2 '.event == "mended"'
+configure '{}'
+in_node ip link del n2
 
 # ---- nobody may be evicted whom the config does not name ----
 foe pin xdp squatter "$R/sys/fs/bpf/squatter" >/dev/null
