@@ -226,13 +226,15 @@ $(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@ -ldl
-.PHONY: bench bench-tuf bench-chain
-bench: bench-tuf bench-chain
+.PHONY: bench bench-tuf bench-chain bench-interfaces
+bench: bench-tuf bench-chain bench-interfaces
 bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
 bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
+bench-interfaces: programs $(PLAYERS) $(BUILD)/.packages-demo
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/interfaces.sh
 # The client's own test plays its servers with two of them.
 check: $(BENCH)
 

@@ -205,8 +205,8 @@ static int apply_entry(const struct apply_chain *at, struct json **out, struct f
 	bool removed = at->done && plan->action == PLAN_REMOVE;
 
 	*out = NULL;
-	if (at->done && at->record) {
-		*out = json_keep(at->record);
+	if ((at->done && at->record) || plan->put_off) {
+		*out = json_keep(plan->put_off ? plan->put_off : at->record);
 		return 0;
 	}
 	if (!removed && plan->record ? json_clone(plan->record, &entry, why) ||
@@ -352,7 +352,8 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 		return -1;
 	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return 0;
-	if (apply_build(places, out, plan->record, why))
+	if (follow_records(plan, places->loader_dirfd, why) ||
+	    apply_build(places, out, plan->record, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		if (plan->chains[i].action == PLAN_KEEP || plan->chains[i].action == PLAN_WAIT)

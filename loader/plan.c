@@ -60,7 +60,8 @@ void plan_free(struct plan *plan)
 bool plan_is_pending(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT)
+		if (plan->chains[i].put_off ||
+		    (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT))
 			return true;
 	return false;
 }
@@ -160,6 +161,16 @@ static int plan_add(struct plan *plan, const struct plan_places *places, const c
 	return 0;
 }
 
+// One that only a pattern meant, and that is gone: nobody waits for it.
+static bool plan_is_past(const struct plan_places *places, const char *iface)
+{
+	const struct node_interface *interface = node_interface(places->node, iface);
+	struct fault ignored = {0};
+	struct iface found;
+
+	return interface && interface->is_pattern && iface_find(iface, &found, &ignored);
+}
+
 // What was rolled back to and is neither in node.json nor, after a reboot, in the kernel.
 static int plan_add_held(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
@@ -172,7 +183,7 @@ static int plan_add_held(struct plan *plan, const struct plan_places *places, st
 		enum hook hook;
 
 		if (!hold_of(chain) || !iface || !hook_text || hook_parse(hook_text, &hook, why) ||
-		    plan_find(plan, iface, hook))
+		    plan_find(plan, iface, hook) || plan_is_past(places, iface))
 			continue;
 		if (plan_add(plan, places, iface, hook, why))
 			return -1;
@@ -233,6 +244,27 @@ int plan_chain_at(struct plan *plan, const struct plan_places *places, const cha
 	return plan_see(*out, places, &tags, why);
 }
 
+// What an interface that has just come under a pattern has to go by: a denial that is known there, a rollback that holds
+// there and, while nothing new can be admitted, what runs there.
+static const struct json *plan_like(const struct plan *plan, const struct plan_places *places,
+				    const struct plan_chain *chain)
+{
+	const struct json *chains = json_member(plan->record, "chains");
+
+	if (chain->record || !chain->interface || !chain->interface->is_pattern)
+		return chain->record;
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *other = json_item(chains, i);
+		const char *iface = json_text(json_member(other, "interface"));
+		const char *hook = json_text(json_member(other, "hook"));
+
+		if (iface && hook && !strcmp(hook, hook_name(chain->hook)) &&
+		    node_interface(places->node, iface) == chain->interface)
+			return other;
+	}
+	return NULL;
+}
+
 static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	struct plan_tags tags = {0};
@@ -243,6 +275,7 @@ static int plan_see_all(struct plan *plan, const struct plan_places *places, str
 		if (chain->was[0])
 			chain->record =
 				record_chain(plan->record, chain->was, hook_name(chain->hook));
+		chain->like = plan_like(plan, places, chain);
 		if (plan_see(chain, places, &tags, why))
 			return -1;
 	}
@@ -303,7 +336,7 @@ static int plan_deny(struct plan_chain *chain, const struct node_use *use, struc
 	struct member *next = &chain->members[chain->count];
 
 	*member = (struct member){.object_fd = -1};
-	if (!denied_is_known(chain->record, entry))
+	if (!denied_is_known(chain->like, entry))
 		return refuse_denied(use, &own, entry, why);
 	// To keep is to keep what runs: what is gone is not loaded again.
 	if (how == NODE_DENIED_KEEP && !denied_runs(chain->record, entry))
@@ -419,7 +452,8 @@ static bool chain_is_the_same(const struct plan_chain *chain, const struct polic
 
 static bool plan_drops_denied(const struct plan_chain *chain)
 {
-	return json_count(chain->denied) && chain->interface->on_denied != NODE_DENIED_KEEP;
+	return json_count(chain->denied) &&
+	       (!chain->interface || chain->interface->on_denied != NODE_DENIED_KEEP);
 }
 
 static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
@@ -498,8 +532,7 @@ static int plan_hold_from(struct plan_chain *chain, const struct restore *restor
 			  const struct plan_places *places, struct fault *why)
 {
 	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
-	    json_clone(hold_of(chain->record), &chain->hold, why) ||
-	    plan_settle(chain, places, why))
+	    json_clone(hold_of(chain->like), &chain->hold, why) || plan_settle(chain, places, why))
 		return -1;
 	// Rolled back to none, and none is there.
 	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
@@ -524,7 +557,7 @@ static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
 					.node = places->node,
 					.interface = chain->interface,
 					.hook = chain->hook,
-					.record = chain->record,
+					.record = chain->like,
 					.runs = chain->truth.root_id && !chain->damage.count,
 					.unasked = true};
 
@@ -550,7 +583,7 @@ static int plan_decide_held(struct plan_chain *chain, const struct plan_places *
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
+	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool held = hold_stands(hold, chain->interface, chain->hook);
 	bool wished = !attach_check_mode(chain->interface, chain->hook, why) &&
 		      !plan_check_places(chain, &places->node->policy, why) &&
@@ -608,9 +641,8 @@ static bool plan_is_broken(const struct plan_chain *chain)
 	       (findings_count(&chain->damage, FINDING_BROKEN) || !chain->truth.root_id);
 }
 
-static int plan_restore_chain(struct plan_chain *chain, const struct json *record,
-			      const struct plan_places *places, const struct plan_copies *copies,
-			      struct fault *why)
+static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
+			      const struct plan_copies *copies, struct fault *why)
 {
 	struct restore restore = {.objects_dirfd = copies->objects_dirfd,
 				  .trust_dirfd = copies->trust_dirfd,
@@ -618,9 +650,9 @@ static int plan_restore_chain(struct plan_chain *chain, const struct json *recor
 				  .node = places->node,
 				  .interface = chain->interface,
 				  .hook = chain->hook,
-				  .record = record,
+				  .record = chain->like,
 				  .runs = chain->truth.root_id};
-	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
+	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool denied;
 
 	restore.unasked = hold_stands(hold, chain->interface, chain->hook);
@@ -647,33 +679,17 @@ static int plan_restore_chain(struct plan_chain *chain, const struct json *recor
 	return 0;
 }
 
-// What an interface that has just come gets while nothing new can be admitted: what runs on others under the same pattern.
-static const struct json *plan_record_like(const struct plan *plan, const struct plan_chain *chain)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *other = &plan->chains[i];
-
-		if (other->interface == chain->interface && other->hook == chain->hook &&
-		    json_count(json_member(other->record, "members")))
-			return other->record;
-	}
-	return NULL;
-}
-
 void plan_restore(struct plan *plan, const struct plan_places *places,
 		  const struct plan_copies *copies)
 {
 	plan->from_copies = true;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
-		const struct json *record = chain->record;
 
 		plan_reset(chain);
-		if (!record && chain->interface && chain->interface->is_pattern)
-			record = plan_record_like(plan, chain);
-		if (!json_count(json_member(record, "members")))
+		if (!json_count(json_member(chain->like, "members")))
 			continue;
-		if (plan_restore_chain(chain, record, places, copies, &chain->lost) ||
+		if (plan_restore_chain(chain, places, copies, &chain->lost) ||
 		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
 		if (chain->action == PLAN_KEEP && chain->was[0] &&

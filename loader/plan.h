@@ -40,6 +40,10 @@ struct plan_chain {
 	struct maps_report *maps; // of each member, foretold
 	struct truth truth;
 	const struct json *record; // what was applied here; NULL: nothing
+	const struct json *
+		like; // to go by: that, or for an interface that has just come what others of its pattern have
+	struct json
+		*put_off; // rolled back while the interface is away: the record to come back with
 	struct findings damage;
 	enum plan_action action;
 	struct fault refused; // why it cannot be admitted as node.json says; FAULT_NONE: it can
@@ -102,7 +106,7 @@ static inline void plan_drop(struct plan **plan)
 	plan_free(*plan);
 	*plan = NULL;
 }
-// Whether there is something to do now; and how many chains wait for their interface.
+// Whether there is something to do, or to write down, now; and how many chains wait for their interface.
 bool plan_is_pending(const struct plan *plan);
 size_t plan_waiting(const struct plan *plan);
 // Whether what is denied in a chain, or holds it, is not what its record says.
