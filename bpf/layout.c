@@ -155,6 +155,53 @@ bool layout_is_scalar(const struct layout_type *type)
 	return type->kind == LAYOUT_INT || type->kind == LAYOUT_BOOL || type->kind == LAYOUT_ENUM;
 }
 
+static const struct btf_type *behind_modifiers(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *type = btf && id ? btf__type_by_id(btf, id) : NULL;
+
+	for (unsigned i = 0; type && i < CHAIN_MAX; i++) {
+		if (!btf_is_mod(type) || btf_is_typedef(type))
+			return type;
+		type = btf__type_by_id(btf, type->type);
+	}
+	return NULL;
+}
+
+static void name_plain_type(const struct btf *btf, const struct btf_type *type, char *out,
+			    size_t room)
+{
+	const char *name = name_at(btf, type->name_off);
+	const char *kind = "";
+
+	if (btf_is_struct(type))
+		kind = "struct ";
+	else if (btf_is_union(type))
+		kind = "union ";
+	else if (btf_is_any_enum(type))
+		kind = "enum ";
+	snprintf(out, room, "%s%s", kind, *name ? name : "(anonymous)");
+}
+
+void layout_name_type(const struct btf *btf, uint32_t id, char out[static LAYOUT_NAME_MAX])
+{
+	const struct btf_type *type = behind_modifiers(btf, id);
+	const struct btf_type *element;
+	char name[LAYOUT_NAME_MAX - 15];
+
+	out[0] = '\0';
+	if (!type)
+		return;
+	if (!btf_is_array(type)) {
+		name_plain_type(btf, type, out, LAYOUT_NAME_MAX);
+		return;
+	}
+	element = behind_modifiers(btf, btf_array(type)->type);
+	if (!element || btf_is_array(element))
+		return;
+	name_plain_type(btf, element, name, sizeof name);
+	snprintf(out, LAYOUT_NAME_MAX, "%s[%u]", name, btf_array(type)->nelems);
+}
+
 // ---- fields ----
 
 size_t layout_field_count(const struct layout_type *type)

@@ -63,6 +63,11 @@ bool layout_is_scalar(const struct layout_type *type);
 // The size of a type; -1 where it has none.
 int64_t layout_size(const struct btf *btf, uint32_t id);
 
+// The name as the author wrote it: "__u32", "struct rl_config", "__u8[6]"; "" for one of no use. Of an array of arrays
+// nothing: types may refer to each other in circles, and this must end.
+#define LAYOUT_NAME_MAX 64
+void layout_name_type(const struct btf *btf, uint32_t id, char out[static LAYOUT_NAME_MAX]);
+
 // Members of a struct or union.
 size_t layout_field_count(const struct layout_type *type);
 struct layout_field layout_field(struct layout *layout, const struct layout_type *type,

@@ -39,6 +39,7 @@ struct node_use {
 	char *program; // entry to take when the bundle has several for this hook, or NULL
 	struct node_map_entry *entries;
 	size_t entry_count;
+	const struct json *object; // in the document: "maps", and "globals" as { NAME: VALUE }
 	char where[FAULT_TEXT_MAX];
 };
 
@@ -68,6 +69,8 @@ struct node {
 	size_t interface_count;
 	struct policy policy;
 	struct json *document; // owns what entries borrow
+	struct bytes text;     // what it was parsed from
+	char *file;
 };
 
 // Parses and checks one file's bytes; `file` names it in refusals. FAULT_CONFIG, nothing else. `*out` is yours.
@@ -81,6 +84,9 @@ static inline void node_drop(struct node **node)
 	node_free(*node);
 	*node = NULL;
 }
+// "file:line:column" of a member, or with key NULL of item `index`, of `parent` in the document.
+void node_where(const struct node *node, const struct json *parent, const char *key, size_t index,
+		char where[static FAULT_TEXT_MAX]);
 const struct node_repository *node_repository(const struct node *node, const char *name);
 // The JSON Schema (2020-12) of the file, for `bpfseal config schema`. Yours.
 int node_schema(struct json **out, struct fault *why) MUST_CHECK;

@@ -428,8 +428,25 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 	return 0;
 }
 
+static int admit_globals(const struct node_use *use, struct member *member, struct fault *why)
+{
+	const struct json *globals = json_member(use->object, "globals");
+	struct json_walk walk = {0};
+
+	if (!globals)
+		return 0;
+	member->globals = json_make_object();
+	while (json_next(globals, &walk))
+		if (strcmp(walk.key, "//") &&
+		    json_put(member->globals, walk.key, json_keep(walk.value), why))
+			return -1;
+	return 0;
+}
+
 static int admit_values(const struct node_use *use, struct member *member, struct fault *why)
 {
+	if (admit_globals(use, member, why))
+		return -1;
 	member->maps = json_make_object();
 	if (!member->maps)
 		return fault_set(why, FAULT_OTHER, "out of memory");

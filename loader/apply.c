@@ -8,8 +8,10 @@
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/record.h"
+#include "loader/shared.h"
 
-#define AUDIT_FILE "audit.log"
+#define AUDIT_FILE	  "audit.log"
+#define AUDIT_CHANGES_MAX 64 // values in one record
 
 void apply_drop(struct apply *apply)
 {
@@ -35,7 +37,25 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 
 static bool builds(const struct plan_chain *plan)
 {
-	return plan->action != PLAN_KEEP && plan->action != PLAN_REMOVE;
+	return plan->action != PLAN_KEEP && plan->action != PLAN_REMOVE &&
+	       plan->action != PLAN_VALUES;
+}
+
+// A list of thousands is cut: the count stays true.
+static int put_changes(struct json *details, const struct json *changes, struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put_int(details, "values", (int64_t)json_count(changes), why)) {
+		json_free(list);
+		return -1;
+	}
+	if (json_put(details, "changes", list, why))
+		return -1;
+	for (size_t i = 0; i < json_count(changes) && i < AUDIT_CHANGES_MAX; i++)
+		if (json_add(list, json_keep(json_item(changes, i)), why))
+			return -1;
+	return 0;
 }
 
 static int apply_audit(const struct apply_places *places, const struct apply_chain *at,
@@ -61,7 +81,8 @@ static int apply_audit(const struct apply_places *places, const struct apply_cha
 	    json_put_text(details, "hook", hook_name(at->plan->hook), why) ||
 	    json_put_text(details, "action", plan_action_name(at->plan->action), why) ||
 	    json_put_int(details, "fell_through", (int64_t)at->plan->truth.fell, why) ||
-	    json_put(details, "members", HAND_OVER(members), why))
+	    json_put(details, "members", HAND_OVER(members), why) ||
+	    (json_count(at->plan->changes) && put_changes(details, at->plan->changes, why)))
 		return -1;
 	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "apply",
 			    HAND_OVER(details), why);
@@ -145,10 +166,25 @@ static int apply_enter(const struct apply_places *places, struct apply_chain *at
 {
 	int64_t start = places->ticks_us();
 
-	if (at->chain ? chain_commit(at->chain, why) : apply_remove(places, at->plan, why))
+	if (at->chain			      ? chain_commit(at->chain, why)
+	    : at->plan->action == PLAN_VALUES ? edits_write(&at->plan->edits, why)
+					      : apply_remove(places, at->plan, why))
 		return -1;
 	at->switch_us = places->ticks_us() - start;
 	at->done = true;
+	return 0;
+}
+
+// The same members with other values. Written down only now: a crash before it leaves the old record, and the next plan sees
+// what is missing.
+static int record_values(const struct plan_chain *plan, struct json *entry, struct fault *why)
+{
+	const struct json *members = json_member(entry, "members");
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (record_put_values((struct json *)(uintptr_t)json_item(members, i),
+				      &plan->members[i], why))
+			return -1;
 	return 0;
 }
 
@@ -166,9 +202,11 @@ static int apply_entry(const struct apply_chain *at, const struct json *next, st
 		*out = json_keep(built);
 		return 0;
 	}
-	if (plan->action == PLAN_KEEP && plan->record ? json_clone(plan->record, &entry, why)
-	    : !json_count(plan->denied)		      ? 0
+	if (plan->action != PLAN_REMOVE && plan->record ? json_clone(plan->record, &entry, why)
+	    : !json_count(plan->denied)			? 0
 					: record_of_none(plan->iface, plan->hook, &entry, why))
+		return -1;
+	if (plan->action == PLAN_VALUES && record_values(plan, entry, why))
 		return -1;
 	if (entry && put_denied(entry, plan, why))
 		return -1;
@@ -210,6 +248,8 @@ static int apply_settle(const struct apply_places *places, const struct apply *o
 		if ((at->done || at->plan->action == PLAN_KEEP) &&
 		    apply_audit_denied(places, at->plan, why))
 			return -1;
+		if (at->done && shared_sweep(places->tree, at->plan->iface, why))
+			return -1;
 	}
 	return 0;
 }
@@ -221,7 +261,9 @@ static int apply_tidy(const struct apply_places *places, const struct plan *plan
 		const struct plan_chain *chain = &plan->chains[i];
 		char place[BPFFS_PATH_MAX];
 
-		if (chain->action != PLAN_KEEP || !chain->truth.entered)
+		if (shared_sweep(places->tree, chain->iface, why))
+			return -1;
+		if (builds(chain) || chain->action == PLAN_REMOVE || !chain->truth.entered)
 			continue;
 		if (bpffs_place(places->tree, chain->iface, chain->hook, place, why) ||
 		    chain_tidy(place, chain->truth.generation, chain->truth.root_number, why))

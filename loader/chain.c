@@ -17,6 +17,7 @@
 #include "loader/embedded.h"
 #include "loader/iface.h"
 #include "loader/object.h"
+#include "loader/shared.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
 
@@ -31,6 +32,7 @@ struct chain {
 	uint32_t generation, old_generation, root_number;
 	struct chain_program *programs;
 	struct object **objects; // open until the map values are written: they know the types
+	struct values *values;	 // of each member
 	int *next_fds;
 	int fell_fd, end_fd;
 	bool committed;
@@ -59,10 +61,13 @@ static void chain_close(struct chain *chain)
 			object_free(chain->objects[i]);
 		if (chain->programs)
 			maps_report_drop(&chain->programs[i].maps);
+		if (chain->values)
+			values_drop(&chain->values[i]);
 		if (chain->next_fds)
 			drop_fd(&chain->next_fds[i]);
 	}
 	free(chain->objects);
+	free(chain->values);
 	free(chain->programs);
 	free(chain->next_fds);
 	drop_fd(&chain->fell_fd);
@@ -191,8 +196,9 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 	chain->fell_fd = chain->end_fd = -1;
 	chain->programs = calloc(spec->count, sizeof(*chain->programs));
 	chain->objects = calloc(spec->count, sizeof(struct object *));
+	chain->values = calloc(spec->count, sizeof(*chain->values));
 	chain->next_fds = calloc(spec->count, sizeof(int));
-	if (!chain->programs || !chain->objects || !chain->next_fds)
+	if (!chain->programs || !chain->objects || !chain->values || !chain->next_fds)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < spec->count; i++)
 		chain->next_fds[i] = -1;
@@ -262,26 +268,78 @@ static int member_load(struct chain *chain, size_t index, struct fault *why)
 	return wrapped || !member_jumps(member) ? 0 : member_next(chain, index, why);
 }
 
-static int member_pin(struct chain *chain, size_t index, struct fault *why)
+static struct meaning member_meaning(const struct chain *chain, size_t index)
 {
-	char key[MEMBER_LABEL_MAX], all[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], name[32];
+	const struct member *member = &chain->spec.members[index];
+
+	return (struct meaning){.object = chain->objects[index],
+				.manifest = member->manifest,
+				.file = member->program->object};
+}
+
+// Where its maps are pinned below the new generation.
+static int member_maps(const struct chain *chain, size_t index, char out[static BPFFS_PATH_MAX],
+		       struct fault *why)
+{
+	char key[MEMBER_LABEL_MAX], all[BPFFS_PATH_MAX];
+
+	member_key(chain->spec.members, index, key);
+	return bpffs_join(chain->dir, "maps", all, why) || bpffs_join(all, key, out, why) ? -1 : 0;
+}
+
+static int member_pin(struct chain *chain, size_t index, const struct maps_places *places,
+		      struct fault *why)
+{
+	const struct meaning meaning = member_meaning(chain, index);
+	char maps[BPFFS_PATH_MAX], name[32];
 
 	snprintf(name, sizeof(name), "prog-%zu", index);
-	member_key(chain->spec.members, index, key);
 	if (bpffs_put(object_program_fd(chain->objects[index]), chain->dir, name, why) ||
-	    bpffs_join(chain->dir, "maps", all, why) || bpffs_join(all, key, maps, why) ||
-	    maps_pin(chain->objects[index], maps, why))
+	    member_maps(chain, index, maps, why) || maps_pin(&meaning, places, maps, why))
 		return -1;
 	return sys_program(object_program_fd(chain->objects[index]),
 			   &chain->programs[index].program, why);
+}
+
+// What was there before for a member, and what is shared with it.
+static int member_places(const struct chain *chain, size_t index, char old[static BPFFS_PATH_MAX],
+			 char shared[static BPFFS_PATH_MAX], struct maps_places *out,
+			 struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+	char key[MEMBER_LABEL_MAX];
+
+	*out = (struct maps_places){.shared_dir = shared, .named = member->maps};
+	if (shared_place(chain->spec.tree, chain->spec.iface, member, shared, why))
+		return -1;
+	member_key(chain->spec.members, index, key);
+	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
+		return -1;
+	out->old_dir = member->maps_from ? member->maps_from : chain->old_maps[0] ? old : NULL;
+	return 0;
+}
+
+// Before the load: what the admin says fits, the maps that stay are found, constants are set.
+static int member_settle(struct chain *chain, size_t index, const struct maps_places *places,
+			 struct fault *why)
+{
+	const struct meaning meaning = member_meaning(chain, index);
+	struct values *values = &chain->values[index];
+
+	if (values_make(&meaning, &chain->spec.members[index], NULL, values, why) ||
+	    maps_settle(chain->objects[index], &meaning, values, places, false,
+			&chain->programs[index].maps, why))
+		return -1;
+	return maps_preset(&meaning, values, why);
 }
 
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char key[MEMBER_LABEL_MAX], label[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+	char label[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX], shared[BPFFS_PATH_MAX];
 	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct maps_places places;
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
 				       .policy = chain->spec.policy,
@@ -290,23 +348,21 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 				       .logs_path = chain->spec.logs_path};
 
 	member_label(member, label);
-	member_key(chain->spec.members, index, key);
-	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
+	if (member_places(chain, index, old, shared, &places, why))
 		return -1;
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
 		return fault_within(why, "cannot read %s", label);
 	source.data = bytes.data;
 	source.len = bytes.len;
 	if (object_open(&source, &chain->objects[index], why) ||
-	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
-			&chain->programs[index].maps, why))
+	    member_settle(chain, index, &places, why))
 		return -1;
 	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
 	    array_make("bpfseal_next", &chain->next_fds[index], why))
 		return -1;
 	if (member_load(chain, index, why))
 		return -1;
-	return member_pin(chain, index, why);
+	return member_pin(chain, index, &places, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
@@ -354,12 +410,30 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 	return bpffs_put(array, chain->dir, name, why);
 }
 
-static int chain_fill(struct chain *chain, bool kept_only, struct fault *why)
+static int chain_fill(const struct chain *chain, struct fault *why)
 {
-	for (size_t i = 0; i < chain->spec.count; i++)
-		if (maps_fill(chain->objects[i], &chain->spec.members[i], &chain->programs[i].maps,
-			      kept_only, why))
-			return -1;
+	for (size_t i = 0; i < chain->spec.count; i++) {
+		const struct meaning meaning = member_meaning(chain, i);
+
+		if (maps_fill(&meaning, &chain->values[i], &chain->programs[i].maps, why))
+			return fault_within(why, "the values of %s cannot be written",
+					    chain->spec.members[i].name);
+	}
+	return 0;
+}
+
+static int chain_update(const struct chain *chain, struct fault *why)
+{
+	for (size_t i = 0; i < chain->spec.count; i++) {
+		const struct meaning meaning = member_meaning(chain, i);
+		char maps[BPFFS_PATH_MAX];
+
+		if (member_maps(chain, i, maps, why) ||
+		    maps_update(&meaning, &chain->values[i], &chain->programs[i].maps,
+				chain->spec.members[i].recorded, maps, why))
+			return fault_within(why, "the values of %s cannot be written",
+					    chain->spec.members[i].name);
+	}
 	return 0;
 }
 
@@ -382,7 +456,7 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 		if (chain_link(chain, i, why))
 			return -1;
 	// What the running generation also sees comes last: everything that can be refused has been tried by then.
-	if (chain_fill(chain, false, why) || chain_fill(chain, true, why))
+	if (chain_fill(chain, why) || chain_update(chain, why))
 		return -1;
 	*out = HAND_OVER(chain);
 	return 0;

@@ -141,6 +141,24 @@ static bool same_values(const struct json *maps, const struct node_use *use)
 	return seen == total;
 }
 
+static bool same_globals(const struct json *recorded, const struct node_use *use)
+{
+	const struct json *globals = json_member(use->object, "globals");
+	struct json_walk walk = {0};
+	size_t wanted = 0;
+
+	while (json_next(globals, &walk)) {
+		const struct json *was = json_member(recorded, walk.key);
+
+		if (!strcmp(walk.key, "//"))
+			continue;
+		if (!was || !json_same(was, walk.value))
+			return false;
+		wanted++;
+	}
+	return wanted == json_count(recorded);
+}
+
 // Another repository's program of the same name and version is another program.
 static bool is_from(const struct json *recorded, const struct node_use *use)
 {
@@ -158,7 +176,8 @@ bool record_fits_use(const struct json *recorded, const struct node_use *use)
 	return name && version && entry && !strcmp(name, use->use) && is_from(recorded, use) &&
 	       version_matches(version, use->version) &&
 	       (!use->program || !strcmp(use->program, entry)) &&
-	       same_values(json_member(recorded, "maps"), use);
+	       same_values(json_member(recorded, "maps"), use) &&
+	       same_globals(json_member(recorded, "globals"), use);
 }
 
 // What was denied is not missing: its line in the record still has to be what node.json asks for.

@@ -8,12 +8,12 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
 #include "loader/denied.h"
-#include "loader/object.h"
+#include "loader/foretell.h"
+#include "loader/heir.h"
 #include "loader/record.h"
 #include "loader/restore.h"
 #include "loader/standin.h"
@@ -22,7 +22,7 @@ const char *plan_action_name(enum plan_action action)
 {
 	static const char *const names[] = {
 		[PLAN_KEEP] = "keep",	  [PLAN_LOAD] = "load",	    [PLAN_CHANGE] = "change",
-		[PLAN_REPAIR] = "repair", [PLAN_REMOVE] = "remove",
+		[PLAN_REPAIR] = "repair", [PLAN_REMOVE] = "remove", [PLAN_VALUES] = "values",
 	};
 
 	return names[action];
@@ -35,9 +35,7 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
-		for (size_t k = 0; chain->maps && k < chain->count; k++)
-			maps_report_drop(&chain->maps[k]);
-		free(chain->maps);
+		foretell_forget(chain);
 		members_free(chain->members, chain->count);
 		json_free(chain->denied);
 		findings_drop(&chain->damage);
@@ -276,53 +274,13 @@ static enum plan_action plan_choose(const struct plan_chain *chain, const struct
 	return chain->damage.count ? PLAN_REPAIR : PLAN_KEEP;
 }
 
-// What becomes of the maps of one member, without touching the kernel.
-static int plan_foretell(const struct plan_chain *chain, size_t index, const char *tree,
-			 struct maps_report *report, struct fault *why)
-{
-	const struct member *member = &chain->members[index];
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	OWNED(object_drop) struct object *object = NULL;
-	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], old[BPFFS_PATH_MAX];
-	char key[MEMBER_LABEL_MAX];
-	struct object_source source = {.entry = member->program->entry,
-				       .hook = chain->hook,
-				       .label = member->name,
-				       .logs_dirfd = -1};
-
-	member_key(chain->members, index, key);
-	if (bpffs_place(tree, chain->iface, chain->hook, place, why) ||
-	    bpffs_join_number(place, "gen", chain->truth.generation, gen, why) ||
-	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, key, old, why) ||
-	    file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
-		return -1;
-	source.data = bytes.data;
-	source.len = bytes.len;
-	if (object_open(&source, &object, why))
-		return -1;
-	return maps_settle(object, member, chain->truth.generation ? old : NULL, true, report, why);
-}
-
-static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct fault *why)
-{
-	if (chain->action == PLAN_REMOVE || chain->action == PLAN_KEEP)
-		return 0;
-	chain->maps = calloc(chain->count, sizeof(*chain->maps));
-	if (!chain->maps)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i < chain->count; i++)
-		if (plan_foretell(chain, i, tree, &chain->maps[i], why))
-			return -1;
-	return chain_check_foreign(tree, chain->iface, chain->hook, why);
-}
-
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
 	if (plan_admit(chain, admit, why))
 		return -1;
 	chain->action = plan_choose(chain, &places->node->policy);
-	return plan_foretell_all(chain, places->tree, why);
+	return 0;
 }
 
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
@@ -339,6 +297,16 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
+	if (heirs_find(plan, places->tree, why))
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->refused.code != FAULT_NONE || !foretell_chain(chain, places, why))
+			continue;
+		chain->refused = *why;
+		fault_first(&first, why);
+	}
 	if (admit_settle(admit, why))
 		return -1;
 	*why = first;
@@ -348,9 +316,7 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 // Forgets what was decided.
 static void plan_reset(struct plan_chain *chain)
 {
-	for (size_t k = 0; chain->maps && k < chain->count; k++)
-		maps_report_drop(&chain->maps[k]);
-	free(HAND_OVER(chain->maps));
+	foretell_forget(chain);
 	members_free(HAND_OVER(chain->members), chain->count);
 	json_free(HAND_OVER(chain->denied));
 	chain->count = 0;
@@ -400,6 +366,8 @@ static int plan_restore_chain(struct plan_chain *chain, const struct plan_places
 void plan_restore(struct plan *plan, const struct plan_places *places,
 		  const struct plan_copies *copies)
 {
+	struct fault ignored = {0};
+
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
@@ -409,4 +377,7 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 		if (plan_restore_chain(chain, places, copies, &chain->lost))
 			plan_reset(chain);
 	}
+	// Without heirs each takes over what has its own name: nothing to refuse a restore for.
+	if (heirs_find(plan, places->tree, &ignored))
+		fault_clear(&ignored);
 }

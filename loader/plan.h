@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/edit.h"
 #include "loader/finding.h"
 #include "loader/maps.h"
 #include "loader/member.h"
@@ -19,10 +20,11 @@ enum plan_action {
 	PLAN_LOAD,   // nothing of ours is there yet
 	PLAN_CHANGE, // another chain
 	PLAN_REPAIR, // the right chain, damaged
+	PLAN_VALUES, // the right chain, with other values: nothing is loaded
 	PLAN_REMOVE, // node.json asks for none
 };
 const char *
-plan_action_name(enum plan_action action); // "keep", "load", "change", "repair", "remove"
+plan_action_name(enum plan_action action); // "keep", "load", "change", "repair", "values", "remove"
 
 struct plan_chain {
 	char iface[64];
@@ -32,6 +34,8 @@ struct plan_chain {
 	size_t count;
 	struct json *denied;	  // lines as in loader/denied.h; NULL: not decided
 	struct maps_report *maps; // of each member, foretold
+	struct edits edits;	  // with PLAN_VALUES
+	struct json *changes;	  // values that change, for people (loader/change.h); NULL: none
 	struct truth truth;
 	const struct json *record; // what was applied here; NULL: nothing
 	struct findings damage;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -215,11 +217,24 @@ static int put_digest(struct json *object, const char *key, const struct sha256 
 	return json_put_text(object, key, hex, why);
 }
 
-static int member_record(const struct member *member, const struct chain_program *program,
-			 struct json **out, struct fault *why)
+int record_put_values(struct json *recorded, const struct member *member, struct fault *why)
 {
-	OWNED(json_drop) struct json *made = json_make_object();
+	if (json_put(recorded, "maps", json_keep(member->maps), why))
+		return -1;
+	if (json_count(member->globals))
+		return json_put(recorded, "globals", json_keep(member->globals), why);
+	json_remove(recorded, "globals");
+	return 0;
+}
 
+static int member_record(const struct chain_spec *spec, size_t index,
+			 const struct chain_program *program, struct json **out, struct fault *why)
+{
+	const struct member *member = &spec->members[index];
+	OWNED(json_drop) struct json *made = json_make_object();
+	char key[MEMBER_LABEL_MAX];
+
+	member_key(spec->members, index, key);
 	if (!made)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put_text(made, "name", member->name, why) ||
@@ -230,7 +245,7 @@ static int member_record(const struct member *member, const struct chain_program
 	    put_digest(made, "bundle", &member->bundle, why) ||
 	    put_digest(made, "object", &member->object, why) ||
 	    put_digest(made, "manifest", &member->manifest_sha256, why) ||
-	    json_put(made, "maps", json_keep(member->maps), why) ||
+	    json_put_text(made, "pins", key, why) || record_put_values(made, member, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||
 	    json_put_text(made, "tag", program->program.tag, why))
 		return -1;
@@ -249,7 +264,7 @@ int record_of(const struct chain_spec *spec, const struct chain *chain, struct j
 	for (size_t i = 0; i < spec->count; i++) {
 		struct json *member = NULL;
 
-		if (member_record(&spec->members[i], chain_program(chain, i), &member, why) ||
+		if (member_record(spec, i, chain_program(chain, i), &member, why) ||
 		    json_add(members, member, why))
 			return -1;
 	}
@@ -279,13 +294,75 @@ static bool same_digest(const struct json *object, const char *key, const struct
 
 bool record_is_member(const struct json *recorded, const struct member *member)
 {
-	const struct json *maps = json_member(recorded, "maps");
-
 	return same_text(recorded, "name", member->name) &&
 	       same_text(recorded, "version", member->version) &&
 	       same_text(recorded, "from", member->from) &&
 	       same_text(recorded, "entry", member->program->entry) &&
 	       same_digest(recorded, "bundle", &member->bundle) &&
 	       same_digest(recorded, "object", &member->object) &&
-	       json_is(maps, JSON_KIND_OBJECT) && json_same(maps, member->maps);
+	       json_is(json_member(recorded, "maps"), JSON_KIND_OBJECT);
+}
+
+bool record_has_values(const struct json *recorded, const struct member *member)
+{
+	const struct json *globals = json_member(recorded, "globals");
+
+	return json_same(json_member(recorded, "maps"), member->maps) &&
+	       json_count(globals) == json_count(member->globals) &&
+	       (!json_count(globals) || json_same(globals, member->globals));
+}
+
+// Records from before this stood in them: as member_key makes it.
+static int pins_of_old(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX],
+		       struct fault *why)
+{
+	const struct json *members = json_member(chain, "members");
+	struct member *names = calloc(index + 1, sizeof(*names));
+	int bad = 0;
+
+	if (!names)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i <= index && !bad; i++) {
+		const char *name, *from;
+
+		bad = json_need_text(json_item(members, i), "name", &name, why) ||
+		      json_need_text(json_item(members, i), "from", &from, why);
+		if (!bad)
+			names[i] = (struct member){.name = (char *)(uintptr_t)name,
+						   .from = (char *)(uintptr_t)from};
+	}
+	if (!bad)
+		member_key(names, index, key);
+	free(names);
+	return bad ? -1 : 0;
+}
+
+int record_pins(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX],
+		struct fault *why)
+{
+	const struct json *recorded = json_item(json_member(chain, "members"), index);
+	const char *pins = json_text(json_member(recorded, "pins"));
+
+	if (!recorded)
+		return fault_set(why, FAULT_NOT_FOUND, "no member is recorded there");
+	if (!pins)
+		return pins_of_old(chain, index, key, why);
+	if (!*pins || strlen(pins) >= MEMBER_LABEL_MAX || strchr(pins, '/'))
+		return fault_set(why, FAULT_FORMAT, "the record's \"pins\" is no name");
+	snprintf(key, MEMBER_LABEL_MAX, "%s", pins);
+	return 0;
+}
+
+const struct json *record_with_pins(const struct json *chain, const char *key)
+{
+	const struct json *members = json_member(chain, "members");
+
+	for (size_t i = 0; i < json_count(members); i++) {
+		char pins[MEMBER_LABEL_MAX];
+		struct fault ignored = {0};
+
+		if (!record_pins(chain, i, pins, &ignored) && !strcmp(pins, key))
+			return json_item(members, i);
+	}
+	return NULL;
 }

@@ -47,5 +47,16 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why) MUST_C
 int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
 
-// Whether a recorded member is this one: same bundle, object, entry, values and repository. (Not the place: record_place.)
+// Whether a recorded member is this one: same bundle, object, entry and repository. (Not the place: record_place. Not the
+// values: record_has_values.)
 bool record_is_member(const struct json *recorded, const struct member *member);
+// Whether it was given these values.
+bool record_has_values(const struct json *recorded, const struct member *member);
+// The directory of a recorded member's maps (member_key).
+int record_pins(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX],
+		struct fault *why) MUST_CHECK;
+// The recorded member with this directory, or NULL. Borrowed.
+const struct json *record_with_pins(const struct json *chain, const char *key);
+// Puts other values into the record of a member.
+int record_put_values(struct json *recorded, const struct member *member, struct fault *why)
+	MUST_CHECK;

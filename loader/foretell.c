@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/foretell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "bpf/inspect.h"
+#include "loader/bpffs.h"
+#include "loader/chain.h"
+#include "loader/change.h"
+#include "loader/object.h"
+#include "loader/shared.h"
+
+// What is foretold of one chain.
+struct foretelling {
+	struct plan_chain *chain;
+	const struct plan_places *places;
+	bool rebuild; // a value can only be set by loading anew
+	struct fault *why;
+};
+
+// Where a member's maps were, and what is shared with it.
+static int foretell_places(const struct foretelling *at, size_t index,
+			   char old[static BPFFS_PATH_MAX], char shared[static BPFFS_PATH_MAX],
+			   struct maps_places *out)
+{
+	const struct plan_chain *chain = at->chain;
+	const struct member *member = &chain->members[index];
+	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX];
+	char key[MEMBER_LABEL_MAX];
+
+	member_key(chain->members, index, key);
+	if (shared_place(at->places->tree, chain->iface, member, shared, at->why) ||
+	    bpffs_place(at->places->tree, chain->iface, chain->hook, place, at->why) ||
+	    bpffs_join_number(place, "gen", chain->truth.generation, gen, at->why) ||
+	    bpffs_join(gen, "maps", maps, at->why) || bpffs_join(maps, key, old, at->why))
+		return -1;
+	*out = (struct maps_places){.old_dir = member->maps_from	 ? member->maps_from
+					       : chain->truth.generation ? old
+									 : NULL,
+				    .shared_dir = shared,
+				    .named = member->maps};
+	return 0;
+}
+
+static int foretell_edits(struct foretelling *at, size_t index, const struct meaning *meaning,
+			  const struct values *values, const char *dir)
+{
+	const struct edits_source source = {.meaning = meaning,
+					    .values = values,
+					    .recorded = at->chain->members[index].recorded,
+					    .dir = dir};
+	OWNED(edits_drop) struct edits edits = {0};
+	bool rebuild;
+
+	if (edits_find(&source, &edits, &rebuild, at->why))
+		return -1;
+	at->rebuild |= rebuild;
+	return edits_join(&at->chain->edits, &edits, index, at->why);
+}
+
+// Every value is encoded here, so that one that does not fit is told before anything is made in the kernel.
+static int foretell_member(struct foretelling *at, size_t index)
+{
+	struct plan_chain *chain = at->chain;
+	const struct member *member = &chain->members[index];
+	struct values_origin origin = {.node = at->places->node};
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	OWNED(object_drop) struct object *object = NULL;
+	OWNED(values_drop) struct values values = {0};
+	char old[BPFFS_PATH_MAX], shared[BPFFS_PATH_MAX];
+	struct object_source source = {.entry = member->program->entry,
+				       .hook = chain->hook,
+				       .label = member->name,
+				       .logs_dirfd = -1};
+	struct maps_places places;
+	struct meaning meaning;
+
+	if (chain->interface && member->place < chain->interface->chain_count[chain->hook])
+		origin.use = &chain->interface->chain[chain->hook][member->place];
+	if (foretell_places(at, index, old, shared, &places) ||
+	    file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, at->why))
+		return -1;
+	source.data = bytes.data;
+	source.len = bytes.len;
+	if (object_open(&source, &object, at->why))
+		return -1;
+	meaning = (struct meaning){object, member->manifest, member->program->object};
+	if (values_make(&meaning, member, &origin, &values, at->why) ||
+	    maps_settle(object, &meaning, &values, &places, true, &chain->maps[index], at->why))
+		return -1;
+	if (chain->action != PLAN_KEEP)
+		return 0;
+	return foretell_edits(at, index, &meaning, &values, places.old_dir);
+}
+
+static void maps_forget(struct plan_chain *chain)
+{
+	for (size_t k = 0; chain->maps && k < chain->count; k++)
+		maps_report_drop(&chain->maps[k]);
+	free(HAND_OVER(chain->maps));
+}
+
+void foretell_forget(struct plan_chain *chain)
+{
+	maps_forget(chain);
+	edits_drop(&chain->edits);
+	json_free(HAND_OVER(chain->changes));
+}
+
+// A chain that stays may still want other values; some of them want it built anew.
+static void foretell_action(const struct foretelling *at)
+{
+	struct plan_chain *chain = at->chain;
+
+	if (chain->action != PLAN_KEEP)
+		return;
+	if (at->rebuild)
+		chain->action = PLAN_CHANGE;
+	else if (chain->edits.count)
+		chain->action = PLAN_VALUES;
+	if (at->rebuild)
+		edits_drop(&chain->edits);
+	else
+		maps_forget(chain);
+}
+
+static int foretell_changes(struct plan_chain *chain, struct fault *why)
+{
+	chain->changes = json_make_array();
+	if (!chain->changes)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (chain->action == PLAN_VALUES)
+		return change_of_edits(&chain->edits, chain->members, chain->changes, why);
+	for (size_t i = 0; chain->action != PLAN_KEEP && i < chain->count; i++)
+		if (change_of_record(&chain->members[i], i, chain->changes, why))
+			return -1;
+	return 0;
+}
+
+int foretell_chain(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+{
+	struct foretelling at = {.chain = chain, .places = places, .why = why};
+
+	if (chain->action == PLAN_REMOVE || !chain->count)
+		return 0;
+	chain->maps = calloc(chain->count, sizeof(*chain->maps));
+	if (!chain->maps)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < chain->count; i++)
+		if (foretell_member(&at, i))
+			return -1;
+	foretell_action(&at);
+	if (foretell_changes(chain, why))
+		return -1;
+	if (chain->action == PLAN_KEEP || chain->action == PLAN_VALUES)
+		return 0;
+	return chain_check_foreign(places->tree, chain->iface, chain->hook, why);
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a plan will do to the maps and values of a chain, without touching the kernel.
+#pragma once
+
+#include "base/fault.h"
+#include "loader/plan.h"
+
+// For a chain whose members and action are decided: encodes every value of node.json, so that one that does not fit is told
+// with its place before anything is made in the kernel; says what becomes of each map and which values change. A chain that
+// is to be kept becomes one of PLAN_VALUES where its running maps want other values, or PLAN_CHANGE where one of them can
+// only be set by loading anew.
+int foretell_chain(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;
+void foretell_forget(struct plan_chain *chain);
