@@ -141,6 +141,70 @@ int cell_next(struct cell *cell, struct cell_walk *walk, bool *more, struct faul
 	return 0;
 }
 
+bool cell_is_trie(const struct cell *cell)
+{
+	return cell->info.type == BPF_MAP_TYPE_LPM_TRIE;
+}
+
+void cell_keys_drop(struct cell_keys *keys)
+{
+	free(keys->list);
+	*keys = (struct cell_keys){0};
+}
+
+static int compare_keys(const void *a, const void *b, void *len)
+{
+	return memcmp(a, b, *(const size_t *)len);
+}
+
+int cell_keys_read(struct cell *cell, struct cell_keys *out, struct fault *why)
+{
+	OWNED(cell_keys_drop) struct cell_keys keys = {.len = cell->info.key_size};
+	struct cell_walk walk = {0};
+	size_t room = 0;
+	bool more;
+
+	for (;;) {
+		if (cell_next(cell, &walk, &more, why))
+			return -1;
+		if (!more)
+			break;
+		if (keys.count == room) {
+			unsigned char *grown;
+
+			room = room ? 2 * room : 64;
+			grown = reallocarray(keys.list, room, keys.len);
+			if (!grown)
+				return fault_set(why, FAULT_OTHER, "out of memory");
+			keys.list = grown;
+		}
+		memcpy(keys.list + keys.count++ * keys.len, cell->key, keys.len);
+	}
+	if (keys.count)
+		qsort_r(keys.list, keys.count, keys.len, compare_keys, &keys.len);
+	*out = keys;
+	keys = (struct cell_keys){0};
+	return 0;
+}
+
+bool cell_keys_has(const struct cell_keys *keys, const void *key)
+{
+	size_t low = 0, high = keys->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = memcmp(keys->list + middle * keys->len, key, keys->len);
+
+		if (!order)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
 // An aligned number changes at once; the rest byte by byte.
 static void store(unsigned char *at, const void *data, size_t len)
 {

@@ -29,7 +29,8 @@ void cell_set_value(struct cell *cell, const void *value);
 bool cell_has(const struct cell *cell, const void *value);
 bool cell_is_zero(const struct cell *cell);
 
-// The value under `key` into `data`. *found is false when there is none, which is no refusal.
+// The value under `key` into `data`. *found is false when there is none, which is no refusal. A trie gives that of the nearest
+// shorter prefix, too: ask cell_keys_has.
 int cell_read(struct cell *cell, bool *found, struct fault *why) MUST_CHECK;
 // Writes `data` under `key`.
 int cell_write(const struct cell *cell, struct fault *why) MUST_CHECK;
@@ -46,6 +47,17 @@ struct cell_walk {
 	uint32_t steps;
 };
 int cell_next(struct cell *cell, struct cell_walk *walk, bool *more, struct fault *why) MUST_CHECK;
+
+// All keys at one time, for maps whose lookup is not by the whole key.
+struct cell_keys {
+	unsigned char *list;
+	size_t count, len;
+};
+void cell_keys_drop(struct cell_keys *keys);
+int cell_keys_read(struct cell *cell, struct cell_keys *out, struct fault *why) MUST_CHECK;
+bool cell_keys_has(const struct cell_keys *keys, const void *key);
+// Whether a lookup finds more than was asked for.
+bool cell_is_trie(const struct cell *cell);
 
 // Some bytes of a section of variables, in place and at once where a machine can: programs write the others meanwhile.
 int cell_poke(int map_fd, size_t offset, const void *data, size_t len, struct fault *why)

@@ -86,7 +86,8 @@ static unsigned char *bytes_of(const void *data, size_t len)
 // One map or section on its way.
 struct finding_edits {
 	const struct edits_source *source;
-	struct values old; // what the record says was written
+	struct values old;     // what the record says was written
+	struct cell_keys keys; // of a trie: what it really holds
 	struct edits *out;
 	bool *rebuild;
 	struct fault *why;
@@ -95,6 +96,7 @@ struct finding_edits {
 static void finding_drop(struct finding_edits *finding)
 {
 	values_drop(&finding->old);
+	cell_keys_drop(&finding->keys);
 }
 
 // The record is of the same object, or of one whose map is the same: what does not fit any more was never there.
@@ -164,6 +166,14 @@ static int add_entry(const struct finding_edits *finding, const struct meaning_m
 	return 0;
 }
 
+static int read_cell(const struct finding_edits *finding, struct cell *cell, bool *found)
+{
+	if (cell_read(cell, found, finding->why))
+		return -1;
+	*found &= !cell_is_trie(cell) || cell_keys_has(&finding->keys, cell->key);
+	return 0;
+}
+
 // What the admin wants and the kernel does not have. `old` (NULL: none) is what was written before: what is the same there
 // is the program's now.
 static int find_set(const struct finding_edits *finding, const struct meaning_map *map,
@@ -174,7 +184,7 @@ static int find_set(const struct finding_edits *finding, const struct meaning_ma
 	if (old && !memcmp(old->data, value->data, value->len))
 		return 0;
 	cell_set_key(cell, value->key);
-	if (cell_read(cell, &found, finding->why))
+	if (read_cell(finding, cell, &found))
 		return -1;
 	if (found && cell_has(cell, value->data))
 		return 0;
@@ -186,7 +196,7 @@ static int find_clear(const struct finding_edits *finding, const struct meaning_
 {
 	bool found;
 
-	if (cell_read(cell, &found, finding->why))
+	if (read_cell(finding, cell, &found))
 		return -1;
 	if (!found || (cell_is_array(cell) && cell_is_zero(cell)))
 		return 0;
@@ -237,7 +247,7 @@ static bool same_values(const struct value *a, size_t a_count, const struct valu
 	return true;
 }
 
-static int find_in_cells(const struct finding_edits *finding, const struct meaning_map *map,
+static int find_in_cells(struct finding_edits *finding, const struct meaning_map *map,
 			 struct cell *cell)
 {
 	const struct value *first, *old;
@@ -245,6 +255,9 @@ static int find_in_cells(const struct finding_edits *finding, const struct meani
 	size_t old_count = values_of(&finding->old, map->name, &old);
 	bool config = meaning_is_admins(map, count || old_count);
 
+	cell_keys_drop(&finding->keys);
+	if (cell_is_trie(cell) && cell_keys_read(cell, &finding->keys, finding->why))
+		return -1;
 	// Those that go come first: they make room.
 	if (config && (map->shared ? find_dropped(finding, map, cell, first, count)
 				   : find_strangers(finding, map, cell, first, count)))
@@ -256,7 +269,7 @@ static int find_in_cells(const struct finding_edits *finding, const struct meani
 	return 0;
 }
 
-static int find_in_map(const struct finding_edits *finding, const struct meaning_map *map)
+static int find_in_map(struct finding_edits *finding, const struct meaning_map *map)
 {
 	OWNED(cell_drop) struct cell cell = {.fd = -1};
 	const struct value *first, *old;
@@ -437,6 +450,7 @@ static int write_entry(const struct edit *edit, struct undo *undo, struct fault 
 	cell_set_key(&cell, edit->key);
 	if (cell_read(&cell, &undo->had, why))
 		return -1;
+	undo->had &= !cell_is_trie(&cell) || edit->from;
 	undo->data = bytes_of(cell.data, cell_len(&cell));
 	if (!undo->data)
 		return fault_set(why, FAULT_OTHER, "out of memory");

@@ -159,3 +159,69 @@ int foretell_chain(struct plan_chain *chain, const struct plan_places *places, s
 		return 0;
 	return chain_check_foreign(places->tree, chain->iface, chain->hook, why);
 }
+
+// ---- shared maps ----
+
+static const struct node_use *use_of(const struct plan_chain *chain, const struct member *member)
+{
+	if (!chain->interface || member->place >= chain->interface->chain_count[chain->hook])
+		return NULL;
+	return &chain->interface->chain[chain->hook][member->place];
+}
+
+static bool shares(const struct member *member, const char *name)
+{
+	const struct manifest_map *map =
+		manifest_map(member->manifest, member->program->object, name);
+
+	return map && map->shared;
+}
+
+static int check_pair(const struct plan_chain *chain, const struct member *member,
+		      const struct member *other, const struct plan_places *places,
+		      struct fault *why)
+{
+	const struct node_use *use = use_of(chain, member);
+	struct json_walk walk = {0};
+	char where[FAULT_TEXT_MAX];
+
+	if (strcmp(member->name, other->name) || strcmp(member->from, other->from))
+		return 0;
+	while (json_next(member->maps, &walk)) {
+		if (!json_member(other->maps, walk.key) || !shares(member, walk.key) ||
+		    !shares(other, walk.key))
+			continue;
+		fault_set(why, FAULT_CONFIG,
+			  "the programs of %s on %s share map %s: its values stand at one of them",
+			  member->name, chain->iface, walk.key);
+		if (!use)
+			return -1;
+		node_where(places->node, json_member(use->object, "maps"), walk.key, 0, where);
+		return fault_where(why, "%s", where);
+	}
+	return 0;
+}
+
+// Each two members once: within one chain those before it.
+static int check_chains(const struct plan_chain *chain, const struct plan_chain *other,
+			const struct plan_places *places, struct fault *why)
+{
+	for (size_t i = 0; i < chain->count; i++) {
+		size_t end = chain == other ? i : other->count;
+
+		for (size_t k = 0; k < end; k++)
+			if (check_pair(chain, &chain->members[i], &other->members[k], places, why))
+				return -1;
+	}
+	return 0;
+}
+
+int foretell_shared(const struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k <= i; k++)
+			if (!strcmp(plan->chains[i].iface, plan->chains[k].iface) &&
+			    check_chains(&plan->chains[i], &plan->chains[k], places, why))
+				return -1;
+	return 0;
+}

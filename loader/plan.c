@@ -297,8 +297,10 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
+	if (foretell_shared(plan, places, why))
+		fault_first(&first, why);
 	if (heirs_find(plan, places->tree, why))
-		return -1;
+		fault_first(&first, why);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 

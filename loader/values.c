@@ -72,6 +72,32 @@ static int value_room(struct value *value, size_t key_len, size_t len, struct fa
 	return value->key && value->data ? 0 : fault_set(why, FAULT_OTHER, "out of memory");
 }
 
+static bool is_indexed(const struct bpf_map *map)
+{
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_CPUMAP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+// The kernel would say the same of an array, as "too big", when half of the values are written.
+static int check_index(const struct meaning_map *map, const struct value *value, struct fault *why)
+{
+	uint32_t index, count = bpf_map__max_entries(map->map);
+
+	if (!is_indexed(map->map) || value->key_len != sizeof(index))
+		return 0;
+	memcpy(&index, value->key, sizeof(index));
+	if (index < count)
+		return 0;
+	return fault_set(why, FAULT_CONFIG, "%u is not between 0 and %u", index, count - 1);
+}
+
 static int make_entry(const struct making *making, const struct meaning_map *map, size_t index,
 		      const struct json *entry, struct value *out)
 {
@@ -85,7 +111,8 @@ static int make_entry(const struct making *making, const struct meaning_map *map
 	out->json_value = json_member(entry, "value");
 	if (value_room(out, map->key.size, map->value.size, making->why))
 		return -1;
-	if (encode_value(&map->key, out->json_key, out->key, &spot, making->why)) {
+	if (encode_value(&map->key, out->json_key, out->key, &spot, making->why) ||
+	    check_index(map, out, making->why)) {
 		fault_within(making->why, "the key of entry %zu of map %s of %s does not fit",
 			     index, map->name, making->member->name);
 		return at_spot(making, &spot, item, "key");
@@ -111,6 +138,11 @@ static int make_map(const struct making *making, const char *name, const struct 
 	if (json_count(entries) && !map_type_is_data((uint32_t)bpf_map__type(map.map))) {
 		fault_set(making->why, FAULT_CONFIG, "map %s of %s takes no values", name,
 			  making->member->name);
+		return at(making, maps, name, 0);
+	}
+	if (json_count(entries) > bpf_map__max_entries(map.map)) {
+		fault_set(making->why, FAULT_CONFIG, "map %s of %s takes %u entries, not %zu", name,
+			  making->member->name, bpf_map__max_entries(map.map), json_count(entries));
 		return at(making, maps, name, 0);
 	}
 	for (size_t i = 0; i < json_count(entries); i++)

@@ -275,13 +275,21 @@ void stock_configure(struct stock *stock, const char *chain)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
+	MUST(bytes_format(&text, &why, "{\"" GROUND_IFACE "\":{\"xdp\":%s}}", chain));
+	stock_configure_all(stock, bytes_text(&text));
+}
+
+void stock_configure_all(struct stock *stock, const char *interfaces)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+
 	node_free(stock->node);
 	stock->node = NULL;
 	MUST(bytes_format(&text, &why,
 			  "{\"repositories\":{\"" STOCK_REPO "\":{\"url\":\"https://repo.test\"}},"
-			  "\"interfaces\":{\"" GROUND_IFACE "\":{\"xdp\":%s}},"
+			  "\"interfaces\":%s,"
 			  "\"policy\":{\"helpers\":[\"base\",\"time\"]}}",
-			  chain));
+			  interfaces));
 	MUST(node_parse(text.data, text.len, "node.json", &stock->node, &why));
 }
 

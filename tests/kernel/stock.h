@@ -40,8 +40,9 @@ void stock_publish(struct stock *stock, int64_t expires);
 void stock_point(struct stock *stock, const char *target);
 // The blob of a digest, one byte changed.
 void stock_damage(struct stock *stock, const struct sha256 *digest);
-// node.json with this list as the XDP chain of GROUND_IFACE.
+// node.json with this list as the XDP chain of GROUND_IFACE; and with this object as "interfaces".
 void stock_configure(struct stock *stock, const char *chain);
+void stock_configure_all(struct stock *stock, const char *interfaces);
 
 // The way of `bpfseal plan` and `bpfseal apply` at a time. -1 with *why as they would say it.
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why) MUST_CHECK;
