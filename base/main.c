@@ -32,7 +32,8 @@ static const struct {
 	{"plan", "bpfseal-loader", "show what apply would change"},
 	{"apply", "bpfseal-loader", "make the kernel's chains as node.json says"},
 	{"status", "bpfseal-loader", "the chains as the kernel has them"},
-	{"map", "bpfseal-loader", "print a map of a running program"},
+	{"map", "bpfseal-loader", "print a map of a running program, write a value into it"},
+	{"metrics", "bpfseal-loader", "the node's counters and gauges, for Prometheus"},
 	{"unload", "bpfseal-loader", "take chains out of the kernel"},
 };
 #define WORD_COUNT (sizeof(words) / sizeof(*words))
