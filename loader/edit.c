@@ -326,7 +326,7 @@ static int add_variable(const struct finding_edits *finding, const struct meanin
 	return 0;
 }
 
-// One that the admin names, or named: then what its author gave it comes back.
+// One that the admin names; or a config one that he named: what its author gave it comes back.
 static int find_variable(const struct finding_edits *finding, const struct manifest_global *said,
 			 const struct cell *cell)
 {
@@ -335,19 +335,21 @@ static int find_variable(const struct finding_edits *finding, const struct manif
 	struct meaning_variable at;
 	const unsigned char *begin, *next;
 	size_t size = 0;
+	bool config;
 
 	if (meaning_variable(finding->source->meaning, said->name, &at, finding->why))
 		return -1;
 	want = variable_in(finding->source->values, said->section, said->name);
 	old = variable_in(&finding->old, said->section, said->name);
-	if (!want && !old)
+	config = !strcmp(said->purpose, "config");
+	if (!want && (!old || !config))
 		return 0;
 	map = (struct bpf_map *)(uintptr_t)at.map; // libbpf's signature
 	begin = bpf_map__initial_value(map, &size);
 	if (!want && (!begin || size < at.at.offset + at.at.size))
 		return 0;
 	next = want ? want->data : begin + at.at.offset;
-	if (strcmp(said->purpose, "config") && old && want && !memcmp(old->data, next, want->len))
+	if (!config && old && !memcmp(old->data, next, want->len))
 		return 0;
 	if (cell->info.value_size < at.at.offset + at.at.size) {
 		*finding->rebuild = true;
