@@ -430,7 +430,7 @@ static int chain_update(const struct chain *chain, struct fault *why)
 
 		if (member_maps(chain, i, maps, why) ||
 		    maps_update(&meaning, &chain->values[i], &chain->programs[i].maps,
-				chain->spec.members[i].recorded, maps, why))
+				&chain->spec.members[i], maps, why))
 			return fault_within(why, "the values of %s cannot be written",
 					    chain->spec.members[i].name);
 	}

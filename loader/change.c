@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "loader/entries.h"
 
 // One line on its way.
 struct line {
@@ -50,14 +51,6 @@ int change_of_edits(const struct edits *edits, const struct member *members, str
 
 // ---- from the record ----
 
-static const struct json *entry_with(const struct json *entries, const struct json *key)
-{
-	for (size_t i = 0; i < json_count(entries); i++)
-		if (json_same(json_member(json_item(entries, i), "key"), key))
-			return json_item(entries, i);
-	return NULL;
-}
-
 static bool same(const struct json *a, const struct json *b)
 {
 	return a && b ? json_same(a, b) : !a && !b;
@@ -66,20 +59,24 @@ static bool same(const struct json *a, const struct json *b)
 static int compare_map(const struct line *about, const struct json *now, const struct json *was,
 		       struct json *list, struct fault *why)
 {
+	OWNED(entries_drop) struct entries next = {0};
+	OWNED(entries_drop) struct entries old = {0};
 	struct line line = *about;
 
-	for (size_t i = 0; i < json_count(now); i++) {
-		line.key = json_member(json_item(now, i), "key");
-		line.to = json_member(json_item(now, i), "value");
-		line.from = json_member(entry_with(was, line.key), "value");
+	if (entries_sort(now, &next, why) || entries_sort(was, &old, why))
+		return -1;
+	for (size_t i = 0; i < next.count; i++) {
+		line.key = next.list[i].key;
+		line.to = next.list[i].value;
+		line.from = entries_find(&old, &next.list[i]);
 		if (!same(line.from, line.to) && add(&line, list, why))
 			return -1;
 	}
 	line.to = NULL;
-	for (size_t i = 0; i < json_count(was); i++) {
-		line.key = json_member(json_item(was, i), "key");
-		line.from = json_member(json_item(was, i), "value");
-		if (!entry_with(now, line.key) && add(&line, list, why))
+	for (size_t i = 0; i < old.count; i++) {
+		line.key = old.list[i].key;
+		line.from = old.list[i].value;
+		if (!entries_find(&next, &old.list[i]) && add(&line, list, why))
 			return -1;
 	}
 	return 0;

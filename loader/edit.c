@@ -87,6 +87,7 @@ static unsigned char *bytes_of(const void *data, size_t len)
 struct finding_edits {
 	const struct edits_source *source;
 	struct values old;     // what the record says was written
+	struct values lent;    // what another program says of a map that is shared
 	struct cell_keys keys; // of a trie: what it really holds
 	struct edits *out;
 	bool *rebuild;
@@ -96,23 +97,22 @@ struct finding_edits {
 static void finding_drop(struct finding_edits *finding)
 {
 	values_drop(&finding->old);
+	values_drop(&finding->lent);
 	cell_keys_drop(&finding->keys);
 }
 
-// The record is of the same object, or of one whose map is the same: what does not fit any more was never there.
-static int read_old(struct finding_edits *finding)
+// What does not fit the types of today's object was never in a map that is kept.
+static int read_values(const struct finding_edits *finding, const struct json *maps,
+		       const struct json *globals, struct values *out)
 {
-	const struct json *recorded = finding->source->recorded;
-	const struct member member = {
-		.name = (char[]){"the record"},
-		.version = (char[]){""},
-		.maps = (struct json *)(uintptr_t)json_member(recorded, "maps"),
-		.globals = (struct json *)(uintptr_t)json_member(recorded, "globals"),
-		.object_fd = -1};
+	const struct member member = {.name = (char[]){"the record"},
+				      .version = (char[]){""},
+				      .maps = (struct json *)(uintptr_t)maps,
+				      .globals = (struct json *)(uintptr_t)globals,
+				      .object_fd = -1};
 	struct fault ignored = {0};
 
-	if (recorded &&
-	    values_make(finding->source->meaning, &member, NULL, &finding->old, &ignored) &&
+	if (values_make(finding->source->meaning, &member, NULL, out, &ignored) &&
 	    ignored.code == FAULT_OTHER) {
 		*finding->why = ignored;
 		return -1;
@@ -223,11 +223,13 @@ static int find_strangers(const struct finding_edits *finding, const struct mean
 static int find_dropped(const struct finding_edits *finding, const struct meaning_map *map,
 			struct cell *cell, const struct value *first, size_t count)
 {
-	const struct value *old;
+	const struct value *old, *lent;
 	size_t old_count = values_of(&finding->old, map->name, &old);
+	size_t lent_count = values_of(&finding->lent, map->name, &lent);
 
 	for (size_t i = 0; i < old_count; i++) {
-		if (values_find(first, count, old[i].key))
+		if (values_find(first, count, old[i].key) ||
+		    values_find(lent, lent_count, old[i].key))
 			continue;
 		cell_set_key(cell, old[i].key);
 		if (find_clear(finding, map, cell))
@@ -403,7 +405,9 @@ int edits_find(const struct edits_source *source, struct edits *out, bool *rebui
 	const struct bpf_map *map;
 
 	*rebuild = false;
-	if (read_old(&finding))
+	if (read_values(&finding, json_member(source->recorded, "maps"),
+			json_member(source->recorded, "globals"), &finding.old) ||
+	    read_values(&finding, source->lent, NULL, &finding.lent))
 		return -1;
 	bpf_object__for_each_map(map, object_bpf(source->meaning->object))
 	{

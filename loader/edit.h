@@ -34,6 +34,7 @@ struct edits_source {
 	const struct meaning *meaning;
 	const struct values *values; // what shall be
 	const struct json *recorded; // the member as it was applied; NULL: never
+	const struct json *lent;     // struct member
 	const char *dir;	     // where its maps are pinned
 	bool (*wants)(const void *ctx, const char *map); // NULL: all of them
 	const void *ctx;

@@ -11,6 +11,7 @@
 #include "loader/chain.h"
 #include "loader/change.h"
 #include "loader/object.h"
+#include "loader/record.h"
 #include "loader/shared.h"
 
 // What is foretold of one chain.
@@ -18,6 +19,7 @@ struct foretelling {
 	struct plan_chain *chain;
 	const struct plan_places *places;
 	bool rebuild; // a value can only be set by loading anew
+	bool written; // the record says other values than node.json
 	struct fault *why;
 };
 
@@ -48,16 +50,20 @@ static int foretell_places(const struct foretelling *at, size_t index,
 static int foretell_edits(struct foretelling *at, size_t index, const struct meaning *meaning,
 			  const struct values *values, const char *dir)
 {
+	const struct member *member = &at->chain->members[index];
 	const struct edits_source source = {.meaning = meaning,
 					    .values = values,
-					    .recorded = at->chain->members[index].recorded,
+					    .recorded = member->recorded,
+					    .lent = member->lent,
 					    .dir = dir};
 	OWNED(edits_drop) struct edits edits = {0};
-	bool rebuild;
+	bool rebuild, same;
 
-	if (edits_find(&source, &edits, &rebuild, at->why))
+	if (edits_find(&source, &edits, &rebuild, at->why) ||
+	    record_has_values(member->recorded, member->maps, member->globals, &same, at->why))
 		return -1;
 	at->rebuild |= rebuild;
+	at->written |= !same;
 	return edits_join(&at->chain->edits, &edits, index, at->why);
 }
 
@@ -110,7 +116,8 @@ void foretell_forget(struct plan_chain *chain)
 	json_free(HAND_OVER(chain->changes));
 }
 
-// A chain that stays may still want other values; some of them want it built anew.
+// A chain that stays may still want other values; some of them want it built anew. Where the kernel has them already, as
+// after `map set`, the record has yet to say so: a restore goes by it.
 static void foretell_action(const struct foretelling *at)
 {
 	struct plan_chain *chain = at->chain;
@@ -119,7 +126,7 @@ static void foretell_action(const struct foretelling *at)
 		return;
 	if (at->rebuild)
 		chain->action = PLAN_CHANGE;
-	else if (chain->edits.count)
+	else if (chain->edits.count || at->written)
 		chain->action = PLAN_VALUES;
 	if (at->rebuild)
 		edits_drop(&chain->edits);
@@ -185,8 +192,6 @@ static int check_pair(const struct plan_chain *chain, const struct member *membe
 	struct json_walk walk = {0};
 	char where[FAULT_TEXT_MAX];
 
-	if (strcmp(member->name, other->name) || strcmp(member->from, other->from))
-		return 0;
 	while (json_next(member->maps, &walk)) {
 		if (!json_member(other->maps, walk.key) || !shares(member, walk.key) ||
 		    !shares(other, walk.key))
@@ -202,26 +207,53 @@ static int check_pair(const struct plan_chain *chain, const struct member *membe
 	return 0;
 }
 
+// What one says of a map that both have, the other one has to know: it is not left over.
+static int lend(const struct member *from, struct member *to, struct fault *why)
+{
+	struct json_walk walk = {0};
+
+	if (!to->lent)
+		to->lent = json_make_object();
+	if (!to->lent)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	while (json_next(from->maps, &walk))
+		if (json_count(walk.value) && shares(from, walk.key) && shares(to, walk.key) &&
+		    json_put(to->lent, walk.key, json_keep(walk.value), why))
+			return -1;
+	return 0;
+}
+
+static int share_pair(const struct plan_chain *chain, struct member *member, struct member *other,
+		      const struct plan_places *places, struct fault *why)
+{
+	if (strcmp(member->name, other->name) || strcmp(member->from, other->from))
+		return 0;
+	return check_pair(chain, member, other, places, why) || lend(member, other, why) ||
+			       lend(other, member, why)
+		       ? -1
+		       : 0;
+}
+
 // Each two members once: within one chain those before it.
-static int check_chains(const struct plan_chain *chain, const struct plan_chain *other,
+static int share_chains(const struct plan_chain *chain, const struct plan_chain *other,
 			const struct plan_places *places, struct fault *why)
 {
 	for (size_t i = 0; i < chain->count; i++) {
 		size_t end = chain == other ? i : other->count;
 
 		for (size_t k = 0; k < end; k++)
-			if (check_pair(chain, &chain->members[i], &other->members[k], places, why))
+			if (share_pair(chain, &chain->members[i], &other->members[k], places, why))
 				return -1;
 	}
 	return 0;
 }
 
-int foretell_shared(const struct plan *plan, const struct plan_places *places, struct fault *why)
+int foretell_shared(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		for (size_t k = 0; k <= i; k++)
 			if (!strcmp(plan->chains[i].iface, plan->chains[k].iface) &&
-			    check_chains(&plan->chains[i], &plan->chains[k], places, why))
+			    share_chains(&plan->chains[i], &plan->chains[k], places, why))
 				return -1;
 	return 0;
 }

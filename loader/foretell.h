@@ -11,7 +11,8 @@
 // only be set by loading anew.
 int foretell_chain(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
 	MUST_CHECK;
-// Values of a shared map stand with one of those that share it, or one would undo what the other says. FAULT_CONFIG.
-int foretell_shared(const struct plan *plan, const struct plan_places *places, struct fault *why)
+// Values of a shared map stand with one of those that share it, or one would undo what the other says: FAULT_CONFIG. Lets
+// the others know them.
+int foretell_shared(struct plan *plan, const struct plan_places *places, struct fault *why)
 	MUST_CHECK;
 void foretell_forget(struct plan_chain *chain);

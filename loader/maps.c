@@ -369,12 +369,13 @@ int maps_fill(const struct meaning *meaning, const struct values *values,
 }
 
 int maps_update(const struct meaning *meaning, const struct values *values,
-		const struct maps_report *report, const struct json *recorded, const char *dir,
+		const struct maps_report *report, const struct member *member, const char *dir,
 		struct fault *why)
 {
 	const struct edits_source source = {.meaning = meaning,
 					    .values = values,
-					    .recorded = recorded,
+					    .recorded = member->recorded,
+					    .lent = member->lent,
 					    .dir = dir,
 					    .wants = maps_report_kept,
 					    .ctx = report};

@@ -59,8 +59,8 @@ int maps_pin(const struct meaning *meaning, const struct maps_places *places, co
 // Writes the admin's values into maps that are new.
 int maps_fill(const struct meaning *meaning, const struct values *values,
 	      const struct maps_report *report, struct fault *why) MUST_CHECK;
-// And what of them has changed since `recorded` (NULL: never) into those that are kept, pinned below `dir`: the running
+// And what of them has changed since the member was recorded into those that are kept, pinned below `dir`: the running
 // generation has them too, so this comes last of all.
 int maps_update(const struct meaning *meaning, const struct values *values,
-		const struct maps_report *report, const struct json *recorded, const char *dir,
+		const struct maps_report *report, const struct member *member, const char *dir,
 		struct fault *why) MUST_CHECK;

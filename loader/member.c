@@ -12,6 +12,7 @@ void member_drop(struct member *member)
 	free(member->from);
 	json_free(member->maps);
 	json_free(member->globals);
+	json_free(member->lent);
 	free(member->maps_from);
 	manifest_free(member->manifest);
 	if (member->object_fd >= 0)

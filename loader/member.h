@@ -27,8 +27,9 @@ struct member {
 	size_t place;				// in the list of node.json, from 0
 	bool tail_calls;			// spends tail calls of its own
 	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
-	const struct json
-		*recorded; // what was applied of it before; NULL: not known. Borrowed from the plan
+	struct json *
+		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
+	const struct json *recorded; // what was applied of it before; NULL: not known. Of the plan
 };
 
 void member_drop(struct member *member);

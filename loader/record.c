@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/entries.h"
 #include "loader/truth.h"
 
 #define NEXT   "next.json"
@@ -303,13 +304,25 @@ bool record_is_member(const struct json *recorded, const struct member *member)
 	       json_is(json_member(recorded, "maps"), JSON_KIND_OBJECT);
 }
 
-bool record_has_values(const struct json *recorded, const struct member *member)
+int record_has_values(const struct json *recorded, const struct json *maps,
+		      const struct json *globals, bool *out, struct fault *why)
 {
-	const struct json *globals = json_member(recorded, "globals");
+	const struct json *was = json_member(recorded, "globals");
+	struct json_walk walk = {0};
+	size_t count = 0;
 
-	return json_same(json_member(recorded, "maps"), member->maps) &&
-	       json_count(globals) == json_count(member->globals) &&
-	       (!json_count(globals) || json_same(globals, member->globals));
+	if (entries_same(json_member(recorded, "maps"), maps, out, why))
+		return -1;
+	while (json_next(globals, &walk)) {
+		const struct json *value = json_member(was, walk.key);
+
+		if (!strcmp(walk.key, "//"))
+			continue;
+		count++;
+		*out &= value && json_same(value, walk.value);
+	}
+	*out &= count == json_count(was);
+	return 0;
 }
 
 // Records from before this stood in them: as member_key makes it.

@@ -50,8 +50,9 @@ int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_
 // Whether a recorded member is this one: same bundle, object, entry and repository. (Not the place: record_place. Not the
 // values: record_has_values.)
 bool record_is_member(const struct json *recorded, const struct member *member);
-// Whether it was given these values.
-bool record_has_values(const struct json *recorded, const struct member *member);
+// Whether it was given these values, in whatever order; as a member or as node.json has them.
+int record_has_values(const struct json *recorded, const struct json *maps,
+		      const struct json *globals, bool *out, struct fault *why) MUST_CHECK;
 // The directory of a recorded member's maps (member_key).
 int record_pins(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX],
 		struct fault *why) MUST_CHECK;

@@ -293,8 +293,10 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 		return 0;
 	}
 	if (at->plan->action == PLAN_VALUES) {
-		cli_say(cli, "%s on %s: %zu values written, nothing loaded", hook, at->plan->iface,
-			at->plan->edits.count);
+		cli_say(cli,
+			at->plan->edits.count ? "%s on %s: %zu values written, nothing loaded"
+					      : "%s on %s: its maps held these values already",
+			hook, at->plan->iface, at->plan->edits.count);
 		return say_changes(cli, at->plan, why);
 	}
 	if (!at->chain) {

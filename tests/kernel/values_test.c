@@ -17,6 +17,7 @@
 #include "loader/apply.h"
 #include "loader/bpffs.h"
 #include "loader/change.h"
+#include "loader/finding.h"
 #include "loader/record.h"
 #include "loader/unload.h"
 #include "tests/kernel/stock.h"
@@ -369,6 +370,30 @@ static void what_was_put_into_a_config_map_by_hand_goes_with_the_next_apply(void
 	assert_int_equal(action(stock), PLAN_KEEP);
 }
 
+static void what_was_set_by_hand_and_then_written_down_is_recorded(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(json_drop) struct json *record = NULL;
+	const struct json *member;
+	struct fault why = {0};
+	uint32_t seven = 7;
+
+	applies(stock, KNOBS(",\"maps\":{\"tuned\":[{\"key\":0,\"value\":2}]}"));
+	{
+		OWNED(drop_fd) int fd = pinned(stock, "tuned");
+
+		assert_int_equal(bpf_map_update_elem(fd, &(uint32_t){0}, &seven, BPF_ANY), 0);
+	}
+	stock_configure(stock, KNOBS(",\"maps\":{\"tuned\":[{\"key\":0,\"value\":7}]}"));
+	assert_int_equal(action(stock), PLAN_VALUES);
+	plans_change(stock, "");
+	applied(stock);
+	assert_int_equal(action(stock), PLAN_KEEP);
+	assert_int_equal(record_load(stock->loader_dirfd, stock->ground->tree, &record, &why), 0);
+	member = json_item(json_member(record_chain(record, GROUND_IFACE, "xdp"), "members"), 0);
+	assert_true(record_fits_use(member, &stock->node->interfaces[0].chain[HOOK_XDP][0]));
+}
+
 static void
 a_state_map_takes_what_changes_in_the_file_and_keeps_what_the_program_wrote(void **state)
 {
@@ -633,6 +658,71 @@ static void a_shared_map_is_one_for_both_hooks_and_stays_it(void **state)
 	ground_sh("test ! -e %s/" GROUND_IFACE "/shared", stock->ground->tree);
 }
 
+// The same bundle, with another word about one map.
+static void add_variant(struct stock *stock, const char *edit)
+{
+	char path[128];
+
+	ground_sh("sed '%s' %s/tests/kernel/knobs.json >%s/variant.json", edit, TEST_SOURCE_DIR,
+		  stock->ground->root);
+	snprintf(path, sizeof(path), "../../../../../../../../..%s/variant.json",
+		 stock->ground->root);
+	stock_add(stock, path);
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+}
+
+#define VERSION3 "s/\"1.0.0\"/\"3.0.0\"/; "
+
+static void the_values_of_a_shared_config_map_are_those_of_one_and_strange_to_none(void **state)
+{
+	struct stock *stock = the_stock(state);
+	uint64_t nine = 9;
+
+	add_variant(stock, VERSION3 "s/\"counter\", \"shared\"/\"config\", \"shared\"/");
+	stock_configure_all(stock, BOTH("3.0.0",
+					",\"maps\":{\"together\":[{\"key\":2,\"value\":20},"
+					"{\"key\":3,\"value\":30}]}",
+					""));
+	applied(stock);
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 3), 30);
+	{
+		// The other program's doing: not for this one to undo.
+		OWNED(drop_fd) int fd = pinned(stock, "together");
+
+		assert_int_equal(bpf_map_update_elem(fd, &(uint32_t){1}, &nine, BPF_ANY), 0);
+	}
+	stock_configure_all(
+		stock, BOTH("3.0.0", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}", ""));
+	applied(stock);
+	are_shared(stock);
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 3), 31);
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 2), 0);
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 1), 9);
+	// The values move to the other program's place in the file.
+	stock_configure_all(
+		stock, BOTH("3.0.0", "", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
+	applied(stock);
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_XDP, 3), 31);
+}
+
+static void a_map_that_becomes_shared_keeps_its_contents_and_one_that_ceases_does_not(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	add_variant(stock, VERSION3 "s/, \"shared\": true//");
+	applies(stock, "[{\"use\":\"net/knobs\",\"version\":\"3.0.0\"}]");
+	sees(stock, PASS, "100 5 0 255");
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_XDP, 0), 1);
+	stock_configure_all(stock, BOTH("1.0.0", "", ""));
+	applied(stock);
+	are_shared(stock);
+	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 0), 1);
+	stock_configure_all(stock, BOTH("3.0.0", "", ""));
+	applied(stock);
+	assert_int_not_equal(id_of(pinned_in(stock, GROUND_IFACE, HOOK_XDP, "together")),
+			     id_of(pinned_in(stock, GROUND_IFACE, HOOK_TC_INGRESS, "together")));
+}
+
 static void values_of_a_shared_map_stand_at_one_of_its_programs(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -680,6 +770,7 @@ int main(void)
 		TEST(a_variable_set_by_hand_is_put_back_where_it_is_the_admins),
 		TEST(values_of_a_config_map_change_in_place),
 		TEST(what_was_put_into_a_config_map_by_hand_goes_with_the_next_apply),
+		TEST(what_was_set_by_hand_and_then_written_down_is_recorded),
 		TEST(a_state_map_takes_what_changes_in_the_file_and_keeps_what_the_program_wrote),
 		TEST(when_one_value_fails_none_is_written),
 		TEST(a_value_that_does_not_fit_is_refused_with_its_place_before_anything_is_made),
@@ -689,6 +780,8 @@ int main(void)
 		TEST(a_program_that_moves_to_another_interface_takes_its_maps_along),
 		TEST(a_copy_on_another_interface_counts_for_itself),
 		TEST(a_shared_map_is_one_for_both_hooks_and_stays_it),
+		TEST(the_values_of_a_shared_config_map_are_those_of_one_and_strange_to_none),
+		TEST(a_map_that_becomes_shared_keeps_its_contents_and_one_that_ceases_does_not),
 		TEST(values_of_a_shared_map_stand_at_one_of_its_programs),
 		TEST(what_a_crash_left_of_a_shared_map_is_swept_away),
 	};
