@@ -43,6 +43,7 @@ struct layout_type {
 	bool sign_unknown; // an enum from before BTF said it
 	bool is_byte;	   // a u8; is_char: char proper, as in char comm[16]. A u8 is no text.
 	bool is_char;
+	bool is_text;		// an array of char
 	enum notation notation; // what the type itself says: __be32, u8[6], struct in6_addr
 	uint32_t item;		// of an array
 	size_t item_count;

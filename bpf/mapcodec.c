@@ -8,11 +8,11 @@ bool mapcodec_has_types(const struct mapcodec *codec)
 	return codec->btf && codec->type_id;
 }
 
-// An enum has names of its own, which no prefix must be mistaken for.
+// The names of an enum and the texts in an array of char are texts of their own, which no prefix must be mistaken for.
 static bool fits(enum notation notation, const struct layout_type *type, size_t size)
 {
-	return notation_fits(notation, size) &&
-	       (notation != NOTATION_PREFIX || !type || type->kind != LAYOUT_ENUM);
+	return notation_fits(notation, size) && (notation != NOTATION_PREFIX || !type ||
+						 (type->kind != LAYOUT_ENUM && !type->is_text));
 }
 
 enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot,
@@ -61,8 +61,8 @@ static int check_said(const struct mapcodec *codec, const struct notation_at *at
 			return -1;
 	}
 	if (notation_fits(at->notation, type.size) && !fits(at->notation, &type, type.size))
-		return fault_set(why, FAULT_CONFIG, "the format \"%s\" does not fit enum %s",
-				 notation_name(at->notation), type.name);
+		return fault_set(why, FAULT_CONFIG, "the format \"%s\" does not fit %s",
+				 notation_name(at->notation), type.is_text ? "a text" : "an enum");
 	return check_fits(at, type.size, why);
 }
 
