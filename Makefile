@@ -60,8 +60,8 @@ define need_packages
 			if [ "$$(id -u)" != 0 ]; then echo "error: these packages are missing:" $$missing >&2; \
 				echo "  fix: run 'make deps' as root" >&2; exit 1; fi; \
 			echo "installing:" $$missing; \
-			(apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing) \
-				>$(BUILD)/packages.log 2>&1 || { tail -20 $(BUILD)/packages.log >&2; exit 1; }; \
+			(flock 9 && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing) \
+				9>$(BUILD)/.packages-lock >>$(BUILD)/packages.log 2>&1 || { tail -20 $(BUILD)/packages.log >&2; exit 1; }; \
 		fi; \
 	fi
 	@touch $@
@@ -81,7 +81,7 @@ objects      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 $(OUT)/libbase.a:   $(call objects,$(call folder_files,base))
 $(OUT)/libkeys.a:   $(call objects,$(call folder_files,keys))
-$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf))
+$(OUT)/libcargo.a:  $(call objects,$(call folder_files,bpf)) $(OUT)/obj/bpf/embedded.o
 $(OUT)/librepod.a:  $(call objects,$(call folder_files,repod))
 $(OUT)/libfetch.a:  $(call objects,$(call folder_files,fetch))
 $(OUT)/libloader.a: $(call objects,$(call folder_files,loader)) $(OUT)/obj/loader/embedded.o
@@ -96,10 +96,10 @@ $(OUT)/obj/%.o: %.c | $(BUILD)/.packages-build
 $(OUT)/obj/tests/%.o: ALL_CFLAGS += -DTEST_BPF_DIR='"$(abspath $(BUILD)/bpf)"' -DTEST_SOURCE_DIR='"$(CURDIR)"'
 
 # ---- the kernel side, built once for all variants ----
-BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c)
+BPF_SOURCES = $(wildcard bpf/*.bpf.c tests/unit/bpf/*.bpf.c tests/kernel/*.bpf.c tests/bench/*.bpf.c)
 BPF_OBJECTS = $(patsubst %.bpf.c,$(BUILD)/bpf/%.bpf.o,$(notdir $(BPF_SOURCES)))
-vpath %.bpf.c bpf tests/unit/bpf tests/kernel
-$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) | $(BUILD)/.packages-build
+vpath %.bpf.c bpf tests/unit/bpf tests/kernel tests/bench
+$(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h tests/kernel/flood*.h tests/kernel/kinds.h) | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  BPF   $<"
 	@$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -iquote . -I/usr/include/$(TRIPLET) \
@@ -107,6 +107,10 @@ $(BUILD)/bpf/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) | $(BUILD)/.packages-build
 $(OUT)/obj/loader/embedded.o: loader/embedded.S $(BPF_OBJECTS)
 	@mkdir -p $(@D)
 	@$(CC) -DBPFDIR='"$(abspath $(BUILD)/bpf)"' -iquote . -c $< -o $@
+# What `bundle new` writes.
+$(OUT)/obj/bpf/embedded.o: bpf/embedded.S $(wildcard bpf/boilerplate/*) bpf/chain.h bpf/packet.h
+	@mkdir -p $(@D)
+	@$(CC) -c $< -o $@
 
 # ---- programs ----
 PROGRAMS  = bpfseal bpfseal-keys bpfseal-bundle bpfseal-repod bpfseal-fetch bpfseal-loader
@@ -173,7 +177,8 @@ define link_test
 	@$(LINKER) $(filter %.o %.a,$^) -Wl,--as-needed -lcmocka $(KEYS_LIBS) $(CARGO_LIBS) -lmicrohttpd -lsqlite3 -lcurl -lpthread -o $@
 endef
 # What the end-to-end tests and the demo play the network, the mirror and the thief with.
-PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge)
+PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge foe)
+$(OUT)/tests/foe: KEYS_LIBS += -lbpf
 $(PLAYERS): $(OUT)/tests/%: $(OUT)/obj/tests/e2e/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -206,14 +211,30 @@ check: $(INTEROP)
 
 # ---- bench ----
 # Prints ratios against a peer in the same run; decides nothing.
-BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository)
+BENCH = $(addprefix $(OUT)/tests/bench/,measure serve repository fill)
 $(BENCH): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(LINKER) $^ -Wl,--as-needed $(KEYS_LIBS) -o $@
-.PHONY: bench
-bench: programs $(BENCH)
+# The loader's own code on a ground of the kernel tests, its writes of slots timed on their way to the library.
+HOPS = $(OUT)/tests/bench/hops
+$(HOPS): LDFLAGS += -Wl,--wrap=bpf_map_update_elem
+$(HOPS): $(OUT)/obj/tests/bench/hops.o $(OUT)/obj/tests/bench/peers.o $(KERNEL_HELP) $(OUT)/libloader.a $(LOWER) | $(BPF_OBJECTS)
+	$(link_test)
+# Preloaded: no sanitizer is in it.
+$(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@ -ldl
+.PHONY: bench bench-tuf bench-chain
+bench: bench-tuf bench-chain
+bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
+bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
+# The client's own test plays its servers with two of them.
+check: $(BENCH)
 
 # README.md shows what the demo printed.
 readme: demo-output
@@ -236,10 +257,15 @@ FUZZ      = $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_HELP = $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZERS   = $(addprefix $(OUT)/fuzz/,$(FUZZ))
 REPLAY    = $(addprefix $(OUT)/replay/,$(FUZZ))
-$(REPLAY): $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(FUZZ_HELP) $(SIM) $(LOWER)
+$(filter-out %/route,$(REPLAY)): $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(FUZZ_HELP) $(SIM) $(LOWER)
+	$(link_test)
+# Those that need a folder above the lower three: its archive goes before theirs.
+$(OUT)/replay/route: $(OUT)/replay/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/obj/tests/fuzz/replay.o $(OUT)/librepod.a $(LOWER)
+	$(link_test)
+$(OUT)/fuzz/route: $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(OUT)/librepod.a $(LOWER)
 	$(link_test)
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
-$(FUZZERS): $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) $(SIM) $(LOWER)
+$(filter-out %/route,$(FUZZERS)): $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%_fuzz.o $(FUZZ_HELP) $(SIM) $(LOWER)
 	$(link_test)
 $(patsubst %,$(OUT)/obj/tests/fuzz/%_fuzz.o,$(FUZZ)) $(FUZZ_HELP): | $(BUILD)/.packages-test
 check: $(REPLAY)
@@ -271,6 +297,15 @@ fuzz-merge: fuzz
 check-long: $(OUT)/tests/attack/mutation_test
 	BPFSEAL_MUTATIONS=100000 $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
+
+# ---- floods ----
+# A thousand changes of thirty programs on each hook under ten million frames at least (four minutes on two processors),
+# and a loader that is killed in 400 updates (two).
+check-long: check-flood
+.PHONY: check-flood
+check-flood: $(OUT)/tests/kernel/flood_test $(OUT)/tests/kernel/kill_test
+	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $(OUT)/tests/kernel/flood_test
+	KILL_UPDATES=400 $(OUT)/tests/kernel/kill_test
 
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all
@@ -308,13 +343,13 @@ install: programs
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0755 $(BIN)/bpfseal $(DESTDIR)$(PREFIX)/bin/
 	install -m 0755 $(addprefix $(BIN)/,$(filter-out bpfseal,$(PROGRAMS))) packaging/setup.sh $(DESTDIR)$(PREFIX)/libexec/bpfseal/
-	install -m 0644 bpf/chain.h $(DESTDIR)$(PREFIX)/include/bpfseal/
+	install -m 0644 bpf/chain.h bpf/packet.h $(DESTDIR)$(PREFIX)/include/bpfseal/
 	for page in $(wildcard */*.1 */*.5 */*.8); do \
 		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal/chain.h
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal
+	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
 clean:
 	rm -rf $(BUILD)
 

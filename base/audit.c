@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -13,8 +16,8 @@
 #include "base/file.h"
 #include "base/owned.h"
 
-// 64 MiB hold about 200,000 records; rotation comes before that.
-#define AUDIT_MAX (64u << 20)
+// Ours have some hundred bytes; a longer one is none of ours.
+#define RECORD_MAX (1u << 20)
 
 static const char genesis[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -53,35 +56,49 @@ static int step(struct tip *tip, const char *line, size_t len, struct fault *why
 	return 0;
 }
 
-static int walk(const struct bytes *log, struct tip *tip, struct fault *why)
+// Takes the whole lines of the window into the chain; what is left of it is the beginning of the next one.
+static int take_lines(struct bytes *window, struct tip *tip, struct fault *why)
 {
-	const char *text = bytes_text(log);
+	const char *text = bytes_text(window), *end;
+	size_t at = 0;
 
-	*tip = (struct tip){0};
-	memcpy(tip->digest, genesis, sizeof(genesis));
-	while (tip->whole < log->len) {
-		const char *line = text + tip->whole;
-		const char *end = memchr(line, '\n', log->len - tip->whole);
-
-		if (!end) // a torn last line: a crash during an append
-			return 0;
-		if (step(tip, line, (size_t)(end - line), why))
+	while ((end = memchr(text + at, '\n', window->len - at))) {
+		if (step(tip, text + at, (size_t)(end - text) - at, why))
 			return -1;
+		at = (size_t)(end - text) + 1;
+	}
+	if (window->len - at > RECORD_MAX)
+		return fault_set(why, FAULT_DIGEST, "audit record %" PRIu64 " is damaged",
+				 tip->seq);
+	if (at) {
+		memmove(window->data, window->data + at, window->len - at);
+		window->len -= at;
 	}
 	return 0;
 }
 
-static int load(int dirfd, const char *name, struct bytes *log, struct tip *tip, struct fault *why)
+// From the first record to the last whole one; what stands behind it is torn: a crash during an append.
+static int walk(int fd, struct tip *tip, struct fault *why)
 {
-	struct fault absent = {0};
+	OWNED(bytes_drop) struct bytes window = {0};
+	char piece[65536];
+	off_t at = 0;
 
-	if (file_read_at(dirfd, name, AUDIT_MAX, log, &absent)) {
-		if (absent.code != FAULT_NOT_FOUND) {
-			*why = absent;
+	*tip = (struct tip){0};
+	memcpy(tip->digest, genesis, sizeof(genesis));
+	for (;;) {
+		ssize_t got = pread(fd, piece, sizeof(piece), at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fault_errno(why, FAULT_OTHER, "cannot read the audit log");
+		if (got == 0)
+			return 0;
+		at += got;
+		if (bytes_append(&window, piece, (size_t)got, why) || take_lines(&window, tip, why))
 			return -1;
-		}
 	}
-	return walk(log, tip, why);
 }
 
 static int make_record(const struct tip *tip, int64_t now, const char *event, struct json *details,
@@ -104,40 +121,128 @@ static int make_record(const struct tip *tip, int64_t now, const char *event, st
 	return json_write(record, false, line, why);
 }
 
-int audit_append(int dirfd, const char *name, int64_t now, const char *event, struct json *details,
-		 struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes log = {0};
-	OWNED(bytes_drop) struct bytes line = {0};
-	OWNED(drop_fd) int fd = -1;
-	struct tip tip;
+// ---- the writer ----
 
-	if (load(dirfd, name, &log, &tip, why)) {
-		json_free(details);
-		return fault_within(why, "the audit log is damaged, nothing is added to it");
-	}
-	if (make_record(&tip, now, event, details, &line, why))
+struct audit {
+	int dirfd;
+	char *name;
+	struct tip tip;
+	// The file as our last record left it, and with it the tip: its end is known as long as nothing of this changes.
+	bool known;
+	ino_t inode;
+	struct timespec changed;
+};
+
+int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why)
+{
+	OWNED(audit_drop) struct audit *audit = calloc(1, sizeof(*audit));
+
+	if (!audit)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	audit->dirfd = dirfd;
+	if (text_copy(name, &audit->name, why))
 		return -1;
-	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
+	*out = HAND_OVER(audit);
+	return 0;
+}
+
+void audit_free(struct audit *audit)
+{
+	if (audit)
+		free(audit->name);
+	free(audit);
+}
+
+static int open_log(const struct audit *audit, int *out, struct stat *st, struct fault *why)
+{
+	OWNED(drop_fd)
+	int fd = openat(audit->dirfd, audit->name,
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fstat(fd, st))
 		return fault_errno(why, FAULT_OTHER, "cannot open the audit log");
-	if (tip.whole < log.len && ftruncate(fd, (off_t)tip.whole))
+	if (!S_ISREG(st->st_mode))
+		return fault_set(why, FAULT_OTHER, "the audit log is not a regular file");
+	*out = HAND_OVER_FD(fd);
+	return 0;
+}
+
+static bool is_as_left(const struct audit *audit, const struct stat *st)
+{
+	return audit->known && st->st_ino == audit->inode &&
+	       st->st_size == (off_t)audit->tip.whole &&
+	       st->st_ctim.tv_sec == audit->changed.tv_sec &&
+	       st->st_ctim.tv_nsec == audit->changed.tv_nsec;
+}
+
+static int write_record(int fd, const struct tip *tip, const struct bytes *line, struct fault *why)
+{
+	if (ftruncate(fd, (off_t)tip->whole))
 		return fault_errno(why, FAULT_OTHER, "cannot mend the audit log");
-	if (lseek(fd, (off_t)tip.whole, SEEK_SET) < 0)
+	if (lseek(fd, (off_t)tip->whole, SEEK_SET) < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot write the audit log");
-	if (file_write_all(fd, line.data, line.len, why))
+	if (file_write_all(fd, line->data, line->len, why))
 		return fault_within(why, "cannot write the audit log");
 	if (fsync(fd))
 		return fault_errno(why, FAULT_OTHER, "cannot make the audit log durable");
-	return log.len ? 0 : dir_sync(dirfd, why);
+	return 0;
+}
+
+int audit_add(struct audit *audit, int64_t now, const char *event, struct json *details,
+	      struct fault *why)
+{
+	OWNED(json_drop) struct json *mine = details;
+	OWNED(bytes_drop) struct bytes line = {0};
+	OWNED(drop_fd) int fd = -1;
+	struct stat st;
+	bool as_left;
+
+	if (open_log(audit, &fd, &st, why))
+		return -1;
+	as_left = is_as_left(audit, &st);
+	audit->known = false;
+	if (!as_left && walk(fd, &audit->tip, why))
+		return fault_within(why, "the audit log is damaged, nothing is added to it");
+	if (make_record(&audit->tip, now, event, HAND_OVER(mine), &line, why) ||
+	    write_record(fd, &audit->tip, &line, why) ||
+	    (!st.st_size && dir_sync(audit->dirfd, why)) ||
+	    step(&audit->tip, bytes_text(&line), line.len - 1, why))
+		return -1;
+	if (fstat(fd, &st) == 0) {
+		audit->known = true;
+		audit->inode = st.st_ino;
+		audit->changed = st.st_ctim;
+	}
+	return 0;
+}
+
+// ---- in one go ----
+
+int audit_append(int dirfd, const char *name, int64_t now, const char *event, struct json *details,
+		 struct fault *why)
+{
+	OWNED(audit_drop) struct audit *audit = NULL;
+
+	if (audit_new(dirfd, name, &audit, why)) {
+		json_free(details);
+		return -1;
+	}
+	return audit_add(audit, now, event, details, why);
 }
 
 int audit_check(int dirfd, const char *name, uint64_t *records, struct fault *why)
 {
-	OWNED(bytes_drop) struct bytes log = {0};
+	OWNED(drop_fd) int fd = -1;
 	struct tip tip;
 
-	if (load(dirfd, name, &log, &tip, why))
+	*records = 0;
+	if (file_open_at(dirfd, name, &fd, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (walk(fd, &tip, why))
 		return -1;
 	*records = tip.seq;
 	return 0;

@@ -12,5 +12,19 @@
 int audit_append(int dirfd, const char *name, int64_t now, const char *event, struct json *details,
 		 struct fault *why) MUST_CHECK;
 
+// The same for the one writer of a log that grows for years: the chain is checked whole at the first record, and again
+// only when the file is not as it was left; each other record costs the same however many there are. `dirfd` is borrowed.
+// Used by one thread at a time.
+struct audit;
+int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why) MUST_CHECK;
+void audit_free(struct audit *audit);
+static inline void audit_drop(struct audit **audit)
+{
+	audit_free(*audit);
+	*audit = NULL;
+}
+int audit_add(struct audit *audit, int64_t now, const char *event, struct json *details,
+	      struct fault *why) MUST_CHECK;
+
 // Checks the whole chain. FAULT_DIGEST names the first bad sequence number.
 int audit_check(int dirfd, const char *name, uint64_t *records, struct fault *why) MUST_CHECK;

@@ -40,5 +40,6 @@ enum jail_profile {
 	JAIL_KERNEL,  // loader: bpf(2), netlink, files, fork; no inet socket, exec, ptrace, mount
 	JAIL_OFFLINE, // keys, signer: files and an inherited socket; no new socket at all, no exec
 	JAIL_PURE,    // a worker: read, write, memory, exit
+	JAIL_NAMER, // who names programs: read, write, exit, and the two of bpf(2) that look one up by its id
 };
 int jail_syscalls(enum jail_profile profile, struct fault *why) MUST_CHECK;

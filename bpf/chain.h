@@ -12,7 +12,9 @@
 //    your program with it. That never happens in a sound chain, the last place included: the loader puts a program
 //    of its own behind a last member that jumps. So VERDICT is what a packet gets when something is broken: name
 //    the one that is safe, XDP_PASS or TC_ACT_OK for a program that observes, XDP_DROP or TC_ACT_SHOT for one that
-//    guards.
+//    guards. The loader goes further: behind a jump in the program's own function it puts instructions that count
+//    such a packet and give it the verdict that the node's policy names ("fall_through") instead of yours. Out of a
+//    function that is called, a jump that finds nothing is counted, and your code goes on.
 //  * What you read from the packet or kept on the stack is gone after the jump. Maps of yours stay yours; members
 //    do not see each other's.
 //  * Call chain_next() from the program's own function, not out of a bpf_loop() or timer callback, where the

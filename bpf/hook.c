@@ -11,6 +11,7 @@ static const char *const hooks[HOOK_COUNT + 1] = {
 	[HOOK_XDP] = "xdp",
 	[HOOK_TC_INGRESS] = "tc_ingress",
 	[HOOK_TC_EGRESS] = "tc_egress",
+	[HOOK_PROBE] = "probe",
 };
 
 struct verdict {
@@ -37,8 +38,12 @@ static const struct verdict tc_verdicts[] = {
 	{NULL, 0},
 };
 
+static const struct verdict no_verdicts[] = {{NULL, 0}};
+
 static const struct verdict *verdicts_of(enum hook hook)
 {
+	if (hook == HOOK_PROBE)
+		return no_verdicts;
 	return hook == HOOK_XDP ? xdp_verdicts : tc_verdicts;
 }
 
@@ -56,7 +61,7 @@ int hook_parse(const char *name, enum hook *out, struct fault *why)
 		}
 	}
 	fault_set(why, FAULT_FORMAT, "there is no hook '%.40s'", name);
-	return fault_fix(why, "the hooks are xdp, tc_ingress and tc_egress");
+	return fault_fix(why, "the hooks are xdp, tc_ingress, tc_egress and probe");
 }
 
 const char *verdict_name(enum hook hook, int32_t verdict)
@@ -82,6 +87,8 @@ int verdict_parse(enum hook hook, const char *name, int32_t *out, struct fault *
 
 size_t verdicts_default(enum hook hook, int32_t out[VERDICTS_CONTINUE_MAX])
 {
+	if (hook == HOOK_PROBE)
+		return 0;
 	if (hook == HOOK_XDP) {
 		out[0] = XDP_PASS;
 		return 1;

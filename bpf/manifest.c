@@ -274,24 +274,100 @@ static int read_linkage(const struct reader *reader, const struct json *object,
 	return 0;
 }
 
-static int read_program(const struct reader *reader, const struct json *object,
-			struct manifest_program *program, struct fault *why)
+// A probe watches an event and judges nothing: it has a target, and neither verdicts nor a successor.
+static int read_probe(const struct reader *reader, const struct json *object,
+		      struct manifest_program *program, struct fault *why)
 {
-	static const char *const allowed[] = {"object",	  "entry",	 "hook", "linkage",
-					      "next_map", "continue_on", NULL};
-	static const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, false};
-	static const struct text_rule entry = {"entry", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
-	const char *hook;
+	static const char *const of_chains[] = {"linkage", "next_map", "continue_on", NULL};
+	const char *target;
 
-	if (read_only(reader, object, allowed, why) ||
-	    read_text(reader, object, &file, &program->object, why) ||
-	    read_text(reader, object, &entry, &program->entry, why))
-		return -1;
-	if (json_need_text(object, "hook", &hook, why) || hook_parse(hook, &program->hook, why))
+	program->hook = HOOK_PROBE;
+	for (size_t i = 0; of_chains[i]; i++) {
+		if (json_member(object, of_chains[i])) {
+			fault_set(why, FAULT_FORMAT, "a %s has no \"%s\"",
+				  probe_kind_name(program->probe), of_chains[i]);
+			return at(reader, object, of_chains[i], 0, why);
+		}
+	}
+	if (json_need_text(object, "attach", &target, why) ||
+	    probe_check_target(program->probe, target, why))
+		return at(reader, object, "attach", 0, why);
+	return text_copy(target, &program->target, why);
+}
+
+// One word says both: a hook of packets, or a kind of probe.
+static int read_hook(const struct reader *reader, const struct json *object,
+		     struct manifest_program *program, struct fault *why)
+{
+	struct fault no_probe = {0};
+	const char *word;
+
+	if (json_need_text(object, "hook", &word, why))
 		return at(reader, object, "hook", 0, why);
+	if (probe_kind_parse(word, &program->probe, &no_probe) == 0)
+		return read_probe(reader, object, program, why);
+	if (strcmp(word, hook_name(HOOK_PROBE)) == 0) {
+		*why = no_probe;
+		return at(reader, object, "hook", 0, why);
+	}
+	if (hook_parse(word, &program->hook, why)) {
+		fault_fix(why, "the hooks are xdp, tc_ingress and tc_egress; a probe names its "
+			       "kind, as in \"tracepoint\"");
+		return at(reader, object, "hook", 0, why);
+	}
+	if (json_member(object, "attach")) {
+		fault_set(why, FAULT_FORMAT, "\"attach\" goes with probes only");
+		return at(reader, object, "attach", 0, why);
+	}
 	if (read_linkage(reader, object, program, why))
 		return -1;
 	return read_continue(reader, object, program, why);
+}
+
+// The object's name is its source's, unless both are said: count.bpf.c makes count.bpf.o.
+static int read_object(const struct reader *reader, const struct json *object,
+		       struct manifest_program *program, struct fault *why)
+{
+	static const struct text_rule file = {"object", TEXT_PLAIN, NAME_MAX_LEN, false};
+	static const struct text_rule source = {"source", TEXT_PLAIN, NAME_MAX_LEN, false};
+	size_t len;
+
+	if (!reader->source || !json_member(object, "source")) {
+		if (text_copy("", &program->source, why))
+			return -1;
+		return read_text(reader, object, &file, &program->object, why);
+	}
+	if (read_text(reader, object, &source, &program->source, why))
+		return -1;
+	len = strlen(program->source);
+	if (len < 3 || strcmp(program->source + len - 2, ".c") != 0) {
+		fault_set(why, FAULT_FORMAT, "\"source\" is '%s', which does not end in .c",
+			  program->source);
+		return at(reader, object, "source", 0, why);
+	}
+	if (json_member(object, "object"))
+		return read_text(reader, object, &file, &program->object, why);
+	if (text_copy(program->source, &program->object, why))
+		return -1;
+	program->object[len - 1] = 'o';
+	return 0;
+}
+
+static int read_program(const struct reader *reader, const struct json *object,
+			struct manifest_program *program, struct fault *why)
+{
+	static const char *const allowed[] = {"object",	  "entry",	 "hook",   "linkage",
+					      "next_map", "continue_on", "attach", NULL};
+	static const char *const source_allowed[] = {"object",	    "source",  "entry",
+						     "hook",	    "linkage", "next_map",
+						     "continue_on", "attach",  NULL};
+	static const struct text_rule entry = {"entry", TEXT_IDENTIFIER, IDENTIFIER_MAX_LEN, false};
+
+	if (read_only(reader, object, reader->source ? source_allowed : allowed, why) ||
+	    read_object(reader, object, program, why) ||
+	    read_text(reader, object, &entry, &program->entry, why))
+		return -1;
+	return read_hook(reader, object, program, why);
 }
 
 static int read_programs(const struct reader *reader, struct manifest *manifest, struct fault *why)
@@ -586,14 +662,24 @@ static int check_references(const struct reader *reader, const struct manifest *
 	return 0;
 }
 
+static int read_tested(const struct reader *reader, struct manifest *manifest, struct fault *why)
+{
+	const struct json *list = json_member(reader->root, "tested");
+
+	if (!list || !tested_read(list, !reader->source, &manifest->tested, why))
+		return 0;
+	return at(reader, reader->root, "tested", 0, why);
+}
+
 static int read_manifest(const struct reader *reader, struct manifest *manifest, struct fault *why)
 {
 	static const char *const allowed[] = {
 		"schema", "publisher", "name",	"version",  "description",   "license", "programs",
-		"maps",	  "globals",   "files", "compiler", "source_sha256", NULL};
+		"maps",	  "globals",   "files", "compiler", "source_sha256", "tested",	NULL};
 	static const char *const source_allowed[] = {
-		"schema",   "publisher", "name",    "version",	"description",	 "license",
-		"programs", "maps",	 "globals", "compiler", "source_sha256", NULL};
+		"schema",	 "publisher", "name", "version", "description",
+		"license",	 "programs",  "maps", "globals", "compiler",
+		"source_sha256", "tested",    NULL};
 	const struct text_rule publisher = {"publisher", TEXT_PLAIN, NAME_MAX_LEN, false};
 	const struct text_rule name = {"name", TEXT_PLAIN, NAME_MAX_LEN, false};
 	const struct text_rule version = {"version", TEXT_VERSION, VERSION_MAX, false};
@@ -626,7 +712,7 @@ static int read_manifest(const struct reader *reader, struct manifest *manifest,
 	    read_text(reader, root, &compiler, &manifest->compiler, why) ||
 	    read_text(reader, root, &source, &manifest->source_sha256, why) ||
 	    read_programs(reader, manifest, why) || read_maps(reader, manifest, why) ||
-	    read_globals(reader, manifest, why) ||
+	    read_globals(reader, manifest, why) || read_tested(reader, manifest, why) ||
 	    (!reader->source && read_files(reader, manifest, why)))
 		return -1;
 	return check_references(reader, manifest, why);
@@ -672,11 +758,26 @@ static const char *text_or_empty(const char *text)
 	return text ? text : "";
 }
 
+static int write_probe(const struct manifest_program *program, struct json *list, struct fault *why)
+{
+	OWNED(json_drop) struct json *object = json_make_object();
+
+	if (json_put_text(object, "object", text_or_empty(program->object), why) ||
+	    json_put_text(object, "entry", text_or_empty(program->entry), why) ||
+	    json_put_text(object, "hook", probe_kind_name(program->probe), why) ||
+	    json_put_text(object, "attach", text_or_empty(program->target), why))
+		return -1;
+	return json_add(list, HAND_OVER(object), why);
+}
+
 static int write_program(const struct manifest_program *program, struct json *list,
 			 struct fault *why)
 {
 	OWNED(json_drop) struct json *object = json_make_object();
 	OWNED(json_drop) struct json *verdicts = json_make_array();
+
+	if (program->hook == HOOK_PROBE)
+		return write_probe(program, list, why);
 
 	for (size_t i = 0; i < program->continue_count; i++) {
 		int32_t verdict = program->continue_on[i];
@@ -802,7 +903,8 @@ int manifest_write(const struct manifest *manifest, struct bytes *out, struct fa
 	    json_put_text(root, "license", text_or_empty(manifest->license), why) ||
 	    write_lists(manifest, root, why) ||
 	    json_put_text(root, "compiler", text_or_empty(manifest->compiler), why) ||
-	    json_put_text(root, "source_sha256", text_or_empty(manifest->source_sha256), why))
+	    json_put_text(root, "source_sha256", text_or_empty(manifest->source_sha256), why) ||
+	    tested_put(&manifest->tested, root, why))
 		return -1;
 	return json_write(root, true, out, why);
 }
@@ -843,8 +945,10 @@ void manifest_free(struct manifest *manifest)
 		return;
 	for (size_t i = 0; i < manifest->program_count; i++) {
 		free(manifest->programs[i].object);
+		free(manifest->programs[i].source);
 		free(manifest->programs[i].entry);
 		free(manifest->programs[i].next_map);
+		free(manifest->programs[i].target);
 	}
 	for (size_t i = 0; i < manifest->map_count; i++)
 		manifest_map_drop(&manifest->maps[i]);

@@ -11,6 +11,8 @@
 #include "base/fault.h"
 #include "bpf/hook.h"
 #include "bpf/notation.h"
+#include "bpf/probe.h"
+#include "bpf/tested.h"
 #include "bpf/version.h"
 
 #define MANIFEST_NAME	      "manifest.json"
@@ -29,8 +31,11 @@ enum linkage {
 
 struct manifest_program {
 	char *object; // member name, "count.bpf.o"
-	char *entry;  // function name
-	enum hook hook;
+	char *source; // what `bundle build` compiles it from, beside the source manifest; in a bundle always ""
+	char *entry;	       // function name
+	enum hook hook;	       // HOOK_PROBE: the file names the kind of probe as its hook
+	enum probe_kind probe; // only with HOOK_PROBE
+	char *target;	       // "attach", only with HOOK_PROBE, else NULL
 	enum linkage linkage;
 	char *next_map; // only with LINK_OWN_MAP, else NULL
 	int32_t continue_on
@@ -80,13 +85,15 @@ struct manifest {
 	struct manifest_file *files; // every member but the manifest itself
 	size_t file_count;
 	char *compiler, *source_sha256; // provenance, may be ""
+	struct tested tested;		// may be none
 };
 
 // Strict: unknown key, wrong type, duplicate, bad name refuse with FAULT_FORMAT and a place. `file` names it in refusals.
 int manifest_parse(const void *data, size_t len, const char *file, struct manifest **out,
 		   struct fault *why) MUST_CHECK;
 // The same for what a person writes for `bundle build`: no `files`, no `schema` needed, and of a map only its name is needed
-// (the rest stays "" and 0 until the object has been looked at), of a global too.
+// (the rest stays "" and 0 until the object has been looked at), of a global too. A program may name a `source` in place of
+// its `object`.
 int manifest_parse_source(const void *data, size_t len, const char *file, struct manifest **out,
 			  struct fault *why) MUST_CHECK;
 int manifest_write(const struct manifest *manifest, struct bytes *out, struct fault *why)

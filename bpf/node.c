@@ -9,16 +9,16 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "bpf/pattern.h"
+#include "bpf/policyfile.h"
 #include "bpf/schema.h"
 #include "keys/pin.h"
 
 #define NAME_LEN_MAX	 64 // publisher, bundle, repository: each is a directory's name somewhere
 #define IDENTIFIER_MAX	 63 // a C name, as in manifest.h
 #define REPOSITORIES_MAX 16
-#define KFUNCS_MAX	 16		   // struct policy holds so many
 #define MAPS_MAX	 MANIFEST_MAPS_MAX // a bundle has no more
 #define ENTRIES_MAX	 65536		   // of one map; the file's size stops it earlier
-#define MAP_BYTES_MAX	 (INT64_C(1) << 40)
 #define PATH_LEN_MAX	 1024
 
 // ---- what a text may be ----
@@ -51,7 +51,7 @@ static int check_use(const char *text, struct fault *why)
 }
 
 // The kernel's own rule (dev_valid_name), and no bytes that a terminal or a path would trip over.
-static int check_interface(const char *text, struct fault *why)
+bool node_is_interface_name(const char *text)
 {
 	size_t len = strlen(text);
 	bool is_fine =
@@ -59,7 +59,12 @@ static int check_interface(const char *text, struct fault *why)
 
 	for (size_t i = 0; i < len; i++)
 		is_fine = is_fine && isgraph((unsigned char)text[i]) && !strchr("/:", text[i]);
-	if (!is_fine)
+	return is_fine;
+}
+
+static int check_interface(const char *text, struct fault *why)
+{
+	if (!node_is_interface_name(text))
 		return fault_set(why, FAULT_CONFIG,
 				 "\"%.80s\" cannot be a network interface: 1 to %d characters, "
 				 "no blank, '/' or ':'",
@@ -104,16 +109,20 @@ static int check_path(const char *text, struct fault *why)
 
 static const char *const mode_words[] = {"secure", NULL};
 static const char *const class_words[] = {"private", "public", NULL};
-static const char *const program_words[] = {"xdp", "tc", NULL};
-static const char *const helper_words[] = {"base", "redirect", "output", "time", "socket", NULL};
-static const char *const fall_words[] = {"pass", "drop", NULL};
 static const char *const denied_words[] = {
 	[NODE_DENIED_REMOVE] = "remove",
 	[NODE_DENIED_DROP] = "drop",
 	[NODE_DENIED_KEEP] = "keep-and-alarm",
 	NULL,
 };
-static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", NULL};
+static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", "offload",
+					     NULL};
+static const char *const tc_attach_words[] = {
+	[NODE_TC_AUTO] = "auto",
+	[NODE_TC_TCX] = "tcx",
+	[NODE_TC_CLSACT] = "clsact",
+	NULL,
+};
 
 static const struct schema name_form = {
 	.kind = SCHEMA_TEXT,
@@ -154,10 +163,8 @@ static const struct schema any_form = {.kind = SCHEMA_ANY};
 static const struct schema mode_form = {.kind = SCHEMA_WORD, .words = mode_words};
 static const struct schema class_form = {.kind = SCHEMA_WORD, .words = class_words};
 static const struct schema xdp_mode_form = {.kind = SCHEMA_WORD, .words = xdp_mode_words};
+static const struct schema tc_attach_form = {.kind = SCHEMA_WORD, .words = tc_attach_words};
 static const struct schema denied_form = {.kind = SCHEMA_WORD, .words = denied_words};
-static const struct schema fall_form = {.kind = SCHEMA_WORD, .words = fall_words};
-static const struct schema program_form = {.kind = SCHEMA_WORD, .words = program_words};
-static const struct schema helper_form = {.kind = SCHEMA_WORD, .words = helper_words};
 
 static const struct schema_key entry_keys[] = {
 	{"key", &any_form, true, "the key, as the map's BTF type has it"},
@@ -210,6 +217,8 @@ static const struct schema_key interface_keys[] = {
 	{"tc_ingress", &chain_form, false, "the programs on TC ingress, in order"},
 	{"tc_egress", &chain_form, false, "the programs on TC egress, in order"},
 	{"xdp_mode", &xdp_mode_form, false, "how XDP is attached (default: native)"},
+	{"tc_attach", &tc_attach_form, false,
+	 "how TC is attached (default: auto, TCX where the kernel has it, else clsact)"},
 	{"on_denied", &denied_form, false,
 	 "what takes the place of a running program that was denied (default: remove)"},
 	{0},
@@ -239,45 +248,20 @@ static const struct schema repositories_form = {
 	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
 };
 
-static const struct schema programs_form = {
+static const struct schema probes_form = {
 	.kind = SCHEMA_LIST,
-	.item = &program_form,
-	.count_max = 2,
-	.distinct = true,
+	.item = &chain_item_form,
+	.count_max = NODE_CHAIN_MAX,
 };
-static const struct schema helpers_form = {
-	.kind = SCHEMA_LIST,
-	.item = &helper_form,
-	.count_max = HELPER_GROUPS,
-	.distinct = true,
-};
-static const struct schema kfuncs_form = {
-	.kind = SCHEMA_LIST,
-	.item = &identifier_form,
-	.count_max = KFUNCS_MAX,
-	.distinct = true,
-};
-static const struct schema map_bytes_form = {.kind = SCHEMA_INT, .min = 1, .max = MAP_BYTES_MAX};
-static const struct schema insns_form = {.kind = SCHEMA_INT, .min = 1, .max = INSPECT_INSNS_MAX};
-
-static const struct schema_key policy_keys[] = {
-	{"programs", &programs_form, false, "the program types allowed here (default: both)"},
-	{"helpers", &helpers_form, false, "the groups of helpers allowed (default: base)"},
-	{"kfuncs", &kfuncs_form, false, "the kernel functions allowed by name (default: none)"},
-	{"map_bytes_max", &map_bytes_form, false,
-	 "memory for the maps of one program, in bytes (default: 67108864)"},
-	{"insns_max", &insns_form, false, "instructions of one program (default: 65536)"},
-	{"fall_through", &fall_form, false,
-	 "what a packet gets where a chain is broken (default: pass)"},
-	{0},
-};
-static const struct schema policy_form = {.kind = SCHEMA_OBJECT, .keys = policy_keys};
 
 static const struct schema_key node_keys[] = {
 	{"repositories", &repositories_form, false,
 	 "where bundles come from, by a name of your own"},
-	{"interfaces", &interfaces_form, false, "what runs, by network interface"},
-	{"policy", &policy_form, false, "what a signed program may be and do here"},
+	{"interfaces", &interfaces_form, false,
+	 "what runs, by network interface or by a pattern of their names (* and ?)"},
+	{"probes", &probes_form, false, "the programs that watch events of this machine"},
+	{"policy", &policyfile_form, false, "what a signed program may be and do here"},
+	{"watch", &watchrule_form, false, "what watch may do besides looking and putting back"},
 	{"mode", &mode_form, false, "secure, which is also what absence means"},
 	{0},
 };
@@ -308,14 +292,6 @@ static int text_take(struct reader *reader, const struct json *object, const cha
 	const char *text = json_text(json_member(object, key));
 
 	return text ? text_copy(text, out, reader->why) : 0;
-}
-
-static bool has_word(const struct json *list, const char *word)
-{
-	for (size_t i = 0; i < json_count(list); i++)
-		if (!strcmp(json_text(json_item(list, i)), word))
-			return true;
-	return false;
 }
 
 static bool word_is(const struct json *object, const char *key, const char *word)
@@ -379,7 +355,7 @@ static int repositories_take(struct reader *reader, const struct json *object)
 
 // "interfaces.eth0.xdp[1].from", for the sentences of this half.
 struct use_at {
-	const char *interface, *hook;
+	char list[64]; // "interfaces.eth0.xdp", "probes"
 	size_t index;
 };
 
@@ -391,9 +367,8 @@ static int refuse_from(struct reader *reader, const struct json *object, const s
 	for (size_t i = 0; i < reader->node->repository_count && i < REPOSITORIES_MAX; i++)
 		names[i] = reader->node->repositories[i].name;
 	near = json_nearest(from, names);
-	fault_set(reader->why, FAULT_CONFIG,
-		  "interfaces.%s.%s[%zu].from: there is no repository \"%s\"%s%s%s", at->interface,
-		  at->hook, at->index, from, near ? ": did you mean \"" : "", near ? near : "",
+	fault_set(reader->why, FAULT_CONFIG, "%s[%zu].from: there is no repository \"%s\"%s%s%s",
+		  at->list, at->index, from, near ? ": did you mean \"" : "", near ? near : "",
 		  near ? "\"?" : "");
 	return at_member(reader, object, "from");
 }
@@ -406,9 +381,8 @@ static int from_take(struct reader *reader, const struct json *object, const str
 
 	if (!from && node->repository_count != 1) {
 		fault_set(reader->why, FAULT_CONFIG,
-			  "interfaces.%s.%s[%zu]: \"from\" is missing, and there is %s repository",
-			  at->interface, at->hook, at->index,
-			  node->repository_count ? "more than one" : "no");
+			  "%s[%zu]: \"from\" is missing, and there is %s repository", at->list,
+			  at->index, node->repository_count ? "more than one" : "no");
 		return fault_where(reader->why, "%s", use->where);
 	}
 	from = from ? from : node->repositories[0].name;
@@ -471,13 +445,17 @@ static int use_take(struct reader *reader, const struct json *object, const stru
 }
 
 static int chain_take(struct reader *reader, const struct json *object, enum hook hook,
-		      struct node_interface *interface)
+		      const char *key, struct node_interface *interface)
 {
-	const struct json *list = json_member(object, hook_name(hook));
-	struct use_at at = {.interface = interface->name, .hook = hook_name(hook)};
+	const struct json *list = json_member(object, key);
+	struct use_at at = {.index = 0};
 	struct schema_items items;
 	size_t count = json_count(list);
 
+	if (hook == HOOK_PROBE)
+		snprintf(at.list, sizeof(at.list), "%s", key);
+	else
+		snprintf(at.list, sizeof(at.list), "interfaces.%s.%s", interface->name, key);
 	if (rows_make(reader, count, sizeof(**interface->chain), &interface->chain[hook]))
 		return -1;
 	if (count)
@@ -496,18 +474,68 @@ static int chain_take(struct reader *reader, const struct json *object, enum hoo
 static int interface_take(struct reader *reader, const char *name, const struct json *object,
 			  struct node_interface *interface)
 {
+	interface->is_pattern = pattern_is(name);
+	interface->xdp_offload = word_is(object, "xdp_mode", "offload");
 	interface->xdp_generic_ok = word_is(object, "xdp_mode", "generic") ||
 				    word_is(object, "xdp_mode", "native-or-generic");
-	interface->xdp_native_ok = !word_is(object, "xdp_mode", "generic");
+	interface->xdp_native_ok =
+		!word_is(object, "xdp_mode", "generic") && !interface->xdp_offload;
+	if (word_is(object, "tc_attach", tc_attach_words[NODE_TC_TCX]))
+		interface->tc_attach = NODE_TC_TCX;
+	else if (word_is(object, "tc_attach", tc_attach_words[NODE_TC_CLSACT]))
+		interface->tc_attach = NODE_TC_CLSACT;
 	if (word_is(object, "on_denied", denied_words[NODE_DENIED_DROP]))
 		interface->on_denied = NODE_DENIED_DROP;
 	else if (word_is(object, "on_denied", denied_words[NODE_DENIED_KEEP]))
 		interface->on_denied = NODE_DENIED_KEEP;
 	if (text_copy(name, &interface->name, reader->why))
 		return -1;
-	for (int hook = 0; hook < HOOK_COUNT; hook++)
-		if (chain_take(reader, object, (enum hook)hook, interface))
+	for (int hook = 0; hook < HOOK_PROBE; hook++)
+		if (chain_take(reader, object, (enum hook)hook, hook_name((enum hook)hook),
+			       interface))
 			return -1;
+	return 0;
+}
+
+// Probes alone belong to no interface: they stand under a name that none can have, so that whoever walks over what the
+// node uses meets them too.
+static int probes_take(struct reader *reader, const struct json *root)
+{
+	struct node_interface *interface = &reader->node->interfaces[reader->node->interface_count];
+
+	if (!json_count(json_member(root, "probes")))
+		return 0;
+	reader->node->interface_count++;
+	schema_where(&reader->source, root, "probes", 0, interface->where);
+	if (text_copy(NODE_PROBES, &interface->name, reader->why))
+		return -1;
+	return chain_take(reader, root, HOOK_PROBE, "probes", interface);
+}
+
+// Which of two patterns holds must not hang on their order in the file.
+static int patterns_check(struct reader *reader, const struct json *object)
+{
+	const struct node *node = reader->node;
+
+	for (size_t i = 0; i < node->interface_count; i++) {
+		const struct node_interface *one = &node->interfaces[i];
+
+		for (size_t k = 0; one->is_pattern && k < i; k++) {
+			const struct node_interface *other = &node->interfaces[k];
+
+			if (!other->is_pattern || strlen(other->name) != strlen(one->name) ||
+			    !pattern_meets(one->name, other->name))
+				continue;
+			fault_set(
+				reader->why, FAULT_CONFIG,
+				"interfaces.%s: \"%s\" could match the same interface, and neither "
+				"is longer",
+				one->name, other->name);
+			at_member(reader, object, one->name);
+			return fault_fix(reader->why,
+					 "name the interface, or make one of the patterns longer");
+		}
+	}
 	return 0;
 }
 
@@ -516,7 +544,7 @@ static int interfaces_take(struct reader *reader, const struct json *object)
 	struct node *node = reader->node;
 	struct json_walk walk = {0};
 
-	if (rows_make(reader, json_count(object), sizeof(*node->interfaces), &node->interfaces))
+	if (rows_make(reader, json_count(object) + 1, sizeof(*node->interfaces), &node->interfaces))
 		return -1;
 	while (object && json_next(object, &walk)) {
 		struct node_interface *interface = &node->interfaces[node->interface_count];
@@ -528,44 +556,7 @@ static int interfaces_take(struct reader *reader, const struct json *object)
 		if (interface_take(reader, walk.key, walk.value, interface))
 			return -1;
 	}
-	return 0;
-}
-
-static int helpers_take(const struct json *list, struct policy *policy, struct fault *why)
-{
-	memset(policy->groups, 0, sizeof(policy->groups));
-	for (size_t i = 0; i < json_count(list); i++) {
-		enum helper_group group;
-
-		if (helper_group_parse(json_text(json_item(list, i)), &group, why))
-			return -1;
-		policy->groups[group] = true;
-	}
-	return 0;
-}
-
-// What the file does not say stays as policy_default has it.
-static int policy_take(const struct json *object, struct policy *policy, struct fault *why)
-{
-	const struct json *programs = json_member(object, "programs");
-	const struct json *helpers = json_member(object, "helpers");
-	const struct json *kfuncs = json_member(object, "kfuncs");
-
-	if (programs) {
-		policy->xdp = has_word(programs, "xdp");
-		policy->tc = has_word(programs, "tc");
-	}
-	if (helpers && helpers_take(helpers, policy, why))
-		return -1;
-	if (json_member(object, "map_bytes_max"))
-		policy->map_bytes_max = (uint64_t)json_int(json_member(object, "map_bytes_max"));
-	if (json_member(object, "insns_max"))
-		policy->insns_max = (uint32_t)json_int(json_member(object, "insns_max"));
-	policy->on_fall_through_drop = word_is(object, "fall_through", "drop");
-	for (size_t i = 0; i < json_count(kfuncs); i++)
-		snprintf(policy->kfuncs[policy->kfunc_count++], sizeof(policy->kfuncs[0]), "%s",
-			 json_text(json_item(kfuncs, i)));
-	return 0;
+	return patterns_check(reader, object);
 }
 
 // The JSON reader stops at two things without saying where: a number that is no integer, and brackets too deep. Finds
@@ -632,9 +623,10 @@ int node_parse(const void *data, size_t len, const char *file, struct node **out
 		(struct schema_source){.file = file, .text = data, .len = len, .root = root};
 	node->policy = policy_default();
 	if (schema_check(&node_form, &reader.source, why) ||
-	    policy_take(json_member(root, "policy"), &node->policy, why) ||
+	    policyfile_take(json_member(root, "policy"), &node->policy, why) ||
+	    watchrule_take(json_member(root, "watch"), &reader.source, &node->watch, why) ||
 	    repositories_take(&reader, json_member(root, "repositories")) ||
-	    interfaces_take(&reader, json_member(root, "interfaces")))
+	    interfaces_take(&reader, json_member(root, "interfaces")) || probes_take(&reader, root))
 		return -1;
 	*out = HAND_OVER(node);
 	return 0;
@@ -750,6 +742,22 @@ const struct node_repository *node_repository(const struct node *node, const cha
 		if (!strcmp(node->repositories[i].name, name))
 			return &node->repositories[i];
 	return NULL;
+}
+
+const struct node_interface *node_interface(const struct node *node, const char *iface)
+{
+	const struct node_interface *best = NULL;
+
+	for (size_t i = 0; i < node->interface_count; i++) {
+		const struct node_interface *interface = &node->interfaces[i];
+
+		if (!strcmp(interface->name, iface))
+			return interface;
+		if (interface->is_pattern && pattern_matches(interface->name, iface) &&
+		    (!best || strlen(interface->name) > strlen(best->name)))
+			best = interface;
+	}
+	return best;
 }
 
 int node_schema(struct json **out, struct fault *why)

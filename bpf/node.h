@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "bpf/manifest.h"
 #include "bpf/policy.h"
+#include "bpf/watchrule.h"
 
 #define NODE_FILE	    "/etc/bpfseal/node.json"
 #define NODE_FILE_MAX	    (1u << 20)
@@ -23,6 +24,9 @@ struct node_repository {
 	bool is_public; // "class": "private" (default) | "public"; public is refused in secure mode
 	char *ca; // CA file for https, absolute or below the directory of node.json; NULL: the system's
 };
+
+// The name under which the probes of the file's "probes" stand among the interfaces: no interface of a kernel can have it.
+#define NODE_PROBES ":node"
 
 // One initial map value: what stands in "maps": { MAP: [ { "key": K, "value": V } ] }. K and V are borrowed JSON.
 struct node_map_entry {
@@ -52,13 +56,23 @@ enum node_on_denied {
 // "remove", "drop", "keep-and-alarm"
 const char *node_on_denied_name(enum node_on_denied on_denied);
 
+// How a TC chain is attached.
+enum node_tc_attach {
+	NODE_TC_AUTO, // TCX where the kernel has it, else clsact
+	NODE_TC_TCX,
+	NODE_TC_CLSACT,
+};
+
 struct node_interface {
-	char *name;
+	char *name; // of one interface, or a pattern (bpf/pattern.h) of the names of many
+	bool is_pattern;
 	enum node_on_denied on_denied;
+	enum node_tc_attach tc_attach;
 	struct node_use *chain[HOOK_COUNT];
 	size_t chain_count[HOOK_COUNT];
 	bool xdp_generic_ok; // "xdp_mode": "native" (default) | "generic" | "native-or-generic"
 	bool xdp_native_ok;
+	bool xdp_offload; // "offload": then neither of these
 	char where[FAULT_TEXT_MAX];
 };
 
@@ -68,6 +82,7 @@ struct node {
 	struct node_interface *interfaces;
 	size_t interface_count;
 	struct policy policy;
+	struct watchrule watch;
 	struct json *document; // owns what entries borrow
 	struct bytes text;     // what it was parsed from
 	char *file;
@@ -88,5 +103,10 @@ static inline void node_drop(struct node **node)
 void node_where(const struct node *node, const struct json *parent, const char *key, size_t index,
 		char where[static FAULT_TEXT_MAX]);
 const struct node_repository *node_repository(const struct node *node, const char *name);
+// What the file says of an interface: the entry of its name, else of the longest pattern that matches it (node_parse has
+// refused those of one length that could match one name). NULL: nothing.
+const struct node_interface *node_interface(const struct node *node, const char *iface);
+// Whether a name that the kernel has can stand in the file, in our pins and in our records.
+bool node_is_interface_name(const char *name);
 // The JSON Schema (2020-12) of the file, for `bpfseal config schema`. Yours.
 int node_schema(struct json **out, struct fault *why) MUST_CHECK;

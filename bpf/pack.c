@@ -1,28 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/pack.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/compile.h"
 #include "bpf/globals.h"
 
 // The objects of one build, each once, with what is in them.
 struct packing {
+	struct manifest *manifest;
+	char *dir; // of the source manifest
 	struct bundle_member members[MANIFEST_PROGRAMS_MAX];
 	struct inspection *inspections[MANIFEST_PROGRAMS_MAX];
-	size_t count;
+	size_t count, compiled;
+	struct compile_inputs inputs;
 };
 
-static void drop_packing(struct packing *packing)
+void pack_free(struct packing *packing)
 {
+	if (!packing)
+		return;
 	for (size_t i = 0; i < packing->count; i++) {
 		free(packing->members[i].name);
 		bytes_drop(&packing->members[i].data);
 		inspection_free(packing->inspections[i]);
 	}
-	packing->count = 0;
+	compile_inputs_drop(&packing->inputs);
+	manifest_free(packing->manifest);
+	free(packing->dir);
+	free(packing);
+}
+
+// ---- objects ----
+
+static int read_object(const char *dir, const char *name, struct bytes *out, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes path = {0};
+
+	if (bytes_format(&path, why, "%s/%s", dir, name))
+		return -1;
+	if (!file_read(bytes_text(&path), INSPECT_OBJECT_MAX, out, why))
+		return 0;
+	// A missing file of one's own is not a missing file of the repository.
+	if (why->code == FAULT_NOT_FOUND)
+		why->code = FAULT_USAGE;
+	return fault_fix(why, "compile it first, or say where it is with --object-dir DIR");
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path &&
+	       access(path, F_OK) == 0;
+}
+
+// What an object is compiled from; "" for one that is compiled already.
+static int find_source(const struct packing *packing, const struct manifest_program *program,
+		       const char *object_dir, char **out, struct fault *why)
+{
+	OWNED(drop_heap) char *beside = NULL;
+	size_t len = strlen(program->object);
+
+	if (object_dir)
+		return text_copy("", out, why);
+	if (program->source && *program->source)
+		return text_copy(program->source, out, why);
+	if (text_copy(program->object, &beside, why))
+		return -1;
+	if (len < 3 || strcmp(beside + len - 2, ".o") != 0 ||
+	    is_there(packing->dir, program->object))
+		return text_copy("", out, why);
+	beside[len - 1] = 'c';
+	return text_copy(is_there(packing->dir, beside) ? beside : "", out, why);
 }
 
 static bool has_member(const struct packing *packing, const char *name)
@@ -34,37 +90,81 @@ static bool has_member(const struct packing *packing, const char *name)
 	return false;
 }
 
-static int read_member(const char *dir, const char *name, struct packing *packing,
-		       struct fault *why)
-{
-	struct bundle_member *member = &packing->members[packing->count];
-	OWNED(bytes_drop) struct bytes path = {0};
-
-	packing->count++;
-	if (text_copy(name, &member->name, why) || bytes_format(&path, why, "%s/%s", dir, name))
-		return -1;
-	if (file_read(bytes_text(&path), INSPECT_OBJECT_MAX, &member->data, why)) {
-		// A missing file of one's own is not a missing file of the repository.
-		if (why->code == FAULT_NOT_FOUND)
-			why->code = FAULT_USAGE;
-		return fault_fix(why, "compile it first, or say where it is with --object-dir DIR");
-	}
-	if (inspect_object(member->data.data, member->data.len,
-			   &packing->inspections[packing->count - 1], why))
-		return fault_within(why, "object %s is refused", name);
-	return 0;
-}
-
-static int read_members(const struct manifest *manifest, const char *dir, struct packing *packing,
+// Two programs of one object have one source, or the second would be left out unseen.
+static int check_source(const struct manifest *manifest, const struct manifest_program *program,
 			struct fault *why)
 {
 	for (size_t i = 0; i < manifest->program_count; i++) {
-		const char *name = manifest->programs[i].object;
+		const struct manifest_program *other = &manifest->programs[i];
 
-		if (!has_member(packing, name) && read_member(dir, name, packing, why))
-			return -1;
+		if (strcmp(other->object, program->object) == 0 && *other->source &&
+		    *program->source && strcmp(other->source, program->source) != 0)
+			return fault_set(why, FAULT_FORMAT, "object %s has two sources, %s and %s",
+					 program->object, other->source, program->source);
 	}
 	return 0;
+}
+
+static int gather_object(const struct pack_order *order, const struct manifest_program *program,
+			 struct packing *packing, struct fault *why)
+{
+	const struct compile_place place = {order->clang, packing->dir, order->includes,
+					    order->include_count};
+	struct bundle_member *member = &packing->members[packing->count];
+	OWNED(drop_heap) char *source = NULL;
+
+	if (check_source(packing->manifest, program, why) ||
+	    find_source(packing, program, order->object_dir, &source, why))
+		return -1;
+	packing->count++;
+	if (text_copy(program->object, &member->name, why))
+		return -1;
+	if (!*source)
+		return read_object(order->object_dir ? order->object_dir : packing->dir,
+				   program->object, &member->data, why);
+	packing->compiled++;
+	return compile_source(&place, source, &member->data, &packing->inputs, why);
+}
+
+// ---- provenance ----
+
+// What the build knows better than its author is not taken from him.
+static int fill_fact(const char *key, const char *fact, char **said, struct fault *why)
+{
+	if (*said && **said && strcmp(*said, fact) != 0) {
+		fault_set(why, FAULT_FORMAT, "the source manifest says \"%s\" is %s; it is %s", key,
+			  *said, fact);
+		return fault_fix(why, "leave it out: the build fills it in");
+	}
+	free(*said);
+	*said = NULL;
+	return text_copy(fact, said, why);
+}
+
+static int fill_provenance(const struct pack_order *order, struct packing *packing,
+			   struct fault *why)
+{
+	const struct compile_place place = {.clang = order->clang};
+	OWNED(drop_heap) char *compiler = NULL;
+	struct sha256 sha256;
+	char hex[SHA256_HEX];
+
+	if (!packing->compiled)
+		return 0;
+	if (packing->compiled < packing->count) {
+		fault_set(why, FAULT_USAGE,
+			  "%zu of %zu objects have sources here: the digest of the sources would "
+			  "cover only a part",
+			  packing->compiled, packing->count);
+		return fault_fix(why, "compile all of them yourself and say --object-dir DIR");
+	}
+	if (compile_version(&place, &compiler, why) ||
+	    compile_inputs_digest(&packing->inputs, &sha256, why))
+		return -1;
+	sha256_hex(&sha256, hex);
+	if (fill_fact("compiler", compiler, &packing->manifest->compiler, why))
+		return -1;
+	return fill_fact("source_sha256", hex, &packing->manifest->source_sha256, why);
 }
 
 // ---- maps ----
@@ -212,18 +312,15 @@ static int check_formats(const struct manifest *manifest, const struct packing *
 
 // ---- the build ----
 
-static int object_directory(const char *manifest_path, const char *object_dir, char **out,
-			    struct fault *why)
+static int directory_of(const char *path, char **out, struct fault *why)
 {
-	const char *slash = strrchr(manifest_path, '/');
-	char *dir = NULL;
+	const char *slash = strrchr(path, '/');
 
-	if (object_dir || !slash)
-		return text_copy(object_dir ? object_dir : ".", out, why);
-	if (text_copy(manifest_path, &dir, why))
+	if (!slash)
+		return text_copy(".", out, why);
+	if (text_copy(path, out, why))
 		return -1;
-	dir[slash == manifest_path ? 1 : slash - manifest_path] = '\0';
-	*out = dir;
+	(*out)[slash == path ? 1 : slash - path] = '\0';
 	return 0;
 }
 
@@ -239,22 +336,53 @@ static int read_source(const char *path, struct manifest **out, struct fault *wh
 	return manifest_parse_source(text.data, text.len, path, out, why);
 }
 
-int pack_build(const char *manifest_path, const char *object_dir, struct bytes *out,
-	       struct survey **survey, struct fault *why)
+int pack_gather(const struct pack_order *order, struct packing **out, struct fault *why)
 {
-	OWNED(manifest_drop) struct manifest *manifest = NULL;
-	OWNED(drop_packing) struct packing packing = {0};
+	OWNED(pack_drop) struct packing *packing = calloc(1, sizeof *packing);
+	const struct manifest *manifest;
+
+	if (!packing)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (read_source(order->manifest, &packing->manifest, why) ||
+	    directory_of(order->manifest, &packing->dir, why))
+		return -1;
+	manifest = packing->manifest;
+	for (size_t i = 0; i < manifest->program_count; i++) {
+		if (!has_member(packing, manifest->programs[i].object) &&
+		    gather_object(order, &manifest->programs[i], packing, why))
+			return -1;
+	}
+	if (fill_provenance(order, packing, why))
+		return -1;
+	*out = HAND_OVER(packing);
+	return 0;
+}
+
+static int inspect_members(struct packing *packing, struct fault *why)
+{
+	for (size_t i = 0; i < packing->count; i++) {
+		const struct bundle_member *member = &packing->members[i];
+
+		inspection_drop(&packing->inspections[i]);
+		if (inspect_object(member->data.data, member->data.len, &packing->inspections[i],
+				   why))
+			return fault_within(why, "object %s is refused", member->name);
+	}
+	return 0;
+}
+
+int pack_finish(struct packing *packing, struct bytes *out, struct survey **survey,
+		struct fault *why)
+{
+	struct manifest *manifest = packing->manifest;
 	OWNED(survey_drop) struct survey *made = NULL;
 	OWNED(bytes_drop) struct bytes packed = {0};
-	OWNED(drop_heap) char *dir = NULL;
 	struct policy widest = policy_widest();
 
-	if (read_source(manifest_path, &manifest, why) ||
-	    object_directory(manifest_path, object_dir, &dir, why) ||
-	    read_members(manifest, dir, &packing, why) || check_said(manifest, &packing, why) ||
-	    fill_maps(manifest, &packing, why) || fill_globals(manifest, &packing, why) ||
-	    check_formats(manifest, &packing, why) ||
-	    bundle_write(manifest, packing.members, packing.count, &packed, why))
+	if (inspect_members(packing, why) || check_said(manifest, packing, why) ||
+	    fill_maps(manifest, packing, why) || fill_globals(manifest, packing, why) ||
+	    check_formats(manifest, packing, why) ||
+	    bundle_write(manifest, packing->members, packing->count, &packed, why))
 		return -1;
 	// What was written is what gets read, inspected and judged: from here on as on a node.
 	if (survey_new(packed.data, packed.len, &made, why) || survey_check(made, &widest, why))
@@ -262,4 +390,19 @@ int pack_build(const char *manifest_path, const char *object_dir, struct bytes *
 	bytes_move(out, &packed);
 	*survey = HAND_OVER(made);
 	return 0;
+}
+
+int pack_tested(struct packing *packing, const char *kernel, const char *machine, struct fault *why)
+{
+	return tested_add(&packing->manifest->tested, kernel, machine, why);
+}
+
+int pack_build(const char *manifest_path, const char *object_dir, struct bytes *out,
+	       struct survey **survey, struct fault *why)
+{
+	const struct pack_order order = {.manifest = manifest_path, .object_dir = object_dir};
+	OWNED(pack_drop) struct packing *packing = NULL;
+
+	return pack_gather(&order, &packing, why) || pack_finish(packing, out, survey, why) ? -1
+											    : 0;
 }

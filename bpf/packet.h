@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// What the sample programs read of a frame: Ethernet, up to two VLAN tags, and the IP header behind them.
+// Reads a frame as far as most programs need it: Ethernet, up to two VLAN tags, and the IP header behind them.
 #pragma once
 
 #include <linux/bpf.h>
@@ -59,10 +59,8 @@ static __always_inline bool packet_is_vlan(__be16 proto)
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
-static __always_inline struct packet packet_read(const struct xdp_md *ctx)
+static __always_inline struct packet packet_parse(const void *at, const void *end)
 {
-	const void *at = (const void *)(long)ctx->data;
-	const void *end = (const void *)(long)ctx->data_end;
 	struct packet packet = {.kind = PACKET_BROKEN};
 	const struct ethhdr *eth = at;
 	__be16 proto;
@@ -93,4 +91,17 @@ static __always_inline struct packet packet_read(const struct xdp_md *ctx)
 	else
 		packet.kind = PACKET_OTHER;
 	return packet;
+}
+
+// Of an XDP program.
+static __always_inline struct packet packet_read(const struct xdp_md *ctx)
+{
+	return packet_parse((const void *)(long)ctx->data, (const void *)(long)ctx->data_end);
+}
+
+// Of a TC program. There only the front of a long packet lies in one piece: bpf_skb_pull_data() before this brings the
+// headers there where they are not.
+static __always_inline struct packet packet_read_skb(const struct __sk_buff *ctx)
+{
+	return packet_parse((const void *)(long)ctx->data, (const void *)(long)ctx->data_end);
 }

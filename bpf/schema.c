@@ -283,6 +283,10 @@ static int check_value(const struct schema *schema, const struct schema_source *
 		return check_word(schema, source, value, spot, why);
 	case SCHEMA_INT:
 		return check_int(schema, source, value, spot, why);
+	case SCHEMA_BOOL:
+		return json_is(value, JSON_KIND_BOOL)
+			       ? 0
+			       : refuse(source, spot, why, "expected true or false");
 	case SCHEMA_ANY:
 		return 0;
 	}
@@ -381,6 +385,8 @@ static int write_form(const struct schema *schema, struct json *out, struct faul
 				       json_put_int(out, "maximum", schema->max, why)
 			       ? -1
 			       : 0;
+	case SCHEMA_BOOL:
+		return json_put_text(out, "type", "boolean", why);
 	case SCHEMA_ANY:
 		return 0;
 	}

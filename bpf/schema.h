@@ -16,6 +16,7 @@ enum schema_kind {
 	SCHEMA_TEXT,
 	SCHEMA_WORD, // one of a few texts
 	SCHEMA_INT,
+	SCHEMA_BOOL,
 	SCHEMA_ANY,
 };
 

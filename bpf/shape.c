@@ -119,6 +119,11 @@ static int check_section(const struct shape *shape, unsigned index, struct fault
 	if (section.sh_name >= shape->names.sh_size)
 		return refuse(why, "a section has no name");
 	name = (const char *)shape->data + shape->names.sh_offset + section.sh_name;
+	if (strcmp(name, "maps") == 0) {
+		refuse(why,
+		       "its maps are in section \"maps\", the old way, which libbpf reads no more");
+		return fault_fix(why, "define them in SEC(\".maps\")");
+	}
 	if ((strcmp(name, ".BTF") == 0 || strcmp(name, ".BTF.ext") == 0) &&
 	    section.sh_size > SHAPE_BTF_MAX)
 		return fault_set(why, FAULT_TOO_LARGE, "the object's %s has more than %u bytes",

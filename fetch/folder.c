@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/owned.h"
 #include "fetch/download.h"
 #include "keys/local.h"
+#include "keys/role.h"
 
 #define PAPER_MAX	 (8u << 20)
 #define FOLDER_ROLES_MAX 20000 // of the ceremony; the largest set of hash bins is 8192
@@ -28,12 +30,11 @@ const struct json *paper_signed(const struct paper *paper)
 	return json_member(paper->document, "signed");
 }
 
-static int parse_paper(const char *role, const char *file, struct paper *paper, struct fault *why)
+static int parse_paper(const char *file, struct paper *paper, struct fault *why)
 {
 	const struct json *inner, *signatures;
 
-	if (text_copy(role, &paper->role, why) || role_quote(role, &paper->quoted, why) ||
-	    json_parse(paper->data.data, paper->data.len, file, &paper->document, why) ||
+	if (json_parse(paper->data.data, paper->data.len, file, &paper->document, why) ||
 	    json_need_object(paper->document, "signed", &inner, why) ||
 	    json_need_array(paper->document, "signatures", &signatures, why) ||
 	    json_need_int(inner, "version", 1, INT64_MAX, &paper->version, why))
@@ -42,16 +43,85 @@ static int parse_paper(const char *role, const char *file, struct paper *paper, 
 	return 0;
 }
 
+static bool has_text(const struct bytes *data, const char *text)
+{
+	return data->len && memmem(data->data, data->len, text, strlen(text));
+}
+
+// A role that may delegate is parsed in any case: what it delegates to is looked for here. (A name that was written in
+// escapes may be anything.)
+static bool may_delegate(const struct bytes *data)
+{
+	return has_text(data, "\"delegations\"") || has_text(data, "\\u");
+}
+
+// What the server's snapshot says of a role's file. It signs no entry without length and digest.
+static bool find_listed(const struct json *published, const char *role, struct role_meta *meta)
+{
+	OWNED(bytes_drop) struct bytes entry = {0};
+	struct fault ignored = {0};
+	const struct json *listed;
+
+	// A snapshot names roles as they are; a file and a URL name them quoted.
+	if (bytes_format(&entry, &ignored, "%s.json", role))
+		return false;
+	listed = json_member(published, bytes_text(&entry));
+	return listed && role_meta_parse(listed, meta, &ignored) == 0 && meta->has_sha256;
+}
+
+// Exactly the bytes that the server lists, and a role that delegates to nobody: nothing to look for in it.
+static int compare(struct memo *memo, const char *file, const struct stat *then,
+		   const struct role_meta *meta, struct paper *paper, struct fault *why)
+{
+	struct sha256 sha256;
+
+	if (sha256_of(paper->data.data, paper->data.len, &sha256, why))
+		return -1;
+	paper->is_published = sha256_equal(&sha256, &meta->sha256);
+	if (!paper->is_published || may_delegate(&paper->data))
+		return 0;
+	bytes_drop(&paper->data);
+	return memo_note(memo, file, then, &sha256, why);
+}
+
+static bool is_remembered(struct memo *memo, const char *file, const struct stat *now,
+			  const struct role_meta *meta)
+{
+	struct sha256 sha256;
+
+	return memo_recall(memo, file, now, &sha256) && sha256_equal(&sha256, &meta->sha256);
+}
+
+static int read_file(const struct folder_known *known, const char *path, const char *file,
+		     struct paper *paper, struct fault *why)
+{
+	struct role_meta meta;
+	struct stat st = {0};
+	bool listed = known && find_listed(known->published, paper->role, &meta);
+
+	if (listed && stat(path, &st) == 0 && is_remembered(known->memo, file, &st, &meta)) {
+		paper->is_published = true;
+	} else if (file_read(path, PAPER_MAX, &paper->data, why) ||
+		   (listed && compare(known->memo, file, &st, &meta, paper, why))) {
+		return -1;
+	}
+	if (!paper->is_published || paper->data.len)
+		return parse_paper(path, paper, why);
+	paper->version = meta.version;
+	paper->is_signed = true;
+	return 0;
+}
+
 // `file` below metadata/. *out is filled only when all went well.
-static int read_paper(const char *dir, const char *file, const char *role, struct paper *out,
-		      struct fault *why)
+static int read_paper(const char *dir, const char *file, const char *role,
+		      const struct folder_known *known, struct paper *out, struct fault *why)
 {
 	OWNED(paper_drop) struct paper paper = {0};
 	OWNED(bytes_drop) struct bytes path = {0};
 
 	if (bytes_format(&path, why, "%s/metadata/%s", dir, file) ||
-	    file_read(bytes_text(&path), PAPER_MAX, &paper.data, why) ||
-	    parse_paper(role, bytes_text(&path), &paper, why))
+	    text_copy(role, &paper.role, why) || role_quote(role, &paper.quoted, why) ||
+	    read_file(known, bytes_text(&path), file, &paper, why))
 		return -1;
 	*out = paper;
 	paper = (struct paper){0};
@@ -60,7 +130,8 @@ static int read_paper(const char *dir, const char *file, const char *role, struc
 
 // ---- roles in the order of their delegation ----
 
-static int add_role(struct folder *folder, const char *role, struct fault *why)
+static int add_role(struct folder *folder, const char *role, const struct folder_known *known,
+		    struct fault *why)
 {
 	OWNED(drop_heap) char *file = NULL;
 	struct paper paper = {0};
@@ -74,7 +145,7 @@ static int add_role(struct folder *folder, const char *role, struct fault *why)
 		return fault_set(why, FAULT_TOO_LARGE, "more than %d roles", FOLDER_ROLES_MAX);
 	if (role_file(role, 0, &file, why))
 		return -1;
-	if (read_paper(folder->dir, file, role, &paper, why)) {
+	if (read_paper(folder->dir, file, role, known, &paper, why)) {
 		// Delegated, and not kept here: another team's.
 		if (why->code != FAULT_NOT_FOUND || folder->count == 0)
 			return -1;
@@ -91,7 +162,8 @@ static int add_role(struct folder *folder, const char *role, struct fault *why)
 	return 0;
 }
 
-static int add_delegated(struct folder *folder, size_t index, struct fault *why)
+static int add_delegated(struct folder *folder, size_t index, const struct folder_known *known,
+			 struct fault *why)
 {
 	// Kept: the array of roles moves while it grows, the documents do not.
 	const struct json *inner = paper_signed(&folder->roles[index]);
@@ -101,23 +173,33 @@ static int add_delegated(struct folder *folder, size_t index, struct fault *why)
 		const char *name;
 
 		if (json_need_text(json_item(roles, i), "name", &name, why) ||
-		    add_role(folder, name, why))
+		    add_role(folder, name, known, why))
 			return -1;
 	}
 	return 0;
 }
 
-int folder_read(const char *dir, struct folder *out, struct fault *why)
+int folder_open(const char *dir, struct folder *out, struct fault *why)
 {
 	out->known = json_make_object();
+	if (!out->known)
+		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (text_copy(dir, &out->dir, why))
 		return -1;
-	if (read_paper(dir, "root.json", "root", &out->root, why) || add_role(out, "targets", why))
+	if (read_paper(dir, "root.json", "root", NULL, &out->root, why))
 		return fault_within(why, "%s is not a ceremony directory", dir);
+	return 0;
+}
+
+int folder_roles(struct folder *folder, const struct folder_known *known, struct fault *why)
+{
+	if (add_role(folder, "targets", known, why))
+		return fault_within(why, "%s is not a ceremony directory", folder->dir);
 	// Grows while it is walked: a parent always stands before its children.
-	for (size_t i = 0; i < out->count; i++)
-		if (add_delegated(out, i, why))
-			return fault_within(why, "cannot read the ceremony directory %s", dir);
+	for (size_t i = 0; i < folder->count; i++)
+		if (add_delegated(folder, i, known, why))
+			return fault_within(why, "cannot read the ceremony directory %s",
+					    folder->dir);
 	return 0;
 }
 
@@ -137,7 +219,7 @@ int folder_root(const struct folder *folder, int64_t version, struct paper *out,
 	char name[64];
 
 	snprintf(name, sizeof(name), "%" PRId64 ".root.json", version);
-	if (read_paper(folder->dir, name, "root", out, why))
+	if (read_paper(folder->dir, name, "root", NULL, out, why))
 		return fault_within(why, "root version %" PRId64 " is missing", version);
 	if (out->version == version)
 		return 0;

@@ -10,15 +10,17 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "fetch/memo.h"
 
 // One metadata file. `quoted` is the role's name as it stands in file names and URLs.
 struct paper {
 	char *role;
 	char *quoted;
-	struct bytes data;
-	struct json *document;
+	struct bytes data;     // empty where is_published, and nothing more is asked of it
+	struct json *document; // likewise, unless it delegates
 	int64_t version;
-	bool is_signed; // carries at least one signature
+	bool is_signed;	   // carries at least one signature
+	bool is_published; // the server has these very bytes
 };
 void paper_drop(struct paper *paper);
 
@@ -33,8 +35,17 @@ struct folder {
 	struct json *known; // the names of those looked for
 };
 
-// Reads root.json, targets.json, and each delegated role that has a file. `*out` is yours, also after a refusal.
-int folder_read(const char *dir, struct folder *out, struct fault *why) MUST_CHECK;
+// Reads root.json. `*out` is yours, also after a refusal.
+int folder_open(const char *dir, struct folder *out, struct fault *why) MUST_CHECK;
+// What the server has: the `meta` of its snapshot (NULL: none), and what was seen of our own files (NULL: nothing).
+struct folder_known {
+	const struct json *published;
+	struct memo *memo;
+};
+// Reads targets.json, and each delegated role that has a file. What the server lists by its digest is held against that
+// and looked into no further.
+int folder_roles(struct folder *folder, const struct folder_known *known, struct fault *why)
+	MUST_CHECK;
 void folder_drop(struct folder *folder);
 
 // An earlier root, "<version>.root.json".

@@ -286,11 +286,25 @@ static struct download_limits publish_limits(void)
 	return limits;
 }
 
+// What was there before is told in one line: a repository may have thousands of roles.
+static void print_rest(const struct cli *cli, size_t count)
+{
+	if (count)
+		cli_say(cli, "%zu role%s there already", count, count == 1 ? " was" : "s were");
+}
+
+static bool is_old_role(const struct json *step)
+{
+	return !strcmp(json_text(json_member(step, "kind")), "role") &&
+	       !strcmp(json_text(json_member(step, "state")), "present");
+}
+
 static int print_steps(const struct cli *cli, const struct json *document, struct fault *why)
 {
 	static const char *const columns[] = {"KIND", "NAME", ">VERSION", "STATE", NULL};
 	const struct json *steps = json_member(document, "steps");
 	OWNED(table_drop) struct table *table = NULL;
+	size_t old = 0;
 
 	if (table_new(columns, &table, why))
 		return -1;
@@ -301,6 +315,10 @@ static int print_steps(const struct cli *cli, const struct json *document, struc
 				       json_text(json_member(step, "name")), version,
 				       json_text(json_member(step, "state"))};
 
+		if (is_old_role(step)) {
+			old++;
+			continue;
+		}
 		if (json_member(step, "version"))
 			snprintf(version, sizeof(version), "%lld",
 				 (long long)json_int(json_member(step, "version")));
@@ -309,6 +327,7 @@ static int print_steps(const struct cli *cli, const struct json *document, struc
 	}
 	if (json_count(steps))
 		table_print(table, cli);
+	print_rest(cli, old);
 	return 0;
 }
 
@@ -346,6 +365,7 @@ static int run_publish(struct cli *cli, struct fault *why)
 {
 	OWNED(secret_key_drop) struct secret_key *key = NULL;
 	OWNED(download_drop) struct download *download = NULL;
+	OWNED(memo_drop) struct memo *memo = NULL;
 	const struct download_limits limits = publish_limits();
 	const char *dir = cli_value(cli, "--dir"), *ca = cli_value(cli, "--ca");
 	const char *url, *key_path;
@@ -355,12 +375,13 @@ static int run_publish(struct cli *cli, struct fault *why)
 	if (!dir)
 		dir = ".";
 	if (cli_need(cli, "--url", &url, why) || cli_need(cli, "--key", &key_path, why) ||
-	    secret_key_open(cli, key_path, &key, why) || enter_publish_jail(dir, ca, why) ||
-	    download_new(url, ca, &limits, &download, why))
+	    secret_key_open(cli, key_path, &key, why) || memo_open(dir, &memo, why) ||
+	    enter_publish_jail(dir, ca, why) || download_new(url, ca, &limits, &download, why))
 		return -1;
 	struct publish_options options = {
 		.dir = dir,
 		.upload = {.download = download, .key = key, .clock = time_now},
+		.memo = memo,
 		.say = progress,
 		.ctx = cli,
 	};

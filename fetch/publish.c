@@ -84,11 +84,14 @@ static int get_document(const struct job *job, const char *file, struct json **o
 	return json_parse(data.data, data.len, file, out, why);
 }
 
+static const struct json *meta_of(const struct json *document)
+{
+	return json_member(json_member(document, "signed"), "meta");
+}
+
 static int64_t meta_version(const struct json *document, const char *file)
 {
-	const struct json *meta = json_member(json_member(document, "signed"), "meta");
-
-	return json_int(json_member(json_member(meta, file), "version"));
+	return json_int(json_member(json_member(meta_of(document), file), "version"));
 }
 
 static int ask_snapshot(struct job *job, struct fault *why)
@@ -307,6 +310,8 @@ static int plan(const struct job *job, struct errand *errands, struct fault *why
 		int64_t version;
 
 		errand->paper = &job->folder.roles[i];
+		if (errand->paper->is_published)
+			continue;
 		if (ask_role(job, errand->paper, &version, &errand->before, why) ||
 		    check_order(errand->paper, version, errand->before, why))
 			return -1;
@@ -398,11 +403,16 @@ static int carry_out(struct job *job, const struct errand *errands, struct fault
 
 static int publish(struct job *job, struct fault *why)
 {
+	struct folder_known known = {.memo = job->options->memo};
 	struct errand *errands;
 	int rc;
 
-	if (folder_read(job->options->dir, &job->folder, why) || ask_snapshot(job, why))
+	if (folder_open(job->options->dir, &job->folder, why) || ask_snapshot(job, why))
 		return -1;
+	known.published = meta_of(job->snapshot);
+	if (folder_roles(&job->folder, &known, why))
+		return -1;
+	memo_save(known.memo);
 	errands = calloc(job->folder.count, sizeof(*errands));
 	if (!errands)
 		return fault_set(why, FAULT_OTHER, "out of memory");

@@ -7,6 +7,7 @@
 
 #include "base/owned.h"
 #include "keys/local.h"
+#include "keys/search.h"
 #include "keys/trust.h"
 
 // Pairs of delegator and role that client_load_all verifies at most: four times the largest number of bins that any
@@ -31,6 +32,7 @@ struct client {
 	struct trust *trust;
 	enum state state;
 	struct fault refused; // why the refresh failed
+	bool forgets;	      // client_verify_all
 	struct found *found;
 };
 
@@ -310,118 +312,23 @@ int client_refresh(struct client *client, struct fault *why)
 	return -1;
 }
 
-// ---- the search (TUF 5.6.7) ----
+// ---- a target ----
 
-struct visit {
-	const struct targets *delegator;
-	char role[ROLE_NAME_MAX + 1];
-};
-
-// Roles still to be visited, the next one last, and those that were.
-struct search {
-	const char *path;
-	struct visit *pending;
-	size_t pending_count, pending_room;
-	const struct targets **visited;
-	size_t visited_count;
-};
-
-static void search_drop(struct search *search)
+static int load_for_search(void *ctx, const struct targets *delegator, const char *role,
+			   const struct targets **out, struct fault *why)
 {
-	free(search->pending);
-	free(search->visited);
-}
-
-static int push(struct search *search, const struct targets *delegator, const char *role,
-		struct fault *why)
-{
-	if (search->pending_count == search->pending_room) {
-		size_t room = 2 * search->pending_room + 8;
-		struct visit *more = reallocarray(search->pending, room, sizeof(*more));
-
-		if (!more)
-			return fault_set(why, FAULT_OTHER, "out of memory");
-		search->pending = more;
-		search->pending_room = room;
-	}
-	search->pending[search->pending_count].delegator = delegator;
-	snprintf(search->pending[search->pending_count++].role, ROLE_NAME_MAX + 1, "%s", role);
-	return 0;
-}
-
-static bool is_visited(const struct search *search, const char *role)
-{
-	for (size_t i = 0; i < search->visited_count; i++)
-		if (strcmp(search->visited[i]->name, role) == 0)
-			return true;
-	return false;
-}
-
-// Adds the roles that the path is delegated to, the first one on top. A terminating one cuts off what comes after
-// it, beside it and further up (TUF 5.6.7.2.1).
-static int push_delegates(struct search *search, const struct targets *targets, struct fault *why)
-{
-	struct delegate delegate = {0};
-	size_t first = search->pending_count, at = 0, last;
-
-	while (!delegate.terminating && targets_delegate(targets, search->path, &at, &delegate))
-		if (push(search, targets, delegate.name, why))
-			return -1;
-	last = search->pending_count;
-	if (delegate.terminating) {
-		memmove(search->pending, search->pending + first,
-			(last - first) * sizeof(*search->pending));
-		last -= first;
-		first = 0;
-		search->pending_count = last;
-	}
-	for (; first + 1 < last; first++, last--) {
-		struct visit swapped = search->pending[first];
-
-		search->pending[first] = search->pending[last - 1];
-		search->pending[last - 1] = swapped;
-	}
-	return 0;
-}
-
-// Visits roles until one lists the path. Cycles end because no role is visited twice, fans because of the limit.
-static int run_search(struct client *client, struct search *search, struct target *out,
-		      struct fault *why)
-{
-	while (search->pending_count && search->visited_count <= client->limits.delegations_max) {
-		struct visit visit = search->pending[--search->pending_count];
-		const struct targets *targets;
-
-		if (is_visited(search, visit.role))
-			continue;
-		if (load_targets(client, visit.delegator, visit.role, &targets, why))
-			return -1;
-		if (targets_find(targets, search->path, out))
-			return 0;
-		search->visited[search->visited_count++] = targets;
-		if (push_delegates(search, targets, why))
-			return -1;
-	}
-	if (search->pending_count)
-		return fault_set(why, FAULT_TOO_LARGE,
-				 "target \"%s\" is not among the first %zu roles", search->path,
-				 search->visited_count);
-	return fault_set(why, FAULT_UNTRUSTED, "no trusted role names target \"%s\"", search->path);
+	return load_targets(ctx, delegator, role, out, why);
 }
 
 int client_find(struct client *client, const char *path, const struct target **out,
 		struct fault *why)
 {
-	OWNED(search_drop) struct search search = {.path = path};
 	OWNED(drop_heap) struct found *found = calloc(1, sizeof(*found));
 
-	if (client_refresh(client, why))
-		return -1;
-	search.visited =
-		calloc((size_t)client->limits.delegations_max + 1, sizeof(*search.visited));
-	if (!found || !search.visited)
+	if (!found)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (push(&search, NULL, "targets", why) || run_search(client, &search, &found->target, why))
+	if (client_refresh(client, why) || search_run(path, client->limits.delegations_max,
+						      load_for_search, client, &found->target, why))
 		return -1;
 	found->next = client->found;
 	client->found = HAND_OVER(found);
@@ -431,17 +338,42 @@ int client_find(struct client *client, const char *path, const struct target **o
 
 // ---- everything ----
 
+typedef bool edge_known(void *ctx, const struct client_edge *edge);
+
+static bool knows_none(void *ctx, const struct client_edge *edge)
+{
+	(void)ctx, (void)edge;
+	return false;
+}
+
+static int load_delegate(struct client *client, const struct targets *targets,
+			 const struct client_edge *edge, edge_known *knows, void *ctx,
+			 struct fault *why)
+{
+	const struct targets *ignored;
+
+	if (knows(ctx, edge))
+		return 0;
+	if (load_targets(client, targets, edge->role, &ignored, why))
+		return -1;
+	if (client->forgets)
+		trust_forget_last(client->trust);
+	return 0;
+}
+
 // Verifies what one role delegates to. A role that the snapshot does not list yet cannot be reached, and is none of
 // ours; one that vanishes from it was refused with the snapshot.
 static int load_delegates(struct client *client, const struct targets *targets, size_t *loaded,
-			  struct fault *why)
+			  edge_known *knows, void *ctx, struct fault *why)
 {
 	const struct snapshot *snapshot = trust_snapshot_now(client->trust);
-	const struct targets *ignored;
 	char role[ROLE_NAME_MAX + 1];
+	struct client_edge edge = {.delegator = targets->name, .role = role};
 
 	if (!targets->bins && !targets->delegation_count)
 		return 0;
+	// What is held was found there.
+	edge.delegator_meta = snapshot_find(snapshot, targets->name);
 	for (size_t i = 0; i < snapshot->count; i++) {
 		size_t len = strlen(snapshot->entries[i].file) - strlen(".json");
 
@@ -454,13 +386,16 @@ static int load_delegates(struct client *client, const struct targets *targets, 
 		if (++*loaded > LOAD_ALL_MAX)
 			return fault_set(why, FAULT_TOO_LARGE, "more than %d delegations",
 					 LOAD_ALL_MAX);
-		if (load_targets(client, targets, role, &ignored, why))
+		edge.meta = &snapshot->entries[i].meta;
+		if (load_delegate(client, targets, &edge, knows, ctx, why))
 			return -1;
 	}
 	return 0;
 }
 
-int client_load_all(struct client *client, struct fault *why)
+int client_load_unknown(struct client *client,
+			bool (*knows)(void *ctx, const struct client_edge *edge), void *ctx,
+			struct fault *why)
 {
 	size_t loaded = 0;
 
@@ -468,9 +403,21 @@ int client_load_all(struct client *client, struct fault *why)
 		return -1;
 	// The list grows behind us until everything that can be reached has been.
 	for (size_t i = 0; i < trust_targets_count(client->trust); i++)
-		if (load_delegates(client, trust_targets_at(client->trust, i), &loaded, why))
+		if (load_delegates(client, trust_targets_at(client->trust, i), &loaded, knows, ctx,
+				   why))
 			return -1;
 	return 0;
+}
+
+int client_load_all(struct client *client, struct fault *why)
+{
+	return client_load_unknown(client, knows_none, NULL, why);
+}
+
+int client_verify_all(struct client *client, struct fault *why)
+{
+	client->forgets = true;
+	return client_load_all(client, why);
 }
 
 // ---- what is trusted ----
@@ -540,12 +487,17 @@ int client_roles(const struct client *client,
 	return 0;
 }
 
+const struct targets *client_targets(const struct client *client, size_t index)
+{
+	return trust_targets_at(client->trust, index);
+}
+
 const char *client_class(const struct client *client)
 {
 	return trust_root_now(client->trust)->class;
 }
 
-_Bool client_knows_publisher(const struct client *client, const unsigned char key[32])
+bool client_knows_publisher(const struct client *client, const unsigned char key[32])
 {
 	if (authority_has(&trust_root_now(client->trust)->roles[ROOT_TARGETS], key))
 		return true;

@@ -3,11 +3,13 @@
 // trusted bytes are kept. Fetcher, loader, repository server and tests all run this one; the verdicts are trust's.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "keys/role.h"
 #include "keys/targets.h"
 
 // The two doors. `fetch` gets a remote file name ("2.root.json", "timestamp.json", "7.net.json", quoted) and a cap: more
@@ -54,6 +56,23 @@ int client_find(struct client *client, const char *path, const struct target **o
 // Loads and verifies every delegated role that can be reached (repod's check, and `status`).
 int client_load_all(struct client *client, struct fault *why) MUST_CHECK;
 
+// The same for who only wants the verdict: what a role without delegations lists is given back as soon as it is verified,
+// so that a large repository takes little memory. client_find finds nothing there afterwards.
+int client_verify_all(struct client *client, struct fault *why) MUST_CHECK;
+
+// "This delegator, in these bytes, lets this role, in these bytes, speak": what a verdict on a delegated role depends
+// on, its expiry apart.
+struct client_edge {
+	const char *delegator, *role;
+	const struct role_meta *delegator_meta, *meta;
+};
+// The same for a caller that has verified most of it before: a role is passed over where `knows` says so of the edge
+// that leads to it. Only for an edge that was verified as it is, and a role that delegates to nobody: nothing below it
+// would be looked at. Roles passed over are not among client_roles.
+int client_load_unknown(struct client *client,
+			bool (*knows)(void *ctx, const struct client_edge *edge), void *ctx,
+			struct fault *why) MUST_CHECK;
+
 // The verified state, for status and for the repository's own bookkeeping. Versions are 0 before they are known.
 struct client_versions {
 	int64_t root, timestamp, snapshot, targets;
@@ -69,9 +88,12 @@ int client_roles(const struct client *client,
 			     size_t len, struct fault *why),
 		 void *ctx, struct fault *why) MUST_CHECK;
 
+// The targets roles among them, in the order in which they were verified; NULL past the last.
+const struct targets *client_targets(const struct client *client, size_t index);
+
 // The class field ("private" | "public") of the trusted root: signed.custom "x-bpfseal-class"; absent is "private".
 const char *client_class(const struct client *client);
 
 // True when a public key (ed25519, 32 bytes) is one that root, targets or a reachable delegation names for a targets role:
 // who may knock at the publishing door. Needs client_load_all before.
-_Bool client_knows_publisher(const struct client *client, const unsigned char key[32]);
+bool client_knows_publisher(const struct client *client, const unsigned char key[32]);

@@ -28,22 +28,48 @@ int32_t anchor_verdict(enum hook hook, _Bool drop)
 	return drop ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
+// Whether a program takes several buffers the kernel does not tell; so a root that does has a pin that others have not.
+#define FRAGS "frags"
+
+static int anchor_open_frags(const char *dir, struct anchor *root, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+
+	root->frags = bpffs_get(dir, FRAGS, &fd, why) == 0;
+	if (root->frags)
+		return 0;
+	if (why->code != FAULT_NOT_FOUND)
+		return -1;
+	fault_clear(why);
+	return 0;
+}
+
 static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 {
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	OWNED(drop_fd) int verdict_fd = -1;
 	struct sys_program about;
 	uint32_t zero = 0;
+	bool uses;
 
 	if (bpffs_get(dir, "prog", &root.program_fd, why) ||
 	    bpffs_get(dir, "array", &root.array_fd, why) ||
 	    bpffs_get(dir, "fell", &root.fell_fd, why) ||
-	    bpffs_get(dir, "verdict", &verdict_fd, why) ||
-	    sys_program(root.program_fd, &about, why))
+	    bpffs_get(dir, "verdict", &verdict_fd, why) || anchor_open_frags(dir, &root, why) ||
+	    sys_program(root.program_fd, &about, why) ||
+	    sys_map_check(root.array_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why) ||
+	    sys_map_check(root.fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why) ||
+	    sys_map_check(verdict_fd, BPF_MAP_TYPE_ARRAY, sizeof(root.verdict), why))
 		return -1;
 	if (bpf_map_lookup_elem(verdict_fd, &zero, &root.verdict))
 		return fault_errno(why, FAULT_KERNEL, "cannot read the verdict of %s", dir);
+	// An array beside it that it does not jump through would show whatever somebody wrote there.
+	if (sys_program_uses(root.program_fd, root.array_fd, &uses, why))
+		return -1;
+	if (!uses)
+		return fault_set(why, FAULT_NOT_FOUND, "%s is not the array of its root", dir);
 	root.program_id = about.id;
+	memcpy(root.tag, about.tag, sizeof(root.tag));
 	*out = root;
 	root = (struct anchor)ANCHOR_NONE;
 	return 0;
@@ -71,21 +97,47 @@ static int anchor_pin_map(struct object *object, const char *map_name, const cha
 	return bpffs_put(object_map_fd(object, map), dir, name, why);
 }
 
-static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct fault *why)
+// Our embedded root, loaded; nothing is pinned.
+static int anchor_make(const struct anchor_kind *kind, struct object **out, struct fault *why)
 {
-	const unsigned char *start =
-		hook == HOOK_XDP ? embedded_root_xdp_start : embedded_root_tc_start;
-	const unsigned char *end = hook == HOOK_XDP ? embedded_root_xdp_end : embedded_root_tc_end;
+	bool xdp = kind->hook == HOOK_XDP;
+	const unsigned char *start = xdp ? embedded_root_xdp_start : embedded_root_tc_start;
+	const unsigned char *end = xdp ? embedded_root_xdp_end : embedded_root_tc_end;
 	const struct object_source source = {.data = start,
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_root",
-					     .hook = hook,
+					     .hook = kind->hook,
+					     .frags = kind->frags,
 					     .label = "the root program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (object_open(&source, &object, why) || anchor_set_verdict(object, verdict, why) ||
-	    object_load(object, NULL, why) || bpffs_make_dir(dir, why))
+	if (object_open(&source, &object, why) || anchor_set_verdict(object, kind->verdict, why) ||
+	    object_load(object, NULL, why))
+		return -1;
+	*out = HAND_OVER(object);
+	return 0;
+}
+
+int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why)
+{
+	const struct anchor_kind kind = {.hook = hook, .verdict = anchor_verdict(hook, false)};
+	OWNED(object_drop) struct object *object = NULL;
+	struct sys_program about;
+
+	if (anchor_make(&kind, &object, why) || sys_program(object_program_fd(object), &about, why))
+		return -1;
+	memcpy(tag, about.tag, SYS_TAG_HEX);
+	return 0;
+}
+
+static int anchor_load(const struct anchor_kind *kind, const char *dir, struct fault *why)
+{
+	OWNED(object_drop) struct object *object = NULL;
+
+	if (anchor_make(kind, &object, why) || bpffs_make_dir(dir, why))
+		return -1;
+	if (kind->frags && anchor_pin_map(object, "fell", dir, FRAGS, why))
 		return -1;
 	if (anchor_pin_map(object, "root_array", dir, "array", why) ||
 	    anchor_pin_map(object, "fell", dir, "fell", why) ||
@@ -94,15 +146,36 @@ static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct 
 	return bpffs_put(object_program_fd(object), dir, "prog", why);
 }
 
-int anchor_build(const char *place, enum hook hook, uint32_t number, int32_t verdict,
+int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t number,
 		 struct anchor *out, struct fault *why)
 {
 	char dir[BPFFS_PATH_MAX];
 
-	if (bpffs_join_number(place, "root", number, dir, why) ||
-	    anchor_load(hook, verdict, dir, why) || anchor_open(dir, out, why))
+	if (bpffs_join_number(place, "root", number, dir, why) || anchor_load(kind, dir, why) ||
+	    anchor_open(dir, out, why))
 		return -1;
 	out->number = number;
+	return 0;
+}
+
+int anchor_at(const char *place, uint32_t number, struct anchor *out, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	if (bpffs_join_number(place, "root", number, dir, why) || anchor_open(dir, out, why))
+		return -1;
+	out->number = number;
+	return 0;
+}
+
+int anchor_free_number(const char *place, uint32_t *out, struct fault *why)
+{
+	OWNED(drop_heap) uint32_t *numbers = NULL;
+	size_t count = 0;
+
+	if (bpffs_numbers(place, "root", &numbers, &count, why))
+		return -1;
+	*out = count ? numbers[count - 1] + 1 : 1;
 	return 0;
 }
 

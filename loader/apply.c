@@ -3,10 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/audit.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/follow.h"
+#include "loader/heir.h"
+#include "loader/hold.h"
+#include "loader/iface.h"
 #include "loader/record.h"
 #include "loader/shared.h"
 
@@ -15,8 +20,10 @@
 
 void apply_drop(struct apply *apply)
 {
-	for (size_t i = 0; i < apply->count; i++)
+	for (size_t i = 0; i < apply->count; i++) {
 		chain_free(apply->chains[i].chain);
+		json_free(apply->chains[i].record);
+	}
 	free(apply->chains);
 	*apply = (struct apply){0};
 }
@@ -25,20 +32,15 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 {
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
-				   .native_ok = !plan->interface || plan->interface->xdp_native_ok,
-				   .generic_ok = plan->interface && plan->interface->xdp_generic_ok,
+				   .wish = attach_wish(plan->interface, &plan->truth),
+				   .renew_root = findings_has(&plan->damage, "root_replaced"),
 				   .members = plan->members,
 				   .count = plan->count,
 				   .policy = &places->node->policy,
 				   .tree = places->tree,
 				   .logs_dirfd = places->logs_dirfd,
-				   .logs_path = places->logs_path};
-}
-
-static bool builds(const struct plan_chain *plan)
-{
-	return plan->action != PLAN_KEEP && plan->action != PLAN_REMOVE &&
-	       plan->action != PLAN_VALUES;
+				   .logs_path = places->logs_path,
+				   .events = places->events};
 }
 
 // A list of thousands is cut: the count stays true.
@@ -58,8 +60,8 @@ static int put_changes(struct json *details, const struct json *changes, struct 
 	return 0;
 }
 
-static int apply_audit(const struct apply_places *places, const struct apply_chain *at,
-		       struct fault *why)
+static int apply_audit(const struct apply_places *places, struct audit *log,
+		       const struct apply_chain *at, struct fault *why)
 {
 	OWNED(json_drop) struct json *details = json_make_object();
 	OWNED(json_drop) struct json *members = json_make_array();
@@ -84,8 +86,8 @@ static int apply_audit(const struct apply_places *places, const struct apply_cha
 	    json_put(details, "members", HAND_OVER(members), why) ||
 	    (json_count(at->plan->changes) && put_changes(details, at->plan->changes, why)))
 		return -1;
-	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "apply",
-			    HAND_OVER(details), why);
+	return audit_add(log, places->now, places->event ? places->event : "apply",
+			 HAND_OVER(details), why);
 }
 
 static bool has_line(const struct json *lines, const struct json *line)
@@ -97,8 +99,8 @@ static bool has_line(const struct json *lines, const struct json *line)
 }
 
 // Each denial once: when it first takes effect here.
-static int apply_audit_denied(const struct apply_places *places, const struct plan_chain *plan,
-			      struct fault *why)
+static int apply_audit_denied(const struct apply_places *places, struct audit *log,
+			      const struct plan_chain *plan, struct fault *why)
 {
 	const struct json *old = json_member(plan->record, "denied");
 
@@ -111,42 +113,79 @@ static int apply_audit_denied(const struct apply_places *places, const struct pl
 		if (json_clone(line, &details, why) ||
 		    json_put_text(details, "interface", plan->iface, why) ||
 		    json_put_text(details, "hook", hook_name(plan->hook), why) ||
-		    audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "denied",
-				 HAND_OVER(details), why))
+		    audit_add(log, places->now, "denied", HAND_OVER(details), why))
 			return -1;
 	}
 	return 0;
 }
 
-static int put_denied(struct json *record, const struct plan_chain *plan, struct fault *why)
+static int put_note(struct json *record, const char *key, const struct json *note, size_t count,
+		    struct fault *why)
 {
-	if (!json_count(plan->denied)) {
-		json_remove(record, "denied");
+	if (!count) {
+		json_remove(record, key);
 		return 0;
 	}
-	return json_put(record, "denied", json_keep(plan->denied), why);
+	return json_put(record, key, json_keep(note), why);
 }
 
-// Builds every chain beside what runs, and writes down what shall be before anything is.
-static int apply_build(const struct apply_places *places, struct plan *plan, struct apply *out,
-		       struct json *next, struct fault *why)
+// What is to be said of a chain besides its members.
+static int put_notes(struct json *record, const struct plan_chain *plan, struct fault *why)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *chain = &plan->chains[i];
-		struct chain_spec spec;
-		struct json *record = NULL;
+	return put_note(record, "denied", plan->denied, json_count(plan->denied), why) ||
+			       put_note(record, HOLD_KEY, plan->hold, plan->hold ? 1 : 0, why)
+		       ? -1
+		       : 0;
+}
 
-		if (!builds(chain))
+// Whether a refusal came of this that the interface has gone since the plan: then its chain waits, and nobody else's does.
+static bool apply_lost(struct apply_chain *at, struct fault *why)
+{
+	struct fault ask = {0};
+	struct iface iface;
+
+	if (at->plan->hook == HOOK_PROBE || !iface_find(at->plan->iface, &iface, &ask) ||
+	    ask.code != FAULT_CONFIG)
+		return false;
+	chain_drop(&at->chain);
+	at->lost = true;
+	fault_clear(why);
+	return true;
+}
+
+// One chain beside what runs, and what its record shall say.
+static int apply_build_one(const struct apply_places *places, struct apply_chain *at,
+			   struct fault *why)
+{
+	const struct chain_spec spec = spec_of(places, at->plan);
+
+	if (chain_build(&spec, &at->chain, why))
+		return apply_lost(at, why) ? 0 : -1;
+	if (record_of(&spec, at->chain, &at->record, why))
+		return -1;
+	return put_notes(at->record, at->plan, why);
+}
+
+// Builds every chain, and writes down what shall be before anything is.
+static int apply_build(const struct apply_places *places, const struct apply *out,
+		       const struct json *record, struct fault *why)
+{
+	OWNED(json_drop) struct json *next = NULL;
+	struct json *chains = json_make_array();
+
+	if (json_clone(record, &next, why)) {
+		json_free(chains);
+		return -1;
+	}
+	if (json_put(next, "chains", chains, why))
+		return -1;
+	for (size_t i = 0; i < out->count; i++) {
+		struct apply_chain *at = &out->chains[i];
+
+		if (!plan_builds(at->plan->action))
 			continue;
-		spec = spec_of(places, chain);
-		if (chain_build(&spec, &out->chains[i].chain, why) ||
-		    record_of(&spec, out->chains[i].chain, &record, why))
-			return -1;
-		if (put_denied(record, chain, why)) {
-			json_free(record);
-			return -1;
-		}
-		if (record_set(next, chain->iface, hook_name(chain->hook), record, why))
+		if (apply_build_one(places, at, why) ||
+		    (at->record && json_add(chains, json_keep(at->record), why)))
 			return -1;
 	}
 	return record_stage(places->loader_dirfd, next, why);
@@ -166,92 +205,166 @@ static int apply_enter(const struct apply_places *places, struct apply_chain *at
 {
 	int64_t start = places->ticks_us();
 
-	if (at->chain			      ? chain_commit(at->chain, why)
-	    : at->plan->action == PLAN_VALUES ? edits_write(&at->plan->edits, why)
-					      : apply_remove(places, at->plan, why))
+	if (at->lost)
+		return 0;
+	if (at->chain && chain_commit(at->chain, why))
+		return apply_lost(at, why) ? 0 : -1;
+	if (at->plan->action == PLAN_REMOVE && apply_remove(places, at->plan, why))
 		return -1;
+	if (edits_write(&at->plan->edits, why))
+		return fault_within(why, "the values of %s on %s cannot be written",
+				    hook_name(at->plan->hook), at->plan->iface);
 	at->switch_us = places->ticks_us() - start;
 	at->done = true;
 	return 0;
 }
 
-// The same members with other values. Written down only now: a crash before it leaves the old record, and the next plan sees
+// The same members with other values; of what was planned from our copies nobody asks for any. Written down only now: a crash before it leaves the old record, and the next plan sees
 // what is missing.
 static int record_values(const struct plan_chain *plan, struct json *entry, struct fault *why)
 {
-	const struct json *members = json_member(entry, "members");
+	OWNED(json_drop) struct json *members = json_make_array();
+	const struct json *old = json_member(entry, "members");
 
-	for (size_t i = 0; i < plan->count; i++)
-		if (record_put_values((struct json *)(uintptr_t)json_item(members, i),
-				      &plan->members[i], why))
+	if (!plan->count)
+		return 0;
+	if (!members)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < plan->count; i++) {
+		struct json *member = NULL;
+
+		if (json_clone(json_item(old, i), &member, why) || json_add(members, member, why) ||
+		    record_put_values(member, &plan->members[i], why))
 			return -1;
-	return 0;
+	}
+	return json_put(entry, "members", HAND_OVER(members), why);
 }
 
 // What the record shall say of one chain; NULL: nothing. Of a chain whose last members were denied it keeps the lines, as
-// only what is known there is left out again and not refused.
-static int apply_entry(const struct apply_chain *at, const struct json *next, struct json **out,
-		       struct fault *why)
+// only what is known there is left out again and not refused; of one that was rolled back to none, that it is held.
+static int apply_entry(const struct apply_chain *at, struct json **out, struct fault *why)
 {
 	const struct plan_chain *plan = at->plan;
-	const struct json *built = record_chain(next, plan->iface, hook_name(plan->hook));
 	OWNED(json_drop) struct json *entry = NULL;
+	bool decided = at->done || plan->action == PLAN_KEEP;
+	bool removed = at->done && plan->action == PLAN_REMOVE;
 
 	*out = NULL;
-	if (at->chain) {
-		*out = json_keep(built);
+	if (at->done && at->record) {
+		*out = json_keep(at->record);
 		return 0;
 	}
-	if (plan->action != PLAN_REMOVE && plan->record ? json_clone(plan->record, &entry, why)
-	    : !json_count(plan->denied)			? 0
-					: record_of_none(plan->iface, plan->hook, &entry, why))
+	if (!removed && plan->record ? json_clone(plan->record, &entry, why) ||
+					       json_put_text(entry, "interface", plan->iface, why)
+	    : !json_count(plan->denied) && !plan->hold
+		    ? 0
+		    : record_of_none(plan->iface, plan->hook, &entry, why))
 		return -1;
-	if (plan->action == PLAN_VALUES && record_values(plan, entry, why))
+	if (entry && decided && put_notes(entry, plan, why))
 		return -1;
-	if (entry && put_denied(entry, plan, why))
+	if (at->done && (plan->action == PLAN_VALUES || plan->action == PLAN_MOVE) &&
+	    record_values(plan, entry, why))
 		return -1;
 	*out = HAND_OVER(entry);
 	return 0;
 }
 
-// The record says what was really entered, in `plan->record`.
-static int apply_record(const struct apply_places *places, struct plan *plan,
-			const struct apply *out, const struct json *next, struct fault *why)
+static bool plan_names(const struct plan *plan, const struct json *chain)
+{
+	const char *iface = json_text(json_member(chain, "interface"));
+	const char *hook = json_text(json_member(chain, "hook"));
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (iface && hook && !strcmp(plan->chains[i].was, iface) &&
+		    !strcmp(hook_name(plan->chains[i].hook), hook))
+			return true;
+	return false;
+}
+
+// Of interfaces that the plan does not know. Is it of everything, they are forgotten; but while nothing new can be
+// admitted, what once ran on one that is yet to come is all that it could get.
+static int apply_keep_others(const struct plan *plan, struct json *chains, struct fault *why)
+{
+	const struct json *old = json_member(plan->record, "chains");
+
+	if (plan->is_whole && !plan->from_copies)
+		return 0;
+	for (size_t i = 0; i < json_count(old); i++)
+		if (!plan_names(plan, json_item(old, i)) &&
+		    json_add(chains, json_keep(json_item(old, i)), why))
+			return -1;
+	return 0;
+}
+
+// The record says what was really entered, in the order of the plan.
+static int apply_record(const struct apply_places *places, const struct plan *plan,
+			const struct apply *out, struct fault *why)
 {
 	OWNED(json_drop) struct json *active = NULL;
+	OWNED(json_drop) struct json *chains = json_make_array();
 
-	if (json_clone(plan->record, &active, why))
-		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *chain = &plan->chains[i];
-		struct json *entered = NULL;
+	if (!chains)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < out->count; i++) {
+		struct json *entry = NULL;
 
-		if (!out->chains[i].done &&
-		    !(chain->action == PLAN_KEEP && plan_denied_differs(chain)))
-			continue;
-		if (apply_entry(&out->chains[i], next, &entered, why) ||
-		    record_set(active, chain->iface, hook_name(chain->hook), entered, why))
+		if (apply_entry(&out->chains[i], &entry, why) ||
+		    (entry && json_add(chains, entry, why)))
 			return -1;
 	}
+	if (apply_keep_others(plan, chains, why) || json_clone(plan->record, &active, why) ||
+	    json_put(active, "chains", HAND_OVER(chains), why))
+		return -1;
 	return record_commit(places->loader_dirfd, active, why);
 }
 
+static int apply_settle_one(const struct apply_places *places, struct audit *log,
+			    const struct apply_chain *at, struct fault *why)
+{
+	if (at->done &&
+	    ((at->chain && chain_release(at->chain, why)) || apply_audit(places, log, at, why) ||
+	     shared_sweep(places->tree, at->plan->iface, why)))
+		return -1;
+	if (at->done || at->plan->action == PLAN_KEEP)
+		return apply_audit_denied(places, log, at->plan, why);
+	return 0;
+}
+
+// What was entered lets go of what it replaced, and is written down. The first refusal is the one that is told.
 static int apply_settle(const struct apply_places *places, const struct apply *out,
 			struct fault *why)
 {
-	for (size_t i = 0; i < out->count; i++) {
-		const struct apply_chain *at = &out->chains[i];
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault first = {0};
+	bool waits = false;
 
-		if (at->done &&
-		    ((at->chain && chain_settle(at->chain, why)) || apply_audit(places, at, why)))
-			return -1;
-		if ((at->done || at->plan->action == PLAN_KEEP) &&
-		    apply_audit_denied(places, at->plan, why))
-			return -1;
-		if (at->done && shared_sweep(places->tree, at->plan->iface, why))
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < out->count; i++)
+		waits |= out->chains[i].done && out->chains[i].chain &&
+			 chain_replaces(out->chains[i].chain);
+	// Once for all of them: it is the longest step by far.
+	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why) || (waits && sys_grace(why)))
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		if (apply_settle_one(places, log, &out->chains[i], why) && first.code == FAULT_NONE)
+			first = *why;
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
+}
+
+// What is pinned of an interface that is gone for good goes too; the record stays, so that its chain can come back with it.
+static int apply_forget(const char *place, const struct plan_chain *chain, struct fault *why)
+{
+	if (chain->truth.elsewhere || !chain->was[0] || access(place, F_OK))
+		return 0;
+	return chain_remove(place, why);
+}
+
+static int apply_tidy_shared(const struct apply_places *places, const struct plan *plan,
+			     const char *iface, struct fault *why)
+{
+	if (plan_is_renewed(plan, iface) && shared_forget(places->tree, iface, why))
+		return -1;
+	return shared_sweep(places->tree, iface, why);
 }
 
 // Chains that stay: leftovers of a crash go, and the record of one that was entered is completed.
@@ -261,21 +374,25 @@ static int apply_tidy(const struct apply_places *places, const struct plan *plan
 		const struct plan_chain *chain = &plan->chains[i];
 		char place[BPFFS_PATH_MAX];
 
-		if (shared_sweep(places->tree, chain->iface, why))
+		if (bpffs_place(places->tree, chain->iface, chain->hook, place, why))
 			return -1;
-		if (builds(chain) || chain->action == PLAN_REMOVE || !chain->truth.entered)
+		if (chain->action == PLAN_WAIT && apply_forget(place, chain, why))
+			return -1;
+		if (apply_tidy_shared(places, plan, chain->iface, why))
+			return -1;
+		if ((chain->action != PLAN_KEEP && chain->action != PLAN_VALUES) ||
+		    !chain->truth.entered)
 			continue;
-		if (bpffs_place(places->tree, chain->iface, chain->hook, place, why) ||
-		    chain_tidy(place, chain->truth.generation, chain->truth.root_number, why))
+		if (chain_tidy(place, chain->truth.generation, chain->truth.root_number, why))
 			return -1;
 	}
 	return record_adopt(places->loader_dirfd, plan->record, why);
 }
 
-static bool denied_differ(const struct plan *plan)
+static bool notes_differ(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan_denied_differs(&plan->chains[i]))
+		if (plan_notes_differ(&plan->chains[i]))
 			return true;
 	return false;
 }
@@ -283,7 +400,6 @@ static bool denied_differ(const struct plan *plan)
 int apply_plan(const struct apply_places *places, struct plan *plan, struct apply *out,
 	       struct fault *why)
 {
-	OWNED(json_drop) struct json *next = NULL;
 	struct fault first = {0};
 
 	out->chains = calloc(plan->count + 1, sizeof(*out->chains));
@@ -292,14 +408,15 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 	out->count = plan->count;
 	for (size_t i = 0; i < plan->count; i++)
 		out->chains[i].plan = &plan->chains[i];
-	if (apply_tidy(places, plan, why))
+	if (apply_tidy(places, plan, why) || follow_pins(plan, places->tree, why) ||
+	    heirs_find(plan, places->tree, true, why))
 		return -1;
-	if (!plan_is_pending(plan) && !denied_differ(plan))
+	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return 0;
-	if (json_clone(plan->record, &next, why) || apply_build(places, plan, out, next, why))
+	if (apply_build(places, out, plan->record, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->chains[i].action == PLAN_KEEP)
+		if (plan->chains[i].action == PLAN_KEEP || plan->chains[i].action == PLAN_WAIT)
 			continue;
 		if (apply_enter(places, &out->chains[i], why)) {
 			first = *why; // what has been entered is still recorded and settled
@@ -307,7 +424,7 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 		}
 	}
 	fault_clear(why);
-	if (apply_record(places, plan, out, next, why) || apply_settle(places, out, why))
+	if (apply_record(places, plan, out, why) || apply_settle(places, out, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

@@ -15,15 +15,19 @@ struct apply_places {
 	const char *tree;
 	int loader_dirfd, logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 	int64_t now;
 	int64_t (*ticks_us)(void); // a steady clock
+	const char *event;	   // in the audit log; NULL: "apply"
 };
 
 // What was done with one chain of the plan.
 struct apply_chain {
 	const struct plan_chain *plan;
 	struct chain *chain; // NULL when it was removed or kept
+	struct json *record; // of that chain
 	bool done;
+	bool lost; // its interface has gone since the plan
 	int64_t switch_us;
 };
 
@@ -33,7 +37,7 @@ struct apply {
 };
 void apply_drop(struct apply *apply);
 
-// All or nothing: until every chain is built, nothing is entered. A chain that the kernel refuses at the switch itself
+// All or nothing: until every chain is built, nothing is entered. An interface that goes meanwhile loses its chain alone. A chain that the kernel refuses at the switch itself
 // is reported, and those before it stay as they are recorded. `out` says what was done, also after a refusal.
 int apply_plan(const struct apply_places *places, struct plan *plan, struct apply *out,
 	       struct fault *why) MUST_CHECK;

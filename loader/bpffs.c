@@ -191,8 +191,10 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return fault_errno(why, errno == ENOENT ? FAULT_NOT_FOUND : FAULT_KERNEL,
-				   "cannot open %s", path);
+		// What we may not open is not what we have pinned.
+		return fault_errno(
+			why, errno == ENOENT || errno == EACCES ? FAULT_NOT_FOUND : FAULT_KERNEL,
+			"cannot open %s", path);
 	*out = fd;
 	return 0;
 }
@@ -239,18 +241,83 @@ int bpffs_remove(const char *path, struct fault *why)
 	return bpffs_remove_at(above, slash + 1, why);
 }
 
-int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
+void bpffs_forget_empty(const char *place)
 {
-	char fresh[BPFFS_PATH_MAX], path[BPFFS_PATH_MAX], target[64];
+	char above[BPFFS_PATH_MAX];
+	char *slash;
 
-	if (bpffs_join(place, "maps-new", fresh, why) || bpffs_join(place, "maps", path, why))
+	snprintf(above, sizeof(above), "%s", place);
+	slash = strrchr(above, '/');
+	if (!slash || (rmdir(place) && errno != ENOENT))
+		return;
+	*slash = '\0';
+	rmdir(above);
+}
+
+// Under its name stands the old text or the new one, never none.
+static int bpffs_symlink(const char *dir, const char *name, const char *target, struct fault *why)
+{
+	char path[BPFFS_PATH_MAX], fresh[BPFFS_PATH_MAX + 8];
+
+	if (bpffs_join(dir, name, path, why))
 		return -1;
-	snprintf(target, sizeof(target), "gen-%u/maps", generation);
+	snprintf(fresh, sizeof(fresh), "%s-new", path);
 	if (unlink(fresh) && errno != ENOENT)
 		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", fresh);
 	if (symlink(target, fresh) || rename(fresh, path))
 		return fault_errno(why, FAULT_KERNEL, "cannot point %s at %s", path, target);
 	return 0;
+}
+
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why)
+{
+	char path[BPFFS_PATH_MAX], target[64];
+	unsigned number;
+	ssize_t len;
+	int end = 0;
+
+	*generation = 0;
+	if (bpffs_join(place, "maps", path, why))
+		return -1;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return 0;
+	target[len] = '\0';
+	if (sscanf(target, "gen-%u/maps%n", &number, &end) == 1 && end == len)
+		*generation = number;
+	return 0;
+}
+
+int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), "gen-%u/maps", generation);
+	return bpffs_symlink(place, "maps", target, why);
+}
+
+int bpffs_note(const char *dir, const char *name, uint32_t number, struct fault *why)
+{
+	char target[16];
+
+	snprintf(target, sizeof(target), "%u", number);
+	return bpffs_symlink(dir, name, target, why);
+}
+
+uint32_t bpffs_noted(const char *dir, const char *name)
+{
+	char path[BPFFS_PATH_MAX], text[16], tail;
+	struct fault ignored = {0};
+	unsigned number;
+	ssize_t len;
+
+	if (bpffs_join(dir, name, path, &ignored))
+		return 0;
+	len = readlink(path, text, sizeof(text) - 1);
+	if (len < 0)
+		return 0;
+	text[len] = '\0';
+	return sscanf(text, "%9u%c", &number, &tail) == 1 ? number : 0;
 }
 
 static int compare_numbers(const void *a, const void *b)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our tree in the BPF file system: what keeps a chain alive when no process of ours runs.
-//     <bpffs>/bpfseal/<interface>/<hook>/link
+//     <bpffs>/bpfseal/<interface>/qdisc -> <index>     a clsact qdisc that we made
+//     <bpffs>/bpfseal/<interface>/<hook>/link          (none where a clsact filter stands)
+//                                        ifindex -> <index> of the interface that it was attached to
 //                                        root-<n>/{prog,array,fell,verdict}
 //                                        gen-<n>/{prog-<i>,next-<i>,end,fell,maps/<repository>:<publisher>:<name>/<map>}
 //                                        maps -> gen-<n>/maps of the running generation
@@ -36,12 +38,20 @@ int bpffs_make_dir(const char *path, struct fault *why) MUST_CHECK;
 int bpffs_put(int fd, const char *dir, const char *name, struct fault *why) MUST_CHECK;
 // The same over whatever has that name: the old reference goes after the new one stands.
 int bpffs_replace(int fd, const char *dir, const char *name, struct fault *why) MUST_CHECK;
-// FAULT_NOT_FOUND when there is nothing of that name.
+// FAULT_NOT_FOUND when there is nothing of that name, or something that somebody else has put there.
 int bpffs_get(const char *dir, const char *name, int *out, struct fault *why) MUST_CHECK;
 // Removes a file or a whole directory; absent is fine.
 int bpffs_remove(const char *path, struct fault *why) MUST_CHECK;
+// A hook's directory of which nothing is left goes, and its interface's; what is not empty stays.
+void bpffs_forget_empty(const char *place);
 // Points <place>/maps at a generation.
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why) MUST_CHECK;
+// Which one it points at; 0: none.
+int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why) MUST_CHECK;
+
+// A number under a name: a symbolic link of which only the text counts. 0 when there is none.
+int bpffs_note(const char *dir, const char *name, uint32_t number, struct fault *why) MUST_CHECK;
+uint32_t bpffs_noted(const char *dir, const char *name);
 
 // Numbers of the directories <stem>-<n> in a place, ascending. Absent place: none. `*out` is yours.
 int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *count,

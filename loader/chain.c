@@ -8,21 +8,22 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/embedded.h"
-#include "loader/iface.h"
+#include "loader/fit.h"
+#include "loader/lift.h"
 #include "loader/object.h"
+#include "loader/rider.h"
 #include "loader/shared.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
-
-// The map through which programs with bpf/chain.h jump.
-#define CHAIN_NEXT_MAP "bpfseal_next"
 
 struct chain {
 	struct chain_spec spec;
@@ -35,8 +36,9 @@ struct chain {
 	struct values *values;	 // of each member
 	int *next_fds;
 	int fell_fd, end_fd;
-	bool committed;
-	char how[64];
+	bool committed, lifted, replaces;
+	struct fault left; // what could not be taken away behind a switch
+	char how[ATTACH_HOW];
 };
 
 uint32_t chain_generation(const struct chain *chain)
@@ -52,6 +54,11 @@ const struct chain_program *chain_program(const struct chain *chain, size_t inde
 const char *chain_how(const struct chain *chain)
 {
 	return chain->how;
+}
+
+bool chain_replaces(const struct chain *chain)
+{
+	return chain->replaces;
 }
 
 static void chain_close(struct chain *chain)
@@ -84,76 +91,16 @@ void chain_free(struct chain *chain)
 	// What cannot be removed now is removed by the next run (chain_clean).
 	if (!chain->committed && chain->dir[0] && bpffs_remove(chain->dir, &ignored))
 		fault_clear(&ignored);
+	if (!chain->committed && chain->place[0])
+		bpffs_forget_empty(chain->place);
 	chain_close(chain);
 }
 
 // ---- rules before anything is loaded ----
 
-static bool member_jumps(const struct member *member)
-{
-	return member->program->linkage == LINK_CHAIN || member->program->linkage == LINK_OWN_MAP;
-}
-
 int chain_check_length(const struct member *members, size_t count, struct fault *why)
 {
-	size_t jumps = count;
-
-	for (size_t i = 0; i < count; i++) {
-		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
-			return fault_set(why, FAULT_CONFIG,
-					 "%s never goes on: it can only stand last",
-					 members[i].name);
-		// A program with tail calls of its own spends the same budget; one each is set aside.
-		jumps += members[i].tail_calls ? 1 : 0;
-	}
-	if (count && member_jumps(&members[count - 1]))
-		jumps++;
-	if (jumps <= NODE_CHAIN_MAX)
-		return 0;
-	fault_set(why, FAULT_CONFIG,
-		  "a chain of %zu programs needs %zu jumps; the kernel follows %d", count, jumps,
-		  NODE_CHAIN_MAX);
-	return fault_fix(why, "take programs out, or join some into one");
-}
-
-static int refuse_foreign(const char *iface, enum hook hook, uint32_t id, struct fault *why)
-{
-	struct sys_program program;
-
-	sys_program_by_id(id, &program);
-	if (program.name[0] || program.tag[0])
-		fault_set(why, FAULT_KERNEL,
-			  "a program that is not ours is on %s of %s: id %u, name \"%s\", tag %s, "
-			  "loaded by uid %u",
-			  hook_name(hook), iface, id, program.name, program.tag, program.uid);
-	else
-		fault_set(why, FAULT_KERNEL, "a program that is not ours is on %s of %s: id %u",
-			  hook_name(hook), iface, id);
-	return fault_fix(why,
-			 "see 'bpftool prog show id %u'; remove it with the tool that put it there",
-			 id);
-}
-
-static int truth_check_foreign(const struct truth *truth, const char *iface, enum hook hook,
-			       struct fault *why)
-{
-	if (!truth->iface_index)
-		return fault_set(why, FAULT_CONFIG, "there is no interface %s here", iface);
-	// Ours is what our own pinned link runs, on this interface. (TCX hooks hold several programs; none is in
-	// our way there.)
-	if (!truth->iface_program || (truth->linked && truth->link.ifindex == truth->iface_index &&
-				      truth->link.program_id == truth->iface_program))
-		return 0;
-	return refuse_foreign(iface, hook, truth->iface_program, why);
-}
-
-int chain_check_foreign(const char *tree, const char *iface, enum hook hook, struct fault *why)
-{
-	struct truth truth;
-
-	if (truth_read(tree, iface, hook, &truth, why))
-		return -1;
-	return truth_check_foreign(&truth, iface, hook, why);
+	return fit_check(members, count, why);
 }
 
 // ---- building ----
@@ -180,10 +127,31 @@ static int fell_make(struct chain *chain, struct fault *why)
 	return bpffs_put(fd, chain->dir, "fell", why);
 }
 
+// fit_check has seen that all do, or none.
+static bool chain_has_frags(const struct chain *chain)
+{
+	for (size_t i = 0; i < chain->spec.count; i++)
+		if (fit_has_frags(&chain->spec.members[i]))
+			return true;
+	return false;
+}
+
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
-	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
+	if (chain->spec.hook == HOOK_PROBE)
+		return false;
+	return index + 1 < chain->spec.count || fit_jumps(&chain->spec.members[index]);
+}
+
+// How many tail calls a packet meets: the root's, and one behind each member but the last. A chain of few is faster as it
+// is; of a longer one the first member that can be is lifted, and nothing else has to be.
+static bool chain_wants_lift(const struct chain *chain)
+{
+	size_t count = chain->spec.count;
+
+	return chain->spec.hook != HOOK_PROBE && !chain->lifted &&
+	       count + chain_goes_on(chain, count - 1) > LIFT_JUMPS;
 }
 
 static int chain_reserve(const struct chain_spec *spec, struct chain **out, struct fault *why)
@@ -207,23 +175,31 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 }
 
 // Which numbers are taken, what runs, and that nobody else is in the way; then an empty directory for the new one.
+static int clean_stem(const char *place, const char *stem, uint32_t keep, struct fault *why);
+
 static int chain_prepare(struct chain *chain, struct fault *why)
 {
 	OWNED(drop_heap) uint32_t *numbers = NULL;
+	const struct chain_spec *spec = &chain->spec;
 	struct truth truth;
 	char old[BPFFS_PATH_MAX];
 	size_t count = 0;
 
-	if (truth_read(chain->spec.tree, chain->spec.iface, chain->spec.hook, &truth, why) ||
-	    truth_check_foreign(&truth, chain->spec.iface, chain->spec.hook, why) ||
-	    bpffs_place(chain->spec.tree, chain->spec.iface, chain->spec.hook, chain->place, why) ||
-	    chain_clean(chain->place, truth.generation, truth.root_number, why) ||
+	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
+	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
+	    bpffs_place(spec->tree, spec->iface, spec->hook, chain->place, why) ||
+	    clean_stem(chain->place, "gen", truth.generation, why) ||
+	    // Of a root that packets meet and that is not whole, what pins there are keep its slot filled until the switch.
+	    ((truth.root_number || !truth.attached) &&
+	     clean_stem(chain->place, "root", truth.root_number, why)) ||
 	    bpffs_numbers(chain->place, "gen", &numbers, &count, why))
 		return -1;
 	chain->old_generation = truth.generation;
 	chain->root_number = truth.root_number;
+	chain->replaces = spec->hook != HOOK_PROBE && (truth.generation || truth.root_number);
 	chain->generation = count ? numbers[count - 1] + 1 : 1;
-	if (truth.generation &&
+	// Another interface of that name starts anew: what was counted on the old one is not its own.
+	if (truth.generation && !truth.renewed &&
 	    (bpffs_join_number(chain->place, "gen", truth.generation, old, why) ||
 	     bpffs_join(old, "maps", chain->old_maps, why)))
 		return -1;
@@ -232,40 +208,75 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	return bpffs_make_dir(chain->dir, why);
 }
 
+static const char *member_next_map(const struct member *member)
+{
+	return member->program->linkage == LINK_OWN_MAP ? member->program->next_map
+							: CHAIN_NEXT_MAP;
+}
+
 // The array that a self-jumping program uses is the one its object declares; a wrapped program gets one of ours.
 static int member_next(struct chain *chain, size_t index, struct fault *why)
 {
-	const struct manifest_program *program = chain->spec.members[index].program;
-	const char *name = program->linkage == LINK_OWN_MAP ? program->next_map : CHAIN_NEXT_MAP;
+	const struct member *member = &chain->spec.members[index];
+	const char *name = member_next_map(member);
 	const struct bpf_map *map =
 		bpf_object__find_map_by_name(object_bpf(chain->objects[index]), name);
 
 	if (!map || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
 		return fault_set(why, FAULT_FORMAT, "%s has no prog_array %s to jump through",
-				 chain->spec.members[index].name, name);
+				 member->name, name);
 	chain->next_fds[index] = dup(object_map_fd(chain->objects[index], map));
 	if (chain->next_fds[index] < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot keep a descriptor");
 	return 0;
 }
 
-static int member_load(struct chain *chain, size_t index, struct fault *why)
+static int32_t chain_fall_verdict(const struct chain *chain)
+{
+	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
+}
+
+static int member_load_jumping(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct fall fall = {.next_map = member_next_map(&chain->spec.members[index]),
+				  .fell_fd = chain->fell_fd,
+				  .fell_offset = (uint32_t)(index * sizeof(uint64_t)),
+				  .verdict = chain_fall_verdict(chain)};
+
+	object_count_falls(chain->objects[index], &fall);
+	if (object_load(chain->objects[index], NULL, why))
+		return -1;
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	chain->programs[index].falls = object_falls(chain->objects[index]);
+	return member_next(chain, index, why);
+}
+
+static int member_load(struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	const struct wrap wrap = {
 		.continue_on = member->program->continue_on,
 		.continue_count = member->program->continue_count,
 		.next_fd = chain->next_fds[index],
+		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
-		.fell_verdict =
-			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
+		.fell_verdict = chain_fall_verdict(chain),
+		.by_call = plain,
 	};
-	bool wrapped = chain->next_fds[index] >= 0;
+	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
+	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
+	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
+	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
+	if (!plain && chain_wants_lift(chain))
+		object_lift(chain->objects[index]);
+	if (fit_jumps(member))
+		return member_load_jumping(chain, index, why);
 	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
 		return -1;
-	return wrapped || !member_jumps(member) ? 0 : member_next(chain, index, why);
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	return 0;
 }
 
 static struct meaning member_meaning(const struct chain *chain, size_t index)
@@ -301,6 +312,22 @@ static int member_pin(struct chain *chain, size_t index, const struct maps_place
 			   &chain->programs[index].program, why);
 }
 
+// Attached while the chain is built, as an event that this kernel lacks has to be known before anything is entered: for
+// a moment the old generation's probes and these both run.
+static int member_ride(struct chain *chain, size_t index, const struct object_source *source,
+		       struct fault *why)
+{
+	const struct riders riders = {.member = &chain->spec.members[index],
+				      .index = index,
+				      .source = source,
+				      .object = chain->objects[index],
+				      .events = chain->spec.events,
+				      .dir = chain->dir};
+
+	chain->programs[index].probes = riders_count(riders.member);
+	return riders_attach(&riders, why);
+}
+
 // What was there before for a member, and what is shared with it.
 static int member_places(const struct chain *chain, size_t index, char old[static BPFFS_PATH_MAX],
 			 char shared[static BPFFS_PATH_MAX], struct maps_places *out,
@@ -333,6 +360,36 @@ static int member_settle(struct chain *chain, size_t index, const struct maps_pl
 	return maps_preset(&meaning, values, why);
 }
 
+static int member_open(struct chain *chain, size_t index, const struct object_source *source,
+		       const struct maps_places *places, bool plain, struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+
+	if (object_open(source, &chain->objects[index], why) ||
+	    member_settle(chain, index, places, why))
+		return -1;
+	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
+	    array_make("bpfseal_next", &chain->next_fds[index], why))
+		return -1;
+	return member_load(chain, index, plain, why);
+}
+
+// Whether the verifier refused what was made of a member, so that it may still take the member as it is.
+static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
+{
+	return why->code == FAULT_KERNEL && chain->objects[index] &&
+	       !object_is_plain(chain->objects[index]);
+}
+
+static void member_close(struct chain *chain, size_t index)
+{
+	object_drop(&chain->objects[index]);
+	values_drop(&chain->values[index]);
+	maps_report_drop(&chain->programs[index].maps);
+	drop_fd(&chain->next_fds[index]);
+	chain->next_fds[index] = -1;
+}
+
 // Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
 static int member_build(struct chain *chain, size_t index, struct fault *why)
 {
@@ -342,44 +399,49 @@ static int member_build(struct chain *chain, size_t index, struct fault *why)
 	struct maps_places places;
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->spec.hook,
+				       .frags = chain_has_frags(chain),
+				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
+									       : NULL,
 				       .policy = chain->spec.policy,
 				       .label = label,
 				       .logs_dirfd = chain->spec.logs_dirfd,
 				       .logs_path = chain->spec.logs_path};
 
 	member_label(member, label);
-	if (member_places(chain, index, old, shared, &places, why))
-		return -1;
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
 		return fault_within(why, "cannot read %s", label);
 	source.data = bytes.data;
 	source.len = bytes.len;
-	if (object_open(&source, &chain->objects[index], why) ||
-	    member_settle(chain, index, &places, why))
+	if (member_places(chain, index, old, shared, &places, why))
 		return -1;
-	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
-	    array_make("bpfseal_next", &chain->next_fds[index], why))
-		return -1;
-	if (member_load(chain, index, why))
-		return -1;
-	return member_pin(chain, index, &places, why);
+	if (member_open(chain, index, &source, &places, false, why)) {
+		if (!member_refused(chain, index, why))
+			return -1;
+		member_close(chain, index);
+		fault_clear(why);
+		if (member_open(chain, index, &source, &places, true, why))
+			return -1;
+	}
+	return member_pin(chain, index, &places, why) ? -1
+						      : member_ride(chain, index, &source, why);
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
 static int chain_build_end(struct chain *chain, struct fault *why)
 {
-	bool xdp = chain->spec.hook == HOOK_XDP;
+	bool xdp = chain->spec.hook == HOOK_XDP, probe = chain->spec.hook == HOOK_PROBE;
 	const unsigned char *start = xdp ? embedded_end_xdp_start : embedded_end_tc_start;
 	const unsigned char *end = xdp ? embedded_end_xdp_end : embedded_end_tc_end;
 	const struct object_source source = {.data = start,
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_end",
 					     .hook = chain->spec.hook,
+					     .frags = chain_has_frags(chain),
 					     .label = "the terminal program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (!member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (probe || !fit_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))
@@ -464,6 +526,14 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 
 // ---- the switch ----
 
+static struct attach chain_attach(const struct chain *chain)
+{
+	return (struct attach){.place = chain->place,
+			       .iface = chain->spec.iface,
+			       .hook = chain->spec.hook,
+			       .wish = chain->spec.wish};
+}
+
 static int chain_enter(struct chain *chain, const struct anchor *root, struct fault *why)
 {
 	int first = object_program_fd(chain->objects[0]);
@@ -476,85 +546,65 @@ static int chain_enter(struct chain *chain, const struct anchor *root, struct fa
 	return 0;
 }
 
-static int chain_attach(struct chain *chain, const struct anchor *root, uint32_t ifindex,
-			struct fault *why)
-{
-	const struct chain_spec *spec = &chain->spec;
-	bool xdp = spec->hook == HOOK_XDP, generic = xdp && !spec->native_ok;
-	OWNED(drop_fd) int fd = sys_attach(root->program_fd, ifindex, spec->hook, generic);
-
-	if (fd == -EOPNOTSUPP && xdp && !generic && spec->generic_ok) {
-		generic = true;
-		fd = sys_attach(root->program_fd, ifindex, spec->hook, true);
-	}
-	if (fd == -EBUSY || fd == -EEXIST) {
-		fault_set(why, FAULT_KERNEL, "another program holds %s of %s",
-			  hook_name(spec->hook), spec->iface);
-		return fault_fix(why,
-				 "see 'bpftool net'; remove it with the tool that put it there");
-	}
-	if (fd == -EOPNOTSUPP && xdp) {
-		fault_set(why, FAULT_KERNEL, "the driver of %s has no native XDP", spec->iface);
-		return fault_fix(
-			why,
-			"\"xdp_mode\": \"native-or-generic\" in node.json allows the slow way");
-	}
-	if (fd < 0) {
-		errno = -fd;
-		return fault_errno(why, FAULT_KERNEL, "cannot attach to %s of %s",
-				   hook_name(spec->hook), spec->iface);
-	}
-	snprintf(chain->how, sizeof(chain->how), "attached%s",
-		 !xdp	   ? ""
-		 : generic ? " (generic)"
-			   : " (native)");
-	return bpffs_replace(fd, chain->place, "link", why);
-}
-
-// Puts the chain behind a root that is already attached and sound, behind a new root over the same link, or on a hook
-// where nothing of ours is.
+// Puts the chain behind a root that is already attached and sound, behind a new root in its place, or on a hook where
+// nothing of ours is. A root that packets meet is entered last: until then nothing that is refused has touched them.
 static int chain_place(struct chain *chain, const struct truth *truth, struct fault *why)
 {
 	const struct chain_spec *spec = &chain->spec;
-	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
+	const struct attach attach = chain_attach(chain);
+	const struct anchor_kind kind = {.hook = spec->hook,
+					 .verdict = chain_fall_verdict(chain),
+					 .frags = chain_has_frags(chain)};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
-	OWNED(drop_fd) int link = -1;
-	bool alive = truth->linked && truth->link.ifindex == truth->iface_index;
-	bool sound = truth->root_number && truth->verdict == verdict;
+	uint32_t number;
+	bool sound = truth->root_number && truth->verdict == kind.verdict &&
+		     truth->frags == kind.frags && !spec->renew_root;
+	bool live = sound && truth->attached;
 
-	if (!sound &&
-	    anchor_build(chain->place, spec->hook, truth->root_number + 1, verdict, &root, why))
+	if (!sound && (anchor_free_number(chain->place, &number, why) ||
+		       anchor_build(chain->place, &kind, number, &root, why)))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;
 	chain->root_number = sound ? truth->root_number : root.number;
-	if (chain_enter(chain, &root, why))
+	if (!live && chain_enter(chain, &root, why))
 		return -1;
-	if (!alive)
-		return chain_attach(chain, &root, truth->iface_index, why);
-	snprintf(chain->how, sizeof(chain->how), "switched");
-	if (truth->link.program_id == root.program_id)
-		return 0;
-	// Another program under our own link: a new root of ours, or somebody replaced it (A87).
-	snprintf(chain->how, sizeof(chain->how), "root replaced");
-	if (bpffs_get(chain->place, "link", &link, why))
+	if (attach_root(&attach, truth, root.program_fd, root.program_id, chain->how, why))
 		return -1;
-	if (bpf_link_update(link, root.program_fd, NULL))
-		return fault_errno(why, FAULT_KERNEL, "cannot put our root back under the link");
+	return live ? chain_enter(chain, &root, why) : 0;
+}
+
+// Probes run since they were attached; what is written here is which of two generations is the one.
+static int chain_commit_probes(struct chain *chain, struct fault *why)
+{
+	if (bpffs_point_maps(chain->place, chain->generation, why))
+		return fault_within(why, "the old probes still run");
+	snprintf(chain->how, sizeof(chain->how), "attached");
+	chain->committed = true;
 	return 0;
 }
 
 int chain_commit(struct chain *chain, struct fault *why)
 {
+	const struct chain_spec *spec = &chain->spec;
+	const struct attach attach = chain_attach(chain);
 	struct truth truth;
 
+	if (chain->spec.hook == HOOK_PROBE)
+		return chain_commit_probes(chain, why);
+
 	// Read again: between the build and now the hook may have been taken.
-	if (truth_read(chain->spec.tree, chain->spec.iface, chain->spec.hook, &truth, why) ||
-	    truth_check_foreign(&truth, chain->spec.iface, chain->spec.hook, why) ||
+	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
+	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    chain_place(chain, &truth, why))
 		return fault_within(why, "the old chain of %s on %s still runs",
-				    hook_name(chain->spec.hook), chain->spec.iface);
+				    hook_name(spec->hook), spec->iface);
 	chain->committed = true;
+	// Now, not after the others are switched: until then packets meet the chain twice.
+	if (attach_tidy(&attach, &truth, why)) {
+		chain->left = *why;
+		fault_clear(why);
+	}
 	return 0;
 }
 
@@ -576,7 +626,17 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
-	if (chain_forget_falls(chain, why) || sys_grace(why))
+	return chain->replaces && sys_grace(why) ? -1 : chain_release(chain, why);
+}
+
+int chain_release(struct chain *chain, struct fault *why)
+{
+	if (chain->left.code != FAULT_NONE) {
+		*why = chain->left;
+		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
+				    hook_name(chain->spec.hook), chain->spec.iface);
+	}
+	if (chain->spec.hook != HOOK_PROBE && chain_forget_falls(chain, why))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }
@@ -612,18 +672,10 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 int chain_remove(const char *place, struct fault *why)
 {
-	OWNED(drop_fd) int link = -1;
-	char path[BPFFS_PATH_MAX];
 
-	if (bpffs_get(place, "link", &link, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	} else if (bpf_link_detach(link) && errno != EOPNOTSUPP && errno != ENOLINK) {
-		return fault_errno(why, FAULT_KERNEL, "cannot detach %s", place);
-	}
-	// The link first: while it stands, what it runs must stand.
-	if (bpffs_join(place, "link", path, why) || bpffs_remove(path, why))
+	if (attach_remove(place, why) || bpffs_remove(place, why))
 		return -1;
-	return bpffs_remove(place, why);
+	// Names come and go: the last hook of an interface takes its directory with it. Where another is left, it stays.
+	bpffs_forget_empty(place);
+	return 0;
 }

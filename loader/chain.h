@@ -10,6 +10,9 @@
 #include "bpf/manifest.h"
 #include "bpf/node.h"
 #include "bpf/policy.h"
+#include "loader/attach.h"
+#include "loader/events.h"
+#include "loader/fall.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -18,13 +21,15 @@
 struct chain_spec {
 	const char *iface;
 	enum hook hook;
-	bool native_ok, generic_ok; // XDP modes the admin allows
+	struct attach_wish wish; // how the admin allows it to be attached
+	bool renew_root;	 // the root that stands there is not to be trusted
 	const struct member *members;
 	size_t count;
 	const struct policy *policy;
 	const char *tree; // bpffs_open_tree
 	int logs_dirfd;
 	const char *logs_path;
+	const struct events *events; // for probes; may be NULL
 };
 
 struct chain;
@@ -33,6 +38,8 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
+	struct fall_ways falls; // of a member that jumps by itself
+	size_t probes;		// that ride along
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,
@@ -50,11 +57,17 @@ uint32_t chain_generation(const struct chain *chain);
 const struct chain_program *chain_program(const struct chain *chain, size_t index);
 
 // The switch: one write into the root's slot; for a new hook the attachment. Until it returns 0 the old chain runs.
+// FAULT_NOT_FOUND when the interface has gone since.
 int chain_commit(struct chain *chain, struct fault *why) MUST_CHECK;
-// How the hook was entered: "switched", "attached" (native or generic), "root replaced".
+// How the hook was entered: "switched", "attached (native)" or another way, "root replaced".
 const char *chain_how(const struct chain *chain);
-// After the commit: waits until no packet is in the old generation, then lets go of it and of older leftovers.
+// Whether something of ours stood there before, in which packets may still be: then chain_release needs a wait
+// (sys_grace) after the commit.
+bool chain_replaces(const struct chain *chain);
+// After the commit: waits, where that is needed, until no packet is in the old generation, then lets go of it and of older leftovers.
 int chain_settle(struct chain *chain, struct fault *why) MUST_CHECK;
+// The same where the caller has waited (sys_grace) since the commit, once for many chains.
+int chain_release(struct chain *chain, struct fault *why) MUST_CHECK;
 
 // Detaches and forgets the chain of a place (bpffs_place). Absent is fine.
 int chain_remove(const char *place, struct fault *why) MUST_CHECK;
@@ -66,8 +79,5 @@ int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fau
 int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
 	MUST_CHECK;
 
-// Only the length rule, for `plan`.
+// Only whether the members fit together (loader/fit.h), for `plan`.
 int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
-// FAULT_KERNEL naming the program that sits on an XDP hook and is not ours. Fine where ours runs, or nobody.
-int chain_check_foreign(const char *tree, const char *iface, enum hook hook, struct fault *why)
-	MUST_CHECK;

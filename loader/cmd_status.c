@@ -38,14 +38,21 @@ static int status_findings(const struct desk *desk, const struct cli *cli, const
 
 int run_status(struct cli *cli, struct fault *why)
 {
+	OWNED(namer_drop) struct namer namer = NAMER_NONE;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(findings_drop) struct findings drift = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct node nothing = {0};
 	struct plan_places places;
 	struct fault config = {0};
+	const struct report_who who = {.namer = &namer, .now = moment_now()};
 	size_t findings;
 
+	// Before root's rights are given up; without it the ids have to do.
+	if (namer_start(cli_root(cli), &namer, why)) {
+		cli_note(cli, "warning: %s", why->text);
+		fault_clear(why);
+	}
 	if (desk_open(&desk, cli, false, why))
 		return -1;
 	// The truth is worth telling even when the file is in a bad state.
@@ -58,11 +65,11 @@ int run_status(struct cli *cli, struct fault *why)
 		return -1;
 	if (status_findings(&desk, cli, plan, &drift, why))
 		return -1;
-	if (report_status(cli, plan, &drift, why))
+	if (report_status(cli, plan, &drift, &who, why))
 		return -1;
-	findings = drift.count;
+	findings = findings_count(&drift, FINDING_BEYOND);
 	for (size_t i = 0; i < plan->count; i++)
-		findings += plan->chains[i].damage.count;
+		findings += findings_count(&plan->chains[i].damage, FINDING_BEYOND);
 	if (!cli_has(cli, "--check"))
 		return 0;
 	if (!desk.node) {

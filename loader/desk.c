@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "loader/bpffs.h"
 
 #define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
+#define TRACEFS	     "/sys/kernel/tracing"
 #define LOCK_WAIT_MS 10000
 
 void desk_drop(struct desk *desk)
@@ -28,6 +31,7 @@ void desk_drop(struct desk *desk)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);
 	node_free(desk->node);
+	events_free(desk->events);
 }
 
 static int desk_paths(struct desk *desk, const struct cli *cli, struct fault *why)
@@ -40,8 +44,28 @@ static int desk_paths(struct desk *desk, const struct cli *cli, struct fault *wh
 	return cli_path(cli, DIR_BPFFS, &desk->bpffs_path, why);
 }
 
+// The numbers of the tracepoints that the policy names: files that only root may read. What is wrong with node.json is
+// told later, by whoever needs it.
+static int desk_events(struct desk *desk, const struct cli *cli, struct fault *why)
+{
+	static const char prefix[] = "tracepoint/";
+	OWNED(node_drop) struct node *node = NULL;
+	const char *patterns[POLICY_PROBES_MAX], *text;
+	struct fault ignored = {0};
+	size_t count = 0;
+
+	if (node_load(cli_root(cli), NULL, &node, &ignored))
+		return 0;
+	for (size_t i = 0; i < json_count(node->policy.probes); i++) {
+		text = json_text(json_item(node->policy.probes, i));
+		if (!strncmp(text, prefix, strlen(prefix)))
+			patterns[count++] = text + strlen(prefix);
+	}
+	return count ? events_read(TRACEFS, patterns, count, &desk->events, why) : 0;
+}
+
 // What only root can do: our directories, given to our user. Then root ends.
-static int desk_become(const struct desk *desk, const struct cli *cli, struct fault *why)
+static int desk_become(struct desk *desk, const struct cli *cli, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 	unsigned uid, gid;
@@ -49,7 +73,7 @@ static int desk_become(const struct desk *desk, const struct cli *cli, struct fa
 	if (geteuid() == 0) {
 		if (jail_user(USER_LOADER, &uid, &gid, why) ||
 		    bpffs_prepare(cli_root(cli), uid, gid, why) ||
-		    dir_make(desk->loader_path, 0700, &fd, why))
+		    dir_make(desk->loader_path, 0700, &fd, why) || desk_events(desk, cli, why))
 			return -1;
 		if (fchown(fd, uid, gid))
 			return fault_errno(why, FAULT_OTHER, "cannot give %s to its user",
@@ -93,7 +117,8 @@ static int desk_shut(const struct desk *desk, struct fault *why)
 		{.path = "/sys/devices/system/cpu"}, // sizes of per-CPU values
 		{.path = "/proc/config.gz"},	     // kconfig externs
 		{.path = kernel_config},
-		{.path = desk->output_path, .write = true}, // last: there may be none
+		{.path = "/sys/bus/event_source/devices/kprobe"}, // how kprobes are asked for
+		{.path = desk->output_path, .write = true},	  // last: there may be none
 	};
 
 	if (jail_paths(paths, sizeof(paths) / sizeof(*paths) - !desk->output_path, &enforced, why))
@@ -101,9 +126,22 @@ static int desk_shut(const struct desk *desk, struct fault *why)
 	return jail_syscalls(JAIL_KERNEL, why);
 }
 
+// Until all chains are built each holds its programs and maps open: some ten descriptors a program.
+static void desk_stretch(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		// Where that is refused, what was enough is enough still.
+		(void)!setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int desk_open(struct desk *desk, const struct cli *cli, bool locked, struct fault *why)
 {
 	desk->now = cli_now(cli);
+	desk_stretch();
 	if (desk_paths(desk, cli, why) || desk_become(desk, cli, why) ||
 	    desk_directories(desk, cli, why) || desk_shut(desk, why))
 		return -1;

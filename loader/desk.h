@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/events.h"
 #include "loader/plan.h"
 
 // Everything that is opened before the jail shuts. `node` is the command's to load.
@@ -18,6 +19,7 @@ struct desk {
 	char *config_path, *store_path, *loader_path, *bpffs_path, *logs_path, *tree;
 	char *output_path; // one more directory to write in; set before desk_open, NULL: none
 	struct node *node;
+	struct events *events; // tracepoints that node.json allows
 };
 #define DESK_CLOSED                                                                            \
 	{                                                                                      \

@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/inspect.h"
+#include "loader/attach.h"
 #include "loader/bpffs.h"
-#include "loader/chain.h"
 #include "loader/change.h"
 #include "loader/object.h"
 #include "loader/record.h"
@@ -16,12 +16,29 @@
 
 // What is foretold of one chain.
 struct foretelling {
+	const struct plan *plan;
 	struct plan_chain *chain;
 	const struct plan_places *places;
 	bool rebuild; // a value can only be set by loading anew
 	bool written; // the record says other values than node.json
 	struct fault *why;
 };
+
+// What is shared on an interface that has come anew, or under a name that has gone to another, is not this one's.
+static int foretell_shared_place(const struct foretelling *at, const struct member *member,
+				 char out[static BPFFS_PATH_MAX])
+{
+	const struct plan_chain *chain = at->chain;
+	const char *iface = chain->was[0] ? chain->was : chain->iface;
+	char dir[BPFFS_PATH_MAX];
+
+	if (chain->was[0] && !plan_is_renewed(at->plan, chain->iface))
+		return shared_place(at->places->tree, iface, member, out, at->why);
+	return shared_place(at->places->tree, iface, member, dir, at->why) ||
+			       bpffs_join(dir, "none", out, at->why)
+		       ? -1
+		       : 0;
+}
 
 // Where a member's maps were, and what is shared with it.
 static int foretell_places(const struct foretelling *at, size_t index,
@@ -32,19 +49,26 @@ static int foretell_places(const struct foretelling *at, size_t index,
 	const struct member *member = &chain->members[index];
 	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX];
 	char key[MEMBER_LABEL_MAX];
+	bool own = chain->truth.generation && !chain->truth.renewed;
 
 	member_key(chain->members, index, key);
-	if (shared_place(at->places->tree, chain->iface, member, shared, at->why) ||
-	    bpffs_place(at->places->tree, chain->iface, chain->hook, place, at->why) ||
+	if (foretell_shared_place(at, member, shared) ||
+	    plan_place(chain, at->places->tree, place, at->why) ||
 	    bpffs_join_number(place, "gen", chain->truth.generation, gen, at->why) ||
 	    bpffs_join(gen, "maps", maps, at->why) || bpffs_join(maps, key, old, at->why))
 		return -1;
-	*out = (struct maps_places){.old_dir = member->maps_from	 ? member->maps_from
-					       : chain->truth.generation ? old
-									 : NULL,
+	*out = (struct maps_places){.old_dir = member->maps_from ? member->maps_from
+					       : own		 ? old
+								 : NULL,
 				    .shared_dir = shared,
 				    .named = member->maps};
 	return 0;
+}
+
+// A chain that runs on as it is, but perhaps for its values.
+static bool stays(const struct plan_chain *chain)
+{
+	return chain->action == PLAN_KEEP || chain->action == PLAN_MOVE;
 }
 
 static int foretell_edits(struct foretelling *at, size_t index, const struct meaning *meaning,
@@ -79,12 +103,15 @@ static int foretell_member(struct foretelling *at, size_t index)
 	char old[BPFFS_PATH_MAX], shared[BPFFS_PATH_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = chain->hook,
+				       .probe = chain->hook == HOOK_PROBE ? member->program : NULL,
 				       .label = member->name,
 				       .logs_dirfd = -1};
 	struct maps_places places;
 	struct meaning meaning;
 
-	if (chain->interface && member->place < chain->interface->chain_count[chain->hook])
+	// What is held does not stand in node.json.
+	if (!chain->hold && chain->interface &&
+	    member->place < chain->interface->chain_count[chain->hook])
 		origin.use = &chain->interface->chain[chain->hook][member->place];
 	if (foretell_places(at, index, old, shared, &places) ||
 	    file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, at->why))
@@ -97,7 +124,7 @@ static int foretell_member(struct foretelling *at, size_t index)
 	if (values_make(&meaning, member, &origin, &values, at->why) ||
 	    maps_settle(object, &meaning, &values, &places, true, &chain->maps[index], at->why))
 		return -1;
-	if (chain->action != PLAN_KEEP)
+	if (!stays(chain))
 		return 0;
 	return foretell_edits(at, index, &meaning, &values, places.old_dir);
 }
@@ -122,11 +149,11 @@ static void foretell_action(const struct foretelling *at)
 {
 	struct plan_chain *chain = at->chain;
 
-	if (chain->action != PLAN_KEEP)
+	if (!stays(chain))
 		return;
 	if (at->rebuild)
 		chain->action = PLAN_CHANGE;
-	else if (chain->edits.count || at->written)
+	else if (chain->action == PLAN_KEEP && (chain->edits.count || at->written))
 		chain->action = PLAN_VALUES;
 	if (at->rebuild)
 		edits_drop(&chain->edits);
@@ -139,7 +166,7 @@ static int foretell_changes(struct plan_chain *chain, struct fault *why)
 	chain->changes = json_make_array();
 	if (!chain->changes)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (chain->action == PLAN_VALUES)
+	if (chain->action == PLAN_VALUES || chain->action == PLAN_MOVE)
 		return change_of_edits(&chain->edits, chain->members, chain->changes, why);
 	for (size_t i = 0; chain->action != PLAN_KEEP && i < chain->count; i++)
 		if (change_of_record(&chain->members[i], i, chain->changes, why))
@@ -147,11 +174,14 @@ static int foretell_changes(struct plan_chain *chain, struct fault *why)
 	return 0;
 }
 
-int foretell_chain(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+int foretell_chain(const struct plan *plan, struct plan_chain *chain,
+		   const struct plan_places *places, struct fault *why)
 {
-	struct foretelling at = {.chain = chain, .places = places, .why = why};
+	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+	struct foretelling at = {.plan = plan, .chain = chain, .places = places, .why = why};
+	bool stayed = stays(chain);
 
-	if (chain->action == PLAN_REMOVE || !chain->count)
+	if (chain->action == PLAN_REMOVE || chain->action == PLAN_WAIT || !chain->count)
 		return 0;
 	chain->maps = calloc(chain->count, sizeof(*chain->maps));
 	if (!chain->maps)
@@ -162,16 +192,18 @@ int foretell_chain(struct plan_chain *chain, const struct plan_places *places, s
 	foretell_action(&at);
 	if (foretell_changes(chain, why))
 		return -1;
-	if (chain->action == PLAN_KEEP || chain->action == PLAN_VALUES)
+	// Others have been looked at for this already.
+	if (!stayed || !plan_builds(chain->action))
 		return 0;
-	return chain_check_foreign(places->tree, chain->iface, chain->hook, why);
+	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
 }
 
 // ---- shared maps ----
 
 static const struct node_use *use_of(const struct plan_chain *chain, const struct member *member)
 {
-	if (!chain->interface || member->place >= chain->interface->chain_count[chain->hook])
+	if (chain->hold || !chain->interface ||
+	    member->place >= chain->interface->chain_count[chain->hook])
 		return NULL;
 	return &chain->interface->chain[chain->hook][member->place];
 }

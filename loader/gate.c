@@ -38,17 +38,11 @@ static int gate_kfunc(const struct policy *policy, const struct bpf_insn *insn, 
 	if (!name)
 		return fault_set(why, FAULT_POLICY,
 				 "it calls kernel function %d, which has no name", insn->imm);
-	for (size_t i = 0; i < policy->kfunc_count; i++)
-		if (!strcmp(policy->kfuncs[i], name))
-			return 0;
-	fault_set(why, FAULT_POLICY, "it calls the kernel function %s, which is not allowed here",
-		  name);
-	return fault_fix(why, "\"policy\": { \"kfuncs\": [ \"%s\" ] } in node.json allows it",
-			 name);
+	return policy_check_kfunc(policy, name, why);
 }
 
-static int gate_call(const struct policy *policy, const struct bpf_insn *insn, struct btf **kernel,
-		     struct fault *why)
+static int gate_call(const struct policy *policy, enum hook hook, const struct bpf_insn *insn,
+		     struct btf **kernel, struct fault *why)
 {
 	if (insn->code != (BPF_JMP | BPF_CALL))
 		return fault_set(why, FAULT_POLICY, "it makes a computed call");
@@ -56,7 +50,7 @@ static int gate_call(const struct policy *policy, const struct bpf_insn *insn, s
 	case 0:
 		if (insn->imm == POISONED_CALL)
 			return 0;
-		return policy_check_helper(policy, (uint32_t)insn->imm, why);
+		return policy_check_helper(policy, hook, (uint32_t)insn->imm, why);
 	case BPF_PSEUDO_CALL:
 		return 0;
 	case BPF_PSEUDO_KFUNC_CALL:
@@ -78,8 +72,8 @@ static int gate_load(const struct bpf_insn *insn, struct fault *why)
 	return 0;
 }
 
-int gate_check(const struct policy *policy, const struct bpf_insn *insns, size_t count,
-	       struct fault *why)
+int gate_check(const struct policy *policy, enum hook hook, const struct bpf_insn *insns,
+	       size_t count, struct fault *why)
 {
 	OWNED(drop_btf) struct btf *kernel = NULL;
 
@@ -97,7 +91,7 @@ int gate_check(const struct policy *policy, const struct bpf_insn *insns, size_t
 		} else if ((BPF_CLASS(insn->code) == BPF_JMP ||
 			    BPF_CLASS(insn->code) == BPF_JMP32) &&
 			   BPF_OP(insn->code) == BPF_CALL) {
-			bad = gate_call(policy, insn, &kernel, why);
+			bad = gate_call(policy, hook, insn, &kernel, why);
 		}
 		if (bad)
 			return fault_where(why, "instruction %zu", i);

@@ -12,5 +12,5 @@
 #include "bpf/policy.h"
 
 // FAULT_POLICY naming the rule and the instruction that broke it.
-int gate_check(const struct policy *policy, const struct bpf_insn *insns, size_t count,
-	       struct fault *why) MUST_CHECK;
+int gate_check(const struct policy *policy, enum hook hook, const struct bpf_insn *insns,
+	       size_t count, struct fault *why) MUST_CHECK;

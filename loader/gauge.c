@@ -341,7 +341,7 @@ static int say_maps(struct collection *collection, const struct running *running
 {
 	const struct manifest *manifest = running->manifest;
 	const char *member = is_twin(chain, running->use)
-				     ? json_text(json_member(running->recorded, "pins"))
+				     ? json_text(json_member(running->recorded, "key"))
 				     : NULL;
 
 	for (size_t i = 0; i < manifest->map_count; i++) {

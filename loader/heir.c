@@ -18,6 +18,7 @@ enum likeness {
 struct heirs {
 	struct plan *plan;
 	const char *tree;
+	bool followed;
 	bool (*taken)[NODE_CHAIN_MAX];
 };
 
@@ -47,21 +48,29 @@ static bool is_like(const struct json *recorded, const struct member *member, en
 	       (how == LIKE_BUNDLE || has_text(recorded, "entry", member->program->entry));
 }
 
+static int place_of(const struct heirs *heirs, const struct plan_chain *chain,
+		    char out[static BPFFS_PATH_MAX], struct fault *why)
+{
+	return heirs->followed ? bpffs_place(heirs->tree, chain->iface, chain->hook, out, why)
+			       : plan_place(chain, heirs->tree, out, why);
+}
+
 static int inherit(struct heirs *heirs, size_t from, size_t index, struct member *member,
 		   struct fault *why)
 {
 	const struct plan_chain *chain = &heirs->plan->chains[from];
 	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
-	char pins[MEMBER_LABEL_MAX];
+	char key[MEMBER_LABEL_MAX];
 
 	heirs->taken[from][index] = true;
 	member->recorded = recorded_at(chain, index);
-	if (!chain->truth.generation)
+	// What another interface of that name has counted is nothing to anybody.
+	if (!chain->truth.generation || chain->truth.renewed || !chain->was[0])
 		return 0;
-	if (record_pins(chain->record, index, pins, why) ||
-	    bpffs_place(heirs->tree, chain->iface, chain->hook, place, why) ||
+	record_key(chain->record, index, key);
+	if (place_of(heirs, chain, place, why) ||
 	    bpffs_join_number(place, "gen", chain->truth.generation, gen, why) ||
-	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, pins, dir, why))
+	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, key, dir, why))
 		return -1;
 	return text_copy(dir, &member->maps_from, why);
 }
@@ -82,6 +91,12 @@ static int inherit_here(struct heirs *heirs, size_t at, enum likeness how, struc
 	return 0;
 }
 
+// Whether what is recorded of it and not among its members goes with this plan.
+static bool is_decided(const struct plan_chain *chain)
+{
+	return chain->count || chain->action == PLAN_REMOVE;
+}
+
 // From another interface, on the same hook, that it leaves in this very plan. Of several that could be meant none is.
 static int inherit_there(struct heirs *heirs, size_t at, struct member *member, struct fault *why)
 {
@@ -89,7 +104,8 @@ static int inherit_there(struct heirs *heirs, size_t at, struct member *member, 
 	size_t found = 0, chain = 0, index = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		if (i == at || plan->chains[i].hook != plan->chains[at].hook)
+		if (i == at || plan->chains[i].hook != plan->chains[at].hook ||
+		    !is_decided(&plan->chains[i]))
 			continue;
 		for (size_t k = 0; k < recorded_count(&plan->chains[i]); k++) {
 			if (heirs->taken[i][k] ||
@@ -119,10 +135,21 @@ static int inherit_all(struct heirs *heirs, struct fault *why)
 	return 0;
 }
 
-int heirs_find(struct plan *plan, const char *tree, struct fault *why)
+static void forget(struct plan *plan)
 {
-	struct heirs heirs = {.plan = plan, .tree = tree};
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k < plan->chains[i].count; k++) {
+			free(HAND_OVER(plan->chains[i].members[k].maps_from));
+			plan->chains[i].members[k].recorded = NULL;
+		}
+}
+
+int heirs_find(struct plan *plan, const char *tree, bool followed, struct fault *why)
+{
+	struct heirs heirs = {.plan = plan, .tree = tree, .followed = followed};
 	int bad;
+
+	forget(plan);
 
 	heirs.taken = calloc(plan->count + 1, sizeof(*heirs.taken));
 	if (!heirs.taken)

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// One network interface as the kernel's route netlink describes it. (Neither libbpf's query nor if_nametoindex: both
-// open sockets that the loader's jail does not allow.)
+// The network interfaces of this namespace as the kernel's route netlink describes them.
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/fault.h"
 
+#define IFACE_NAME_MAX 16
+
 struct iface {
+	char name[IFACE_NAME_MAX];
 	uint32_t index;
-	uint32_t xdp_program; // id of the program on its XDP hook, 0 for none
+	uint32_t
+		xdp_program; // id of the program on its XDP hook in the host, or else on the card; 0 for none
+	uint32_t xdp_on_card; // id of one that runs on the card, before any in the host
 	uint8_t xdp_mode;     // XDP_ATTACHED_*
 };
 
 // FAULT_CONFIG when there is no such interface here.
 int iface_find(const char *name, struct iface *out, struct fault *why) MUST_CHECK;
+// The same by index, whatever it is called now; FAULT_NOT_FOUND when there is none.
+int iface_at(uint32_t index, struct iface *out, struct fault *why) MUST_CHECK;
+
+// All of them, by name in ascending order. Yours to free().
+int iface_list(struct iface **out, size_t *count, struct fault *why) MUST_CHECK;
+// One of such a list, or NULL.
+const struct iface *iface_in(const struct iface *list, size_t count, const char *name);

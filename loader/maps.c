@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/maps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,9 @@ static int report_add(struct maps_report *report, const char *name, const struct
 	report->maps = grown;
 	grown += report->count++;
 	*grown = *row;
-	strncpy(grown->name, name, sizeof(grown->name) - 1);
-	grown->name[sizeof(grown->name) - 1] = '\0';
+	snprintf(grown->name, sizeof(grown->name), "%s", name);
+	if (!grown->pin[0])
+		snprintf(grown->pin, sizeof(grown->pin), "%s", name);
 	return 0;
 }
 
@@ -205,7 +207,7 @@ static int has_other_section(const struct settling *settling, const char *sectio
 static int settle_section(struct settling *settling, const struct meaning *meaning)
 {
 	const char *section = meaning_section(settling->map);
-	char pin[SECTION_PIN_MAX];
+	char *pin = settling->row.pin;
 	bool other;
 
 	if (section_pin(meaning->object, settling->map, pin, settling->why) ||
@@ -228,6 +230,8 @@ static bool is_reported(const struct bpf_map *map, const char *section)
 		return section && section_is_kept(section);
 	return map_type_is_data((uint32_t)bpf_map__type(map));
 }
+
+_Static_assert(MAPS_PIN_MAX >= SECTION_PIN_MAX, "a section's pin fits a report");
 
 int maps_settle(struct object *object, const struct meaning *meaning, const struct values *values,
 		const struct maps_places *places, bool dry, struct maps_report *report,

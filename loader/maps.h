@@ -22,8 +22,10 @@ enum map_fate {
 const char *map_fate_name(enum map_fate fate); // "new", "kept", "from node.json", "data lost"
 
 #define MAPS_NAME_MAX 64
+#define MAPS_PIN_MAX  96
 struct map_report {
 	char name[MAPS_NAME_MAX]; // of a section of variables ".data", ".bss"
+	char pin[MAPS_PIN_MAX];	  // by which it is pinned
 	enum map_fate fate;
 	bool shared;	// with the other programs of its bundle on this interface
 	size_t entries; // values of node.json

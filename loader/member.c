@@ -21,6 +21,12 @@ void member_drop(struct member *member)
 	member->object_fd = -1;
 }
 
+// Probes of one object ride together, whichever of them is named: only a second object makes a choice of it.
+static bool is_another(const struct manifest_program *found, const struct manifest_program *program)
+{
+	return found && (found->hook != HOOK_PROBE || strcmp(found->object, program->object));
+}
+
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 {
 	const struct manifest *manifest = member->manifest;
@@ -31,13 +37,13 @@ int member_choose(struct member *member, enum hook hook, const char *entry, stru
 
 		if (program->hook != hook || (entry && strcmp(program->entry, entry)))
 			continue;
-		if (found) {
+		if (is_another(found, program)) {
 			fault_set(why, FAULT_CONFIG, "%s %s has several programs for %s",
 				  member->name, member->version, hook_name(hook));
 			return fault_fix(why, "say which with \"program\", for example \"%s\"",
 					 found->entry);
 		}
-		found = program;
+		found = found ? found : program;
 	}
 	if (!found && entry)
 		return fault_set(why, FAULT_CONFIG, "%s %s has no program %s for %s", member->name,
@@ -61,14 +67,18 @@ void member_label(const struct member *member, char label[static MEMBER_LABEL_MA
 static bool has_siblings(const struct member *member)
 {
 	const struct manifest *manifest = member->manifest;
-	size_t count = 0;
 
-	for (size_t i = 0; manifest && member->program && i < manifest->program_count; i++)
-		count += manifest->programs[i].hook == member->program->hook;
-	return count > 1;
+	for (size_t i = 0; manifest && member->program && i < manifest->program_count; i++) {
+		const struct manifest_program *program = &manifest->programs[i];
+
+		if (program != member->program && program->hook == member->program->hook &&
+		    is_another(member->program, program))
+			return true;
+	}
+	return false;
 }
 
-static bool is_another(const struct member *one, const struct member *other)
+static bool is_same_name(const struct member *one, const struct member *other)
 {
 	return !strcmp(one->name, other->name) && !strcmp(one->from, other->from) &&
 	       (!has_siblings(one) || !has_siblings(other) ||
@@ -81,7 +91,7 @@ void member_key(const struct member *members, size_t index, char key[static MEMB
 	unsigned ordinal = 1;
 
 	for (size_t i = 0; i < index; i++)
-		ordinal += is_another(&members[i], member);
+		ordinal += is_same_name(&members[i], member);
 	snprintf(key, MEMBER_LABEL_MAX, "%.64s:%.100s", member->from, member->name);
 	for (char *at = key; *at; at++)
 		if (*at == '/')

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "bpf/manifest.h"
+#include "loader/fall.h"
 
 #define MEMBER_LABEL_MAX 256
 
@@ -25,7 +26,10 @@ struct member {
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
 	size_t place;				// in the list of node.json, from 0
-	bool tail_calls;			// spends tail calls of its own
+	char section[64];	// of the program in its object; "" where nobody has looked
+	uint32_t jumps_most;	// tail calls of one run of it; JUMPS_ENDLESS
+	struct fall_ways falls; // its jumps to the next program, as far as its object tells
+	uint64_t map_bytes;	// what its maps take, about
 	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
 	struct json *
 		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
@@ -40,7 +44,8 @@ static inline void members_free(struct member *members, size_t count)
 	free(members);
 }
 
-// The manifest's entry for a hook: the one named, or the only one. FAULT_CONFIG when that is nobody's.
+// The manifest's entry for a hook: the one named, or the only one; of probes the first, where all are of one object (the
+// others ride along, loader/rider.h). FAULT_CONFIG when that is nobody's.
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 	MUST_CHECK;
 

@@ -14,18 +14,27 @@
 #include "loader/denied.h"
 #include "loader/foretell.h"
 #include "loader/heir.h"
+#include "loader/hold.h"
 #include "loader/record.h"
 #include "loader/restore.h"
+#include "loader/roster.h"
 #include "loader/standin.h"
+#include "loader/tamper.h"
 
 const char *plan_action_name(enum plan_action action)
 {
 	static const char *const names[] = {
 		[PLAN_KEEP] = "keep",	  [PLAN_LOAD] = "load",	    [PLAN_CHANGE] = "change",
-		[PLAN_REPAIR] = "repair", [PLAN_REMOVE] = "remove", [PLAN_VALUES] = "values",
+		[PLAN_REPAIR] = "repair", [PLAN_REMOVE] = "remove", [PLAN_WAIT] = "wait",
+		[PLAN_MOVE] = "move",	  [PLAN_VALUES] = "values",
 	};
 
 	return names[action];
+}
+
+bool plan_builds(enum plan_action action)
+{
+	return action == PLAN_LOAD || action == PLAN_CHANGE || action == PLAN_REPAIR;
 }
 
 void plan_free(struct plan *plan)
@@ -38,6 +47,7 @@ void plan_free(struct plan *plan)
 		foretell_forget(chain);
 		members_free(chain->members, chain->count);
 		json_free(chain->denied);
+		json_free(chain->hold);
 		findings_drop(&chain->damage);
 	}
 	free(plan->chains);
@@ -48,24 +58,107 @@ void plan_free(struct plan *plan)
 bool plan_is_pending(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->chains[i].action != PLAN_KEEP)
+		if (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT)
 			return true;
 	return false;
 }
 
-bool plan_denied_differs(const struct plan_chain *chain)
+size_t plan_waiting(const struct plan *plan)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->chains[i].action == PLAN_WAIT;
+	return count;
+}
+
+static bool denied_differs(const struct plan_chain *chain)
 {
 	const struct json *recorded = json_member(chain->record, "denied");
 
-	if (!chain->denied || (!json_count(chain->denied) && !json_count(recorded)))
+	if (!json_count(chain->denied) && !json_count(recorded))
 		return false;
 	return !recorded || !json_same(recorded, chain->denied);
 }
 
+bool plan_notes_differ(const struct plan_chain *chain)
+{
+	// Not decided: nothing is to be said.
+	return chain->denied && (denied_differs(chain) || (!chain->hold && hold_of(chain->record)));
+}
+
 // ---- what is there ----
 
-static int plan_add(struct plan *plan, const char *iface, enum hook hook,
-		    const struct node_interface *interface, struct fault *why)
+static int plan_new(const struct plan_places *places, const struct roster_line *lines, size_t count,
+		    struct plan **out, struct fault *why)
+{
+	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
+
+	if (!plan)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (record_load(places->loader_dirfd, places->tree, &plan->record, why))
+		return -1;
+	plan->chains = calloc(count + 1, sizeof(*plan->chains));
+	if (!plan->chains)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (; plan->count < count; plan->count++) {
+		const struct roster_line *line = &lines[plan->count];
+		struct plan_chain *chain = &plan->chains[plan->count];
+
+		memcpy(chain->iface, line->iface, sizeof(chain->iface));
+		memcpy(chain->was, line->was, sizeof(chain->was));
+		chain->hook = line->hook;
+		chain->interface = line->interface;
+	}
+	*out = HAND_OVER(plan);
+	return 0;
+}
+
+static bool plan_wants(const struct plan_chain *chain)
+{
+	return chain->interface && chain->interface->chain_count[chain->hook];
+}
+
+bool plan_is_renewed(const struct plan *plan, const char *iface)
+{
+	bool renewed = false;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (strcmp(chain->iface, iface) || !chain->truth.generation)
+			continue;
+		if (!chain->truth.renewed)
+			return false;
+		renewed = true;
+	}
+	return renewed;
+}
+
+int plan_place(const struct plan_chain *chain, const char *tree, char place[static BPFFS_PATH_MAX],
+	       struct fault *why)
+{
+	size_t used;
+
+	if (bpffs_place(tree, chain->was[0] ? chain->was : chain->iface, chain->hook, place, why))
+		return -1;
+	// What stands there is another interface's by now: as if nothing did.
+	used = strlen(place);
+	if (!chain->was[0])
+		snprintf(place + used, BPFFS_PATH_MAX - used, "/none");
+	return 0;
+}
+
+static struct plan_chain *plan_find(const struct plan *plan, const char *iface, enum hook hook)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (!strcmp(plan->chains[i].iface, iface) && plan->chains[i].hook == hook)
+			return &plan->chains[i];
+	return NULL;
+}
+
+static int plan_add(struct plan *plan, const struct plan_places *places, const char *iface,
+		    enum hook hook, struct fault *why)
 {
 	struct plan_chain *grown =
 		reallocarray(plan->chains, plan->count + 1, sizeof(*plan->chains));
@@ -74,85 +167,132 @@ static int plan_add(struct plan *plan, const char *iface, enum hook hook,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	plan->chains = grown;
 	grown += plan->count++;
-	memset(grown, 0, sizeof(*grown));
+	*grown =
+		(struct plan_chain){.hook = hook, .interface = node_interface(places->node, iface)};
 	snprintf(grown->iface, sizeof(grown->iface), "%s", iface);
-	grown->hook = hook;
-	grown->interface = interface;
+	snprintf(grown->was, sizeof(grown->was), "%s", iface);
 	return 0;
 }
 
-static const struct node_interface *node_find(const struct node *node, const char *iface)
+// What was rolled back to and is neither in node.json nor, after a reboot, in the kernel.
+static int plan_add_held(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
-	for (size_t i = 0; i < node->interface_count; i++)
-		if (!strcmp(node->interfaces[i].name, iface))
-			return &node->interfaces[i];
-	return NULL;
-}
+	const struct json *chains = json_member(plan->record, "chains");
 
-// Hooks of one interface that node.json fills, or that have pins of ours.
-static int plan_add_interface(struct plan *plan, const struct plan_places *places,
-			      const char *iface, const struct node_interface *interface,
-			      struct fault *why)
-{
-	for (int hook = 0; hook < HOOK_COUNT; hook++) {
-		char place[BPFFS_PATH_MAX];
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *chain = json_item(chains, i);
+		const char *iface = json_text(json_member(chain, "interface"));
+		const char *hook_text = json_text(json_member(chain, "hook"));
+		enum hook hook;
 
-		if (bpffs_place(places->tree, iface, (enum hook)hook, place, why))
+		if (!hold_of(chain) || !iface || !hook_text || hook_parse(hook_text, &hook, why) ||
+		    plan_find(plan, iface, hook))
+			continue;
+		if (plan_add(plan, places, iface, hook, why))
 			return -1;
-		if ((interface && interface->chain_count[hook]) || access(place, F_OK) == 0)
-			if (plan_add(plan, iface, (enum hook)hook, interface, why))
-				return -1;
 	}
 	return 0;
 }
 
-static int plan_add_pinned(struct plan *plan, const struct plan_places *places, struct fault *why)
+static int root_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
 {
-	OWNED(drop_fd) int fd = -1;
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
 
-	if (dir_open(places->tree, &fd, why) || dir_list(fd, &names, &count, why))
+	if (!tag[0] && anchor_tag(hook, tag, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++) {
-		char iface[64];
+	*out = tag;
+	return 0;
+}
 
-		bpffs_name_read(names[i], iface, sizeof(iface));
-		if (!node_find(places->node, iface))
-			bad = plan_add_interface(plan, places, iface, NULL, why);
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+	     struct fault *why)
+{
+	const struct truth *truth = &chain->truth;
+	struct tamper tamper = {.tree = places->tree,
+				.iface = chain->was,
+				.hook = chain->hook,
+				.truth = truth,
+				.record = chain->record};
+	char place[BPFFS_PATH_MAX];
+
+	findings_drop(&chain->damage);
+	if (plan_place(chain, places->tree, place, why) ||
+	    truth_read_at(place, chain->iface, chain->hook, &chain->truth, why))
+		return -1;
+	if (!truth->root_id && !truth->linked &&
+	    !json_count(json_member(chain->record, "members")) &&
+	    (truth->iface_index || !plan_wants(chain)))
+		return 0;
+	if (findings_damage(&chain->damage, chain->iface, chain->hook, truth, chain->record, why))
+		return -1;
+	if (!truth->root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
+		return 0;
+	if (root_tag(tags, chain->hook, &tamper.root_tag, why))
+		return -1;
+	return tamper_findings(&tamper, &chain->damage, why);
+}
+
+int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
+		  enum hook hook, struct plan_chain **out, struct fault *why)
+{
+	struct plan_tags tags = {0};
+
+	*out = plan_find(plan, iface, hook);
+	if (*out)
+		return 0;
+	if (plan_add(plan, places, iface, hook, why))
+		return -1;
+	*out = &plan->chains[plan->count - 1];
+	(*out)->record = record_chain(plan->record, iface, hook_name(hook));
+	return plan_see(*out, places, &tags, why);
+}
+
+static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	struct plan_tags tags = {0};
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->was[0])
+			chain->record =
+				record_chain(plan->record, chain->was, hook_name(chain->hook));
+		if (plan_see(chain, places, &tags, why))
+			return -1;
 	}
-	names_free(names, count);
-	return bad;
+	return 0;
 }
 
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why)
 {
-	OWNED(plan_drop) struct plan *plan = calloc(1, sizeof(*plan));
-	const struct node *node = places->node;
+	OWNED(roster_drop) struct roster roster = {0};
+	OWNED(plan_drop) struct plan *plan = NULL;
 
-	if (!plan)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (record_load(places->loader_dirfd, places->tree, &plan->record, why))
+	if (roster_make(places->node, places->tree, &roster, why) ||
+	    plan_new(places, roster.lines, roster.count, &plan, why) ||
+	    plan_add_held(plan, places, why) || plan_see_all(plan, places, why))
 		return -1;
-	for (size_t i = 0; i < node->interface_count; i++)
-		if (plan_add_interface(plan, places, node->interfaces[i].name, &node->interfaces[i],
-				       why))
-			return -1;
-	if (plan_add_pinned(plan, places, why))
-		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		struct plan_chain *chain = &plan->chains[i];
+	plan->is_whole = true;
+	*out = HAND_OVER(plan);
+	return 0;
+}
 
-		chain->record = record_chain(plan->record, chain->iface, hook_name(chain->hook));
-		if (truth_read(places->tree, chain->iface, chain->hook, &chain->truth, why))
-			return -1;
-		if ((chain->truth.root_id || chain->truth.linked ||
-		     json_count(json_member(chain->record, "members"))) &&
-		    findings_damage(&chain->damage, chain->iface, chain->hook, &chain->truth,
-				    chain->record, why))
-			return -1;
-	}
+int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
+		 struct plan **out, struct fault *why)
+{
+	struct roster_line line = {.hook = hook, .interface = node_interface(places->node, iface)};
+	OWNED(roster_drop) struct roster roster = {0};
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	snprintf(line.iface, sizeof(line.iface), "%s", iface);
+	snprintf(line.was, sizeof(line.was), "%s", iface);
+	if (roster_make(places->node, places->tree, &roster, why))
+		return -1;
+	for (size_t i = 0; i < roster.count; i++)
+		if (!strcmp(roster.lines[i].iface, iface) && roster.lines[i].hook == hook)
+			line = roster.lines[i];
+	if (plan_new(places, &line, 1, &plan, why) || plan_see_all(plan, places, why))
+		return -1;
 	*out = HAND_OVER(plan);
 	return 0;
 }
@@ -222,7 +362,7 @@ static void fault_first(struct fault *first, struct fault *why)
 	fault_clear(why);
 }
 
-static int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
+int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
 	struct fault first = {0};
@@ -246,41 +386,177 @@ static int plan_admit(struct plan_chain *chain, struct admit *admit, struct faul
 	return chain_check_length(chain->members, chain->count, why);
 }
 
+// Whose programs may stand here at all: before anything of them is looked at.
+static int plan_check_places(const struct plan_chain *chain, const struct policy *policy,
+			     struct fault *why)
+{
+	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+
+	for (size_t i = 0; i < wanted; i++) {
+		const struct node_use *use = &chain->interface->chain[chain->hook][i];
+
+		if (policy_check_place(policy, use->use,
+				       chain->hook == HOOK_PROBE ? NULL : chain->iface, why))
+			return fault_where(why, "%s", use->where);
+	}
+	return 0;
+}
+
+// What the maps of all programs take that were admitted.
+static uint64_t plan_map_bytes(const struct plan *plan)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k < plan->chains[i].count; k++)
+			if (__builtin_add_overflow(total, plan->chains[i].members[k].map_bytes,
+						   &total))
+				return UINT64_MAX;
+	return total;
+}
+
 static bool chain_is_the_same(const struct plan_chain *chain, const struct policy *policy)
 {
 	const struct json *members = json_member(chain->record, "members");
 
 	if (json_count(members) != chain->count ||
 	    json_int(json_member(chain->record, "generation")) != chain->truth.generation ||
-	    chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop))
+	    (chain->hook != HOOK_PROBE &&
+	     chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop)))
 		return false;
 	for (size_t i = 0; i < chain->count; i++)
-		if (!record_is_member(json_item(members, i), &chain->members[i]) ||
+		if (!record_is_program(json_item(members, i), &chain->members[i]) ||
 		    record_place(chain->record, i) != chain->members[i].place)
 			return false;
 	return true;
 }
 
+static bool plan_drops_denied(const struct plan_chain *chain)
+{
+	return json_count(chain->denied) && chain->interface->on_denied != NODE_DENIED_KEEP;
+}
+
 static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
 {
 	bool empty = !chain->truth.root_id && !chain->truth.linked && !chain->truth.generation;
+	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
 
 	if (!chain->count)
 		return empty && json_count(chain->denied) ? PLAN_KEEP : PLAN_REMOVE;
-	if (!chain->truth.root_id && !chain->truth.linked)
+	// Where the interface is cannot be seen from here; what is denied does not wait there.
+	if (!chain->truth.iface_index)
+		return chain->truth.elsewhere && plan_drops_denied(chain) ? PLAN_REMOVE : PLAN_WAIT;
+	if (chain->truth.renewed || (!chain->truth.root_id && !chain->truth.linked))
 		return PLAN_LOAD;
-	if (!chain_is_the_same(chain, policy))
+	if (!chain_is_the_same(chain, policy) || !attach_fits(chain->hook, &wish, &chain->truth))
 		return PLAN_CHANGE;
-	return chain->damage.count ? PLAN_REPAIR : PLAN_KEEP;
+	if (findings_count(&chain->damage, FINDING_BROKEN))
+		return PLAN_REPAIR;
+	return strcmp(chain->was, chain->iface) ? PLAN_MOVE : PLAN_KEEP;
+}
+
+int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+{
+	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+
+	chain->action = plan_choose(chain, &places->node->policy);
+	if (!plan_builds(chain->action))
+		return 0;
+	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
+}
+
+// ---- what is held ----
+
+static int plan_hold_from(struct plan_chain *chain, const struct restore *restore,
+			  const struct plan_places *places, struct fault *why)
+{
+	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
+	    json_clone(hold_of(chain->record), &chain->hold, why) ||
+	    plan_settle(chain, places, why))
+		return -1;
+	// Rolled back to none, and none is there.
+	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
+		chain->action = PLAN_KEEP;
+	return 0;
+}
+
+// What was rolled back to, from our own copies: without what is denied by now, and where it is gone or damaged only if its
+// repository still vouches for it.
+static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
+		     struct admit *admit, struct fault *why)
+{
+	OWNED(drop_fd) int objects = -1;
+	OWNED(drop_fd) int trust = -1;
+
+	if (dir_open_at(places->loader_dirfd, "objects", &objects, why) ||
+	    dir_open_at(places->loader_dirfd, "trust", &trust, why))
+		return -1;
+	const struct restore restore = {.objects_dirfd = objects,
+					.trust_dirfd = trust,
+					.admit = admit,
+					.node = places->node,
+					.interface = chain->interface,
+					.hook = chain->hook,
+					.record = chain->record,
+					.runs = chain->truth.root_id && !chain->damage.count,
+					.unasked = true};
+
+	return plan_hold_from(chain, &restore, places, why);
+}
+
+// A chain that is held and whose lines still say what they said. `wished`: what they mean could be admitted, and is filled
+// in. Where what is held cannot be had any more, node.json holds again.
+static int plan_decide_held(struct plan_chain *chain, const struct plan_places *places,
+			    struct admit *admit, bool wished, struct fault *why)
+{
+	plan_reset(chain);
+	if (!plan_hold(chain, places, admit, why))
+		return 0;
+	plan_reset(chain);
+	if (!wished)
+		return -1;
+	chain->lost = *why;
+	fault_clear(why);
+	return plan_admit(chain, admit, why) ? -1 : plan_settle(chain, places, why);
 }
 
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	if (plan_admit(chain, admit, why))
+	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
+	bool held = hold_stands(hold, chain->interface, chain->hook);
+	bool wished = !attach_check_mode(chain->interface, chain->hook, why) &&
+		      !plan_check_places(chain, &places->node->policy, why) &&
+		      !plan_admit(chain, admit, why);
+
+	// What the store keeps back may come tomorrow, and the others are to hear of it.
+	if (!wished && (!held || admit_is_store_fault(why->code)))
 		return -1;
-	chain->action = plan_choose(chain, &places->node->policy);
-	return 0;
+	if (held && (!wished || hold_is_instead_of(hold, chain->members, chain->count))) {
+		fault_clear(why);
+		return plan_decide_held(chain, places, admit, wished, why);
+	}
+	return plan_settle(chain, places, why);
+}
+
+int plan_foretell(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	struct fault first = {0};
+
+	if (foretell_shared(plan, places, why))
+		fault_first(&first, why);
+	if (heirs_find(plan, places->tree, false, why))
+		fault_first(&first, why);
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->refused.code != FAULT_NONE || !foretell_chain(plan, chain, places, why))
+			continue;
+		chain->refused = *why;
+		fault_first(&first, why);
+	}
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
 }
 
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
@@ -297,18 +573,10 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
-	if (foretell_shared(plan, places, why))
+	if (plan_foretell(plan, places, why))
 		fault_first(&first, why);
-	if (heirs_find(plan, places->tree, why))
+	if (policy_check_total(&places->node->policy, plan_map_bytes(plan), why))
 		fault_first(&first, why);
-	for (size_t i = 0; i < plan->count; i++) {
-		struct plan_chain *chain = &plan->chains[i];
-
-		if (chain->refused.code != FAULT_NONE || !foretell_chain(chain, places, why))
-			continue;
-		chain->refused = *why;
-		fault_first(&first, why);
-	}
 	if (admit_settle(admit, why))
 		return -1;
 	*why = first;
@@ -316,11 +584,12 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 }
 
 // Forgets what was decided.
-static void plan_reset(struct plan_chain *chain)
+void plan_reset(struct plan_chain *chain)
 {
 	foretell_forget(chain);
 	members_free(HAND_OVER(chain->members), chain->count);
 	json_free(HAND_OVER(chain->denied));
+	json_free(HAND_OVER(chain->hold));
 	chain->count = 0;
 	chain->action = PLAN_KEEP;
 }
@@ -329,11 +598,12 @@ static void plan_reset(struct plan_chain *chain)
 static bool plan_is_broken(const struct plan_chain *chain)
 {
 	return chain->interface && chain->truth.iface_index &&
-	       (chain->damage.count || !chain->truth.root_id);
+	       (findings_count(&chain->damage, FINDING_BROKEN) || !chain->truth.root_id);
 }
 
-static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
-			      const struct plan_copies *copies, struct fault *why)
+static int plan_restore_chain(struct plan_chain *chain, const struct json *record,
+			      const struct plan_places *places, const struct plan_copies *copies,
+			      struct fault *why)
 {
 	struct restore restore = {.objects_dirfd = copies->objects_dirfd,
 				  .trust_dirfd = copies->trust_dirfd,
@@ -341,9 +611,12 @@ static int plan_restore_chain(struct plan_chain *chain, const struct plan_places
 				  .node = places->node,
 				  .interface = chain->interface,
 				  .hook = chain->hook,
-				  .record = chain->record,
+				  .record = record,
 				  .runs = chain->truth.root_id};
+	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
 	bool denied;
+
+	restore.unasked = hold_stands(hold, chain->interface, chain->hook);
 
 	if (restore_has_denied(&restore, &denied, why))
 		return -1;
@@ -359,10 +632,25 @@ static int plan_restore_chain(struct plan_chain *chain, const struct plan_places
 	}
 	if (restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
 		return -1;
-	chain->action = chain->count ? PLAN_REPAIR : PLAN_REMOVE;
+	if (restore.unasked && json_clone(hold, &chain->hold, why))
+		return -1;
+	chain->action = chain->count && chain->truth.iface_index ? PLAN_REPAIR : PLAN_REMOVE;
 	if (!chain->count && !chain->truth.root_id)
 		chain->action = PLAN_KEEP;
 	return 0;
+}
+
+// What an interface that has just come gets while nothing new can be admitted: what runs on others under the same pattern.
+static const struct json *plan_record_like(const struct plan *plan, const struct plan_chain *chain)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *other = &plan->chains[i];
+
+		if (other->interface == chain->interface && other->hook == chain->hook &&
+		    json_count(json_member(other->record, "members")))
+			return other->record;
+	}
+	return NULL;
 }
 
 void plan_restore(struct plan *plan, const struct plan_places *places,
@@ -370,16 +658,24 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 {
 	struct fault ignored = {0};
 
+	plan->from_copies = true;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
+		const struct json *record = chain->record;
 
 		plan_reset(chain);
-		if (!json_count(json_member(chain->record, "members")))
+		if (!record && chain->interface && chain->interface->is_pattern)
+			record = plan_record_like(plan, chain);
+		if (!json_count(json_member(record, "members")))
 			continue;
-		if (plan_restore_chain(chain, places, copies, &chain->lost))
+		if (plan_restore_chain(chain, record, places, copies, &chain->lost) ||
+		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
+		if (chain->action == PLAN_KEEP && chain->was[0] &&
+		    strcmp(chain->was, chain->iface) != 0)
+			chain->action = PLAN_MOVE;
 	}
 	// Without heirs each takes over what has its own name: nothing to refuse a restore for.
-	if (heirs_find(plan, places->tree, &ignored))
+	if (heirs_find(plan, places->tree, false, &ignored))
 		fault_clear(&ignored);
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/bpffs.h"
 #include "loader/edit.h"
 #include "loader/finding.h"
 #include "loader/maps.h"
@@ -20,34 +21,47 @@ enum plan_action {
 	PLAN_LOAD,   // nothing of ours is there yet
 	PLAN_CHANGE, // another chain
 	PLAN_REPAIR, // the right chain, damaged
-	PLAN_VALUES, // the right chain, with other values: nothing is loaded
 	PLAN_REMOVE, // node.json asks for none
+	PLAN_WAIT,   // asks for one, and the interface is not there
+	PLAN_MOVE,   // runs as node.json says, and is pinned under the interface's earlier name
+	PLAN_VALUES, // the right chain, with other values: nothing is loaded
 };
-const char *
-plan_action_name(enum plan_action action); // "keep", "load", "change", "repair", "values", "remove"
+// "keep", "load", "change", "repair", "remove", "wait", "move", "values"
+const char *plan_action_name(enum plan_action action);
+// Whether a chain is to be built for it.
+bool plan_builds(enum plan_action action);
 
 struct plan_chain {
 	char iface[64];
+	char was[64]; // pinned and recorded under this name (loader/roster.h)
 	enum hook hook;
 	const struct node_interface *interface; // NULL: not in node.json
 	struct member *members;			// what shall run
 	size_t count;
 	struct json *denied;	  // lines as in loader/denied.h; NULL: not decided
+	struct json *hold;	  // as in loader/hold.h, for its record; NULL: node.json holds
 	struct maps_report *maps; // of each member, foretold
-	struct edits edits;	  // with PLAN_VALUES
+	struct edits edits;	  // with PLAN_VALUES and PLAN_MOVE
 	struct json *changes;	  // values that change, for people (loader/change.h); NULL: none
 	struct truth truth;
 	const struct json *record; // what was applied here; NULL: nothing
 	struct findings damage;
 	enum plan_action action;
 	struct fault refused; // why it cannot be admitted as node.json says; FAULT_NONE: it can
-	struct fault lost;    // why it was not restored
+	struct fault lost;    // why it was not restored, or is held no longer
 };
 
 struct plan {
 	struct plan_chain *chains;
 	size_t count;
 	struct json *record;
+	bool is_whole;	  // of all that there is: what it does not name is nowhere
+	bool from_copies; // plan_restore made it
+};
+
+// The tags of our roots, XDP and TC, as they are learned; starts as {0}.
+struct plan_tags {
+	char tags[2][SYS_TAG_HEX];
 };
 
 // Borrowed while the plan lives.
@@ -55,13 +69,22 @@ struct plan_places {
 	const struct node *node;
 	const char *tree;
 	int loader_dirfd;
+	bool resume; // holds of rollbacks end
 };
 
-// A plan of the kernel's side: every hook that node.json names or that has pins of ours, what runs and what is damaged.
+// A plan of the kernel's side: every hook that node.json names, or that has pins of ours, or that is held; what runs and what
+// is damaged.
 // Nothing is admitted yet: what `status` shows.
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
-// Admits what node.json asks for and decides each chain's action. All or nothing: a refusal of one is the refusal of all,
-// the first one's is told, each chain has its own. Nothing has changed then but what is kept of the metadata.
+// The same for one hook.
+int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
+		 struct plan **out, struct fault *why) MUST_CHECK;
+// What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+	     struct fault *why) MUST_CHECK;
+// Admits what node.json asks for and decides each chain's action; a chain that is held (loader/hold.h) stays as it was rolled
+// back. All or nothing: a refusal of one is the refusal of all, the first one's is told, each chain has its own. Nothing
+// has changed then but what is kept of the metadata.
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why) MUST_CHECK;
 // Where nothing new can be admitted: our own copies and deny lists, and who vouches for them. Borrowed for the call.
@@ -81,6 +104,30 @@ static inline void plan_drop(struct plan **plan)
 	plan_free(*plan);
 	*plan = NULL;
 }
+// Whether there is something to do now; and how many chains wait for their interface.
 bool plan_is_pending(const struct plan *plan);
-// Whether what is denied in a chain is not what its record says.
-bool plan_denied_differs(const struct plan_chain *chain);
+size_t plan_waiting(const struct plan *plan);
+// Whether what is denied in a chain, or holds it, is not what its record says.
+bool plan_notes_differ(const struct plan_chain *chain);
+
+// ---- the parts, for who plans something else than node.json (loader/rollback.h) ----
+
+// The chain of a hook, added where the plan has none yet.
+int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
+		  enum hook hook, struct plan_chain **out, struct fault *why) MUST_CHECK;
+// Fills in what node.json asks for.
+int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why) MUST_CHECK;
+// Forgets what was filled in and decided.
+void plan_reset(struct plan_chain *chain);
+// Decides how to get to what is filled in.
+int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;
+// Then, of all chains that were not refused: what becomes of their maps and values (loader/foretell.h), which may ask for
+// more than has been decided. The first one's refusal is told, each chain has its own.
+int plan_foretell(struct plan *plan, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;
+// Whether all that is pinned for an interface stood on another one of its name, which is gone.
+bool plan_is_renewed(const struct plan *plan, const char *iface);
+// Where its pins are as the plan is made; what stands there and is another interface's by now is as if it were not.
+int plan_place(const struct plan_chain *chain, const char *tree, char place[static BPFFS_PATH_MAX],
+	       struct fault *why) MUST_CHECK;

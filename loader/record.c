@@ -3,20 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/owned.h"
 #include "loader/entries.h"
+#include "loader/previous.h"
 #include "loader/truth.h"
 
-#define NEXT   "next.json"
+#define NEXT   RECORD_NEXT
 #define SCHEMA "bpfseal.record/1"
 
-static int record_new(struct json **out, struct fault *why)
+int record_new(struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *record = json_make_object();
 
@@ -76,6 +75,34 @@ size_t record_place(const struct json *chain, size_t index)
 		json_member(json_item(json_member(chain, "members"), index), "place");
 
 	return json_is(place, JSON_KIND_INT) ? (size_t)json_int(place) : index;
+}
+
+static const char *text_at(const struct json *members, size_t index, const char *key)
+{
+	const char *text = json_text(json_member(json_item(members, index), key));
+
+	return text ? text : "";
+}
+
+void record_key(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX])
+{
+	const struct json *members = json_member(chain, "members");
+	struct member names[NODE_CHAIN_MAX] = {0};
+
+	key[0] = '\0';
+	if (index >= json_count(members) || index >= NODE_CHAIN_MAX)
+		return;
+	// Records from before it stood there are computed: their members had no siblings.
+	if (*text_at(members, index, "key")) {
+		snprintf(key, MEMBER_LABEL_MAX, "%s", text_at(members, index, "key"));
+		return;
+	}
+	for (size_t i = 0; i <= index; i++) {
+		// Borrowed, and only read.
+		names[i].name = (char *)(uintptr_t)text_at(members, i, "name");
+		names[i].from = (char *)(uintptr_t)text_at(members, i, "from");
+	}
+	member_key(names, index, key);
 }
 
 const struct json *record_member_at(const struct json *chain, size_t place)
@@ -163,12 +190,16 @@ int record_load(int dirfd, const char *tree, struct json **out, struct fault *wh
 
 // ---- writing ----
 
-static int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
+int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 
 	if (json_write(record, true, &bytes, why))
 		return -1;
+	if (bytes.len > RECORD_FILE_MAX)
+		return fault_set(why, FAULT_TOO_LARGE,
+				 "the record of what is applied would have %zu bytes, past %u",
+				 bytes.len, RECORD_FILE_MAX);
 	return file_replace_at(dirfd, name, bytes.data, bytes.len, 0600, why);
 }
 
@@ -176,9 +207,7 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why)
 {
 	if (faccessat(dirfd, NEXT, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
 		return 0;
-	if (record_write(dirfd, RECORD_ACTIVE, record, why))
-		return -1;
-	return file_remove_at(dirfd, NEXT, why);
+	return record_commit(dirfd, record, why);
 }
 
 int record_stage(int dirfd, const struct json *record, struct fault *why)
@@ -186,23 +215,9 @@ int record_stage(int dirfd, const struct json *record, struct fault *why)
 	return record_write(dirfd, NEXT, record, why);
 }
 
-// A copy, not a rename: at no moment is there no record of what runs.
-static int keep_previous(int dirfd, struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes bytes = {0};
-
-	if (file_read_at(dirfd, RECORD_ACTIVE, RECORD_FILE_MAX, &bytes, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
-	return file_replace_at(dirfd, RECORD_PREVIOUS, bytes.data, bytes.len, 0600, why);
-}
-
 int record_commit(int dirfd, const struct json *record, struct fault *why)
 {
-	if (keep_previous(dirfd, why))
+	if (previous_keep(dirfd, record, why))
 		return fault_within(why, "cannot keep the previous record");
 	if (record_write(dirfd, RECORD_ACTIVE, record, why))
 		return -1;
@@ -218,6 +233,19 @@ static int put_digest(struct json *object, const char *key, const struct sha256 
 	return json_put_text(object, key, hex, why);
 }
 
+// The maps that are pinned for it, by name.
+static int put_pins(struct json *made, const struct maps_report *maps, struct fault *why)
+{
+	struct json *pins = json_make_array();
+
+	if (json_put(made, "pins", pins, why))
+		return -1;
+	for (size_t i = 0; i < maps->count; i++)
+		if (json_add(pins, json_make_text(maps->maps[i].pin), why))
+			return -1;
+	return 0;
+}
+
 int record_put_values(struct json *recorded, const struct member *member, struct fault *why)
 {
 	if (json_put(recorded, "maps", json_keep(member->maps), why))
@@ -228,14 +256,10 @@ int record_put_values(struct json *recorded, const struct member *member, struct
 	return 0;
 }
 
-static int member_record(const struct chain_spec *spec, size_t index,
-			 const struct chain_program *program, struct json **out, struct fault *why)
+int record_of_member(const struct member *member, struct json **out, struct fault *why)
 {
-	const struct member *member = &spec->members[index];
 	OWNED(json_drop) struct json *made = json_make_object();
-	char key[MEMBER_LABEL_MAX];
 
-	member_key(spec->members, index, key);
 	if (!made)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put_text(made, "name", member->name, why) ||
@@ -246,7 +270,24 @@ static int member_record(const struct chain_spec *spec, size_t index,
 	    put_digest(made, "bundle", &member->bundle, why) ||
 	    put_digest(made, "object", &member->object, why) ||
 	    put_digest(made, "manifest", &member->manifest_sha256, why) ||
-	    json_put_text(made, "pins", key, why) || record_put_values(made, member, why) ||
+	    record_put_values(made, member, why))
+		return -1;
+	*out = HAND_OVER(made);
+	return 0;
+}
+
+static int member_record(const struct chain_spec *spec, size_t index,
+			 const struct chain_program *program, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *made = NULL;
+	char key[MEMBER_LABEL_MAX];
+
+	member_key(spec->members, index, key);
+	if (record_of_member(&spec->members[index], &made, why) ||
+	    json_put_text(made, "key", key, why) ||
+	    json_put_text(made, "fell_counted", fall_ways_word(&program->falls), why) ||
+	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
+	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||
 	    json_put_text(made, "tag", program->program.tag, why))
 		return -1;
@@ -293,7 +334,7 @@ static bool same_digest(const struct json *object, const char *key, const struct
 	return same_text(object, key, hex);
 }
 
-bool record_is_member(const struct json *recorded, const struct member *member)
+bool record_is_program(const struct json *recorded, const struct member *member)
 {
 	return same_text(recorded, "name", member->name) &&
 	       same_text(recorded, "version", member->version) &&
@@ -325,57 +366,11 @@ int record_has_values(const struct json *recorded, const struct json *maps,
 	return 0;
 }
 
-// Records from before this stood in them: as member_key makes it.
-static int pins_of_old(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX],
-		       struct fault *why)
+bool record_is_member(const struct json *recorded, const struct member *member)
 {
-	const struct json *members = json_member(chain, "members");
-	struct member *names = calloc(index + 1, sizeof(*names));
-	int bad = 0;
+	struct fault ignored = {0};
+	bool same;
 
-	if (!names)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i <= index && !bad; i++) {
-		const char *name, *from;
-
-		bad = json_need_text(json_item(members, i), "name", &name, why) ||
-		      json_need_text(json_item(members, i), "from", &from, why);
-		if (!bad)
-			names[i] = (struct member){.name = (char *)(uintptr_t)name,
-						   .from = (char *)(uintptr_t)from};
-	}
-	if (!bad)
-		member_key(names, index, key);
-	free(names);
-	return bad ? -1 : 0;
-}
-
-int record_pins(const struct json *chain, size_t index, char key[static MEMBER_LABEL_MAX],
-		struct fault *why)
-{
-	const struct json *recorded = json_item(json_member(chain, "members"), index);
-	const char *pins = json_text(json_member(recorded, "pins"));
-
-	if (!recorded)
-		return fault_set(why, FAULT_NOT_FOUND, "no member is recorded there");
-	if (!pins)
-		return pins_of_old(chain, index, key, why);
-	if (!*pins || strlen(pins) >= MEMBER_LABEL_MAX || strchr(pins, '/'))
-		return fault_set(why, FAULT_FORMAT, "the record's \"pins\" is no name");
-	snprintf(key, MEMBER_LABEL_MAX, "%s", pins);
-	return 0;
-}
-
-const struct json *record_with_pins(const struct json *chain, const char *key)
-{
-	const struct json *members = json_member(chain, "members");
-
-	for (size_t i = 0; i < json_count(members); i++) {
-		char pins[MEMBER_LABEL_MAX];
-		struct fault ignored = {0};
-
-		if (!record_pins(chain, i, pins, &ignored) && !strcmp(pins, key))
-			return json_item(members, i);
-	}
-	return NULL;
+	return record_is_program(recorded, member) &&
+	       !record_has_values(recorded, member->maps, member->globals, &same, &ignored) && same;
 }

@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/if_link.h>
+
 #include "base/bytes.h"
 #include "base/owned.h"
 #include "loader/change.h"
+#include "loader/hold.h"
+#include "loader/news.h"
 
 #define CHANGES_SHOWN 20
 
@@ -46,6 +50,25 @@ void report_denied(const struct cli *cli, const struct plan *plan)
 				 text_of(line, "version"), text_of(line, "on_denied"),
 				 text_of(line, "reason"));
 		}
+	}
+}
+
+void report_held(const struct cli *cli, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->hold)
+			cli_note(cli,
+				 "note: %s on %s is held as it was rolled back at %s; 'bpfseal "
+				 "apply --resume' goes on with node.json",
+				 hook_name(chain->hook), chain->iface, hold_since(chain->hold));
+		else if (chain->lost.code != FAULT_NONE)
+			cli_note(cli,
+				 "alarm: %s on %s can be held no longer as it was rolled back: "
+				 "%s%s%s",
+				 hook_name(chain->hook), chain->iface, chain->lost.text,
+				 chain->lost.cause[0] ? ": " : "", chain->lost.cause);
 	}
 }
 
@@ -122,6 +145,23 @@ static int plan_rows(struct table *table, const struct plan_chain *chain, struct
 	return 0;
 }
 
+// Behind jumps of which the code does not show where they lead nothing is counted; an admin has to know.
+static void say_uncounted(const struct cli *cli, const struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->count && chain->action != PLAN_REMOVE; i++) {
+		const struct fall_ways *falls = &chain->members[i].falls;
+
+		if (falls->uncounted)
+			cli_say(cli,
+				"%s on %s: place %zu, %s: not counted: of %zu jump%s to the next "
+				"program the code does not show where %zu lead%s",
+				hook_name(chain->hook), chain->iface, i + 1, chain->members[i].name,
+				falls->counted + falls->uncounted,
+				falls->counted + falls->uncounted == 1 ? "" : "s", falls->uncounted,
+				falls->uncounted == 1 ? "s" : "");
+	}
+}
+
 static int members_json(const struct plan_chain *chain, const struct json *now, struct json *out,
 			struct fault *why)
 {
@@ -143,6 +183,8 @@ static int members_json(const struct plan_chain *chain, const struct json *now, 
 		if (json_add(next_list, member, why) ||
 		    json_put_text(member, "name", chain->members[i].name, why) ||
 		    json_put_text(member, "version", chain->members[i].version, why) ||
+		    json_put_text(member, "fell_counted", fall_ways_word(&chain->members[i].falls),
+				  why) ||
 		    maps_json(chain->maps ? &chain->maps[i] : NULL, &maps, why) ||
 		    json_put(member, "maps", maps, why))
 			return -1;
@@ -173,7 +215,25 @@ static int say_changes(const struct cli *cli, const struct plan_chain *chain, st
 	return 0;
 }
 
-static int findings_json(const struct findings *findings, struct json *list, struct fault *why)
+// The program that a finding is about, as far as it may be known.
+static int put_program(struct json *made, const struct finding *finding,
+		       const struct report_who *who, struct fault *why)
+{
+	struct sys_program program;
+	struct json *named = NULL;
+
+	if (!finding->program || !who)
+		return 0;
+	return news_program(finding->program,
+			    namer_ask(who->namer, finding->program, &program) ? &program : NULL,
+			    &who->now, &named, why) ||
+			       json_put(made, "program", named, why)
+		       ? -1
+		       : 0;
+}
+
+static int findings_json(const struct findings *findings, const struct report_who *who,
+			 struct json *list, struct fault *why)
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
@@ -182,7 +242,9 @@ static int findings_json(const struct findings *findings, struct json *list, str
 		if (json_add(list, made, why) || json_put_text(made, "code", finding->code, why) ||
 		    json_put_text(made, "interface", finding->iface, why) ||
 		    json_put_text(made, "hook", hook_name(finding->hook), why) ||
-		    json_put_text(made, "text", finding->text, why))
+		    json_put_bool(made, "note", finding->weight == FINDING_NOTE, why) ||
+		    json_put_text(made, "text", finding->text, why) ||
+		    put_program(made, finding, who, why))
 			return -1;
 	}
 	return 0;
@@ -196,7 +258,8 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put(document, "chains", chains, why) ||
-	    json_put_bool(document, "pending", plan_is_pending(plan), why))
+	    json_put_bool(document, "pending", plan_is_pending(plan), why) ||
+	    json_put_int(document, "waiting", (int64_t)plan_waiting(plan), why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
@@ -205,20 +268,29 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 		if (json_add(chains, made, why) || json_put(made, "findings", findings, why) ||
 		    put_place(made, chain, why) ||
 		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
+		    json_put_bool(made, "held", chain->hold != NULL, why) ||
 		    members_json(chain, json_member(chain->record, "members"), made, why) ||
 		    put_denied(made, chain, why) || put_changes(made, chain, why) ||
-		    findings_json(&chain->damage, findings, why))
+		    findings_json(&chain->damage, NULL, findings, why))
 			return -1;
 	}
 	*out = HAND_OVER(document);
 	return 0;
 }
 
-static void say_findings(const struct cli *cli, const struct findings *findings)
+static void say_findings(const struct cli *cli, const struct findings *findings,
+			 const struct report_who *who)
 {
-	for (size_t i = 0; i < findings->count; i++)
-		cli_say(cli, "%s on %s: %s: %s", hook_name(findings->list[i].hook),
-			findings->list[i].iface, findings->list[i].code, findings->list[i].text);
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		struct sys_program program;
+		char name[NEWS_PROGRAM_MAX] = "";
+
+		if (finding->program && who && namer_ask(who->namer, finding->program, &program))
+			news_name(&program, &who->now, name);
+		cli_say(cli, "%s on %s: %s: %s%s", hook_name(finding->hook), finding->iface,
+			finding->code, finding->text, name);
+	}
 }
 
 int report_plan(const struct cli *cli, const struct plan *plan, struct fault *why)
@@ -243,9 +315,13 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 	for (size_t i = 0; i < plan->count; i++)
 		if (say_changes(cli, &plan->chains[i], why))
 			return -1;
-	for (size_t i = 0; i < plan->count; i++)
-		say_findings(cli, &plan->chains[i].damage);
-	if (!plan_is_pending(plan))
+	for (size_t i = 0; i < plan->count; i++) {
+		say_findings(cli, &plan->chains[i].damage, NULL);
+		say_uncounted(cli, &plan->chains[i]);
+	}
+	if (!plan_is_pending(plan) && plan_waiting(plan))
+		cli_say(cli, "nothing to do now: what is missing waits for its interface");
+	else if (!plan_is_pending(plan))
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
 	return 0;
 }
@@ -270,6 +346,7 @@ static int applied_json(const struct apply *apply, bool restored, struct json **
 		if (json_add(chains, made, why) || put_place(made, at->plan, why) ||
 		    json_put_text(made, "action", plan_action_name(at->plan->action), why) ||
 		    json_put_bool(made, "done", at->done, why) ||
+		    json_put_bool(made, "waits", at->lost || at->plan->action == PLAN_WAIT, why) ||
 		    json_put_int(made, "switch_us", at->switch_us, why) ||
 		    (at->chain &&
 		     (json_put_int(made, "generation", chain_generation(at->chain), why) ||
@@ -289,8 +366,15 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 
 	if (!at->done) {
 		cli_say(cli, "%s on %s: %s", hook, at->plan->iface,
-			at->plan->action == PLAN_KEEP ? "kept as it is" : "not done");
+			at->lost || at->plan->action == PLAN_WAIT ? "waits for its interface"
+			: at->plan->action == PLAN_KEEP		  ? "kept as it is"
+								  : "not done");
 		return 0;
+	}
+	if (at->plan->action == PLAN_MOVE) {
+		cli_say(cli, "%s on %s: kept, of %s before it was renamed", hook, at->plan->iface,
+			at->plan->was);
+		return say_changes(cli, at->plan, why);
 	}
 	if (at->plan->action == PLAN_VALUES) {
 		cli_say(cli,
@@ -315,14 +399,31 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 			at->plan->members[i].name, at->plan->members[i].version,
 			program->program.id, program->program.tag, maps.len ? " (" : "",
 			bytes_text(&maps), maps.len ? ")" : "");
+		if (program->falls.uncounted)
+			cli_say(cli, "     not counted: what falls behind %zu of its %zu jumps",
+				program->falls.uncounted,
+				program->falls.counted + program->falls.uncounted);
 	}
 	return 0;
+}
+
+static void say_waiting(const struct cli *cli, const struct apply *apply)
+{
+	for (size_t i = 0; i < apply->count; i++) {
+		const struct apply_chain *at = &apply->chains[i];
+
+		if (at->lost || at->plan->action == PLAN_WAIT)
+			cli_note(cli,
+				 "warning: there is no interface %s: its chain on %s waits for it",
+				 at->plan->iface, hook_name(at->plan->hook));
+	}
 }
 
 int report_apply(const struct cli *cli, const struct apply *apply, bool restored, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = NULL;
 
+	say_waiting(cli, apply);
 	if (cli_json(cli)) {
 		if (applied_json(apply, restored, &document, why))
 			return -1;
@@ -339,7 +440,7 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 // A place is reached only through all the places before it: the first break hides the rest.
 static const char *member_state(const struct truth *truth, size_t index)
 {
-	if (!truth->linked || !truth->iface_index || truth->link.ifindex != truth->iface_index)
+	if (!truth->attached)
 		return "MISSING";
 	if (truth->link.program_id != truth->root_id)
 		return "FOREIGN";
@@ -354,6 +455,25 @@ static const char *member_state(const struct truth *truth, size_t index)
 	return "running";
 }
 
+// "all" but of a program whose own jumps cannot all be told; records from before say nothing.
+static const char *fell_counted(const struct json *recorded)
+{
+	const char *word = text_of(recorded, "fell_counted");
+
+	return *word ? word : "all";
+}
+
+static void fell_cell(const struct json *recorded, uint64_t fell, char *out, size_t room)
+{
+	const char *counted = fell_counted(recorded);
+
+	if (!strcmp(counted, "none"))
+		snprintf(out, room, "not counted");
+	else
+		snprintf(out, room, "%" PRIu64 "%s", fell,
+			 strcmp(counted, "all") ? " (not all)" : "");
+}
+
 static int status_rows(struct table *table, const struct plan_chain *chain, struct fault *why)
 {
 	const struct json *members = json_member(chain->record, "members");
@@ -362,11 +482,11 @@ static int status_rows(struct table *table, const struct plan_chain *chain, stru
 
 	for (size_t i = 0; i < rows && i < NODE_CHAIN_MAX; i++) {
 		const struct json *member = json_item(members, i);
-		char place[24], id[16], fell[24];
+		char place[24], id[16], fell[40];
 
 		snprintf(place, sizeof(place), "%zu", i + 1);
 		snprintf(id, sizeof(id), "%u", truth->members[i].program.id);
-		snprintf(fell, sizeof(fell), "%" PRIu64, truth->members[i].fell);
+		fell_cell(member, truth->members[i].fell, fell, sizeof(fell));
 		if (table_row(table,
 			      (const char *[]){
 				      i ? "" : chain->iface, i ? "" : hook_name(chain->hook), place,
@@ -397,10 +517,39 @@ static int members_truth(const struct plan_chain *chain, struct json *list, stru
 		    json_put_text(made, "tag", member->program.tag, why) ||
 		    json_put_text(made, "state", member_state(truth, i), why) ||
 		    json_put_int(made, "slot", member->slot, why) ||
-		    json_put_int(made, "fell_through", (int64_t)member->fell, why))
+		    json_put_int(made, "fell_through", (int64_t)member->fell, why) ||
+		    json_put_text(made, "fell_counted", fell_counted(json_item(records, i)), why))
 			return -1;
 	}
 	return 0;
+}
+
+static int put_others(struct json *out, const char *key, const struct truth_others *others,
+		      struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put(out, key, list, why))
+		return -1;
+	for (size_t i = 0; i < others->count && i < TRUTH_OTHERS_MAX; i++) {
+		const struct truth_other *other = &others->list[i];
+		struct json *made = json_make_object();
+
+		if (json_add(list, made, why) || json_put_text(made, "kind", other->kind, why) ||
+		    json_put_int(made, "program_id", other->program_id, why) ||
+		    json_put_int(made, "pref", other->pref, why) ||
+		    json_put_int(made, "handle", other->handle, why) ||
+		    json_put_text(made, "name", other->name, why))
+			return -1;
+	}
+	return 0;
+}
+
+static const char *mode_of(const struct plan_chain *chain)
+{
+	if (chain->hook != HOOK_XDP || !chain->truth.attached)
+		return "";
+	return chain->truth.xdp_mode == XDP_ATTACHED_SKB ? "generic" : "native";
 }
 
 static int chain_truth(const struct plan_chain *chain, struct json *out, struct fault *why)
@@ -412,10 +561,11 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 	if (json_put(out, "members", members, why) || json_put(out, "link", link, why) ||
 	    json_put(out, "root", root, why) || put_place(out, chain, why) ||
 	    json_put_int(out, "generation", truth->generation, why) ||
-	    json_put_bool(link, "attached",
-			  truth->linked && truth->iface_index &&
-				  truth->link.ifindex == truth->iface_index,
-			  why) ||
+	    json_put_bool(link, "attached", truth->attached, why) ||
+	    json_put_text(link, "by", truth_by_name(truth->by), why) ||
+	    json_put_text(link, "mode", mode_of(chain), why) ||
+	    put_others(out, "before", &truth->before, why) ||
+	    put_others(out, "after", &truth->after, why) ||
 	    json_put_int(link, "id", truth->link.id, why) ||
 	    json_put_int(link, "program_id", truth->link.program_id, why) ||
 	    json_put_int(root, "program_id", truth->root_id, why) ||
@@ -425,32 +575,36 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 	return members_truth(chain, members, why);
 }
 
-static int status_json(const struct plan *plan, const struct findings *drift, struct json **out,
-		       struct fault *why)
+static int status_json(const struct plan *plan, const struct findings *drift,
+		       const struct report_who *who, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = json_make_object();
 	struct json *chains = json_make_array(), *findings = json_make_array();
+	bool ok = true;
 
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put(document, "chains", chains, why) ||
-	    json_put(document, "findings", findings, why) || findings_json(drift, findings, why))
+	    json_put(document, "findings", findings, why) ||
+	    findings_json(drift, who, findings, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct json *made = json_make_object();
 
 		if (json_add(chains, made, why) || chain_truth(&plan->chains[i], made, why) ||
-		    findings_json(&plan->chains[i].damage, findings, why))
+		    findings_json(&plan->chains[i].damage, who, findings, why))
 			return -1;
 	}
-	if (json_put_bool(document, "ok", json_count(findings) == 0, why))
+	for (size_t i = 0; i < json_count(findings); i++)
+		ok = ok && json_bool(json_member(json_item(findings, i), "note"));
+	if (json_put_bool(document, "ok", ok, why))
 		return -1;
 	*out = HAND_OVER(document);
 	return 0;
 }
 
 int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
-		  struct fault *why)
+		  const struct report_who *who, struct fault *why)
 {
 	static const char *const columns[] = {"INTERFACE", "HOOK", ">PLACE", "PROGRAM", "VERSION",
 					      ">ID",	   "TAG",  "STATE",  ">FELL",	NULL};
@@ -458,7 +612,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	OWNED(json_drop) struct json *document = NULL;
 
 	if (cli_json(cli)) {
-		if (status_json(plan, drift, &document, why))
+		if (status_json(plan, drift, who, &document, why))
 			return -1;
 		return cli_document(cli, "bpfseal.status/1", HAND_OVER(document), why);
 	}
@@ -472,7 +626,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	else
 		cli_say(cli, "no chains");
 	for (size_t i = 0; i < plan->count; i++)
-		say_findings(cli, &plan->chains[i].damage);
-	say_findings(cli, drift);
+		say_findings(cli, &plan->chains[i].damage, who);
+	say_findings(cli, drift, who);
 	return 0;
 }

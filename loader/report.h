@@ -8,14 +8,23 @@
 #include "base/fault.h"
 #include "loader/apply.h"
 #include "loader/finding.h"
+#include "loader/moment.h"
+#include "loader/namer.h"
 #include "loader/plan.h"
 
 int report_plan(const struct cli *cli, const struct plan *plan, struct fault *why) MUST_CHECK;
 // `restored`: from our own copies, as the metadata is stale.
 int report_apply(const struct cli *cli, const struct apply *apply, bool restored, struct fault *why)
 	MUST_CHECK;
+// Who says what a program of somebody else is, and when that was asked.
+struct report_who {
+	struct namer *namer;
+	struct moment now;
+};
 // `drift` are the findings that node.json adds to each chain's own.
 int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
-		  struct fault *why) MUST_CHECK;
+		  const struct report_who *who, struct fault *why) MUST_CHECK;
 // One alarm for each place of a plan that a deny list has something to say about, on stderr.
 void report_denied(const struct cli *cli, const struct plan *plan);
+// One note for each chain of a plan that is held as it was rolled back, and one for each whose hold ends against its will.
+void report_held(const struct cli *cli, const struct plan *plan);

@@ -29,11 +29,11 @@ int running_at(const struct running_places *places, const struct json *chain, si
 	struct running running = {.recorded = recorded, .place = index + 1};
 	const char *hook;
 
+	record_key(chain, index, pins);
 	if (json_need_text(chain, "interface", &running.iface, why) ||
 	    json_need_text(chain, "hook", &hook, why) || hook_parse(hook, &running.hook, why) ||
 	    json_need_text(recorded, "name", &running.use, why) ||
 	    json_need_text(recorded, "version", &running.version, why) ||
-	    record_pins(chain, index, pins, why) ||
 	    bpffs_place(places->tree, running.iface, running.hook, place, why) ||
 	    bpffs_join(place, "maps", maps, why) || bpffs_join(maps, pins, running.dir, why))
 		return -1;

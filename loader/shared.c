@@ -261,7 +261,19 @@ int shared_sweep(const char *tree, const char *iface, struct fault *why)
 		kept += left;
 	}
 	names_free(names, count);
-	if (bad || kept || !count)
+	if (bad || kept)
 		return bad ? -1 : 0;
-	return bpffs_remove(all, why);
+	if (bpffs_remove(all, why))
+		return -1;
+	bpffs_forget_empty(all);
+	return 0;
+}
+
+int shared_forget(const char *tree, const char *iface, struct fault *why)
+{
+	char above[BPFFS_PATH_MAX], all[BPFFS_PATH_MAX];
+
+	return bpffs_join(tree, iface, above, why) || bpffs_join(above, "shared", all, why)
+		       ? -1
+		       : bpffs_remove(all, why);
 }

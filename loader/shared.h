@@ -28,3 +28,5 @@ int shared_has(const char *dir, uint32_t id, bool *out, struct fault *why) MUST_
 
 // Removes those of an interface that no generation of any hook has.
 int shared_sweep(const char *tree, const char *iface, struct fault *why) MUST_CHECK;
+// Removes all of them: the generations that have them are not this interface's.
+int shared_forget(const char *tree, const char *iface, struct fault *why) MUST_CHECK;

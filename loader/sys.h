@@ -24,13 +24,19 @@ struct sys_program {
 	char name[BPF_OBJ_NAME_LEN];
 	char tag[SYS_TAG_HEX];
 	uint32_t uid;
+	uint64_t loaded_ns;	    // after boot
 	uint64_t run_count, run_ns; // 0 unless kernel.bpf_stats_enabled is on
 };
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.
 void sys_program_by_id(uint32_t id, struct sys_program *out);
+// Whether a program works with this very map, and not with one that only has its name.
+int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why) MUST_CHECK;
 
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
+
+// FAULT_NOT_FOUND when it is a map of another shape: to read that into room for one of ours would write past its end.
+int sys_map_check(int map_fd, uint32_t type, uint32_t value_size, struct fault *why) MUST_CHECK;
 
 // The program id in slot 0 of a PROG_ARRAY; 0 when it is empty.
 int sys_slot(int array_fd, uint32_t *program_id, struct fault *why) MUST_CHECK;
@@ -39,12 +45,25 @@ int sys_slot(int array_fd, uint32_t *program_id, struct fault *why) MUST_CHECK;
 uint32_t sys_attach_type(enum hook hook);
 enum bpf_prog_type sys_program_type(enum hook hook);
 
+// Loads `return verdict;`, the smallest program of a hook's type. Returns -1 with errno, else its descriptor.
+int sys_tiny_program(enum hook hook, int verdict);
+
 // Attaches a program to a hook, at its head. `generic` is XDP's slow mode. Returns -errno, else the link's descriptor.
 int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic);
+
+// Whether this kernel has TCX (6.6 and later, where it is built in).
+bool sys_has_tcx(uint32_t ifindex);
 
 // The programs on a TCX hook in their order; *count is the room, then the number.
 int sys_tcx_programs(uint32_t ifindex, enum hook hook, uint32_t *ids, uint32_t *count,
 		     struct fault *why) MUST_CHECK;
+
+// A number that changes with every change of a TCX hook; 0 where there is none.
+int sys_tcx_revision(uint32_t ifindex, enum hook hook, uint64_t *out, struct fault *why) MUST_CHECK;
+
+// Takes a program that no link holds off a TCX hook. *found is false when it is not there.
+int sys_tcx_detach(uint32_t ifindex, enum hook hook, uint32_t program_id, bool *found,
+		   struct fault *why) MUST_CHECK;
 
 // Returns when every packet that was inside a program at the call has left it.
 int sys_grace(struct fault *why) MUST_CHECK;

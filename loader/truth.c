@@ -10,7 +10,23 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
+#include "loader/filter.h"
 #include "loader/iface.h"
+#include "loader/rider.h"
+
+#define TRUTH_TCX_MAX 64 // the kernel allows no more on one hook
+
+const char *truth_by_name(enum truth_by by)
+{
+	static const char *const names[] = {
+		[TRUTH_BY_NONE] = "none",
+		[TRUTH_BY_XDP] = "xdp",
+		[TRUTH_BY_TCX] = "tcx",
+		[TRUTH_BY_CLSACT] = "clsact",
+	};
+
+	return names[by];
+}
 
 // Opens a pin that may be missing: *fd stays -1 then.
 static int maybe_get(const char *dir, const char *name, int *fd, struct fault *why)
@@ -32,13 +48,31 @@ static int program_at(const char *dir, const char *name, struct sys_program *out
 	return fd < 0 ? 0 : sys_program(fd, out, why);
 }
 
-static int slot_at(const char *dir, const char *name, uint32_t *out, struct fault *why)
+// What the jump behind a place reaches: through the array that its program works with, not one that has its name.
+static int slot_behind(const char *dir, size_t index, uint32_t *out, struct fault *why)
 {
-	OWNED(drop_fd) int fd = -1;
+	OWNED(drop_fd) int array = -1, program = -1;
+	char name[32];
+	bool uses;
 
-	if (maybe_get(dir, name, &fd, why))
+	*out = 0;
+	snprintf(name, sizeof(name), "next-%zu", index);
+	if (maybe_get(dir, name, &array, why))
 		return -1;
-	return fd < 0 ? 0 : sys_slot(fd, out, why);
+	snprintf(name, sizeof(name), "prog-%zu", index);
+	if (maybe_get(dir, name, &program, why))
+		return -1;
+	if (array < 0 || program < 0)
+		return 0;
+	if (sys_map_check(array, BPF_MAP_TYPE_PROG_ARRAY, sizeof(*out), why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (sys_program_uses(program, array, &uses, why))
+		return -1;
+	return uses ? sys_slot(array, out, why) : 0;
 }
 
 // The generation's map of counters has one for each member: its size says how many there are, even if pins are gone.
@@ -56,8 +90,10 @@ static int truth_fell(const char *dir, struct truth *out, struct fault *why)
 		return 0;
 	if (sys_map(fd, &info, why))
 		return -1;
-	if (info.value_size > sizeof(counters) || info.value_size % sizeof(uint64_t))
-		return fault_set(why, FAULT_KERNEL, "%s/fell is not ours", dir);
+	// Whatever has that name and is not ours is as good as nothing.
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size > sizeof(counters) ||
+	    info.value_size % sizeof(uint64_t))
+		return 0;
 	if (bpf_map_lookup_elem(fd, &zero, counters))
 		return fault_errno(why, FAULT_KERNEL, "cannot read %s/fell", dir);
 	out->count = info.value_size / sizeof(uint64_t);
@@ -79,11 +115,11 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 		struct truth_member *member = &out->members[i];
 
 		snprintf(name, sizeof(name), "prog-%zu", i);
-		if (program_at(dir, name, &member->program, why))
+		if (program_at(dir, name, &member->program, why) ||
+		    riders_alive(dir, i, &member->probes, why))
 			return -1;
 		member->slot = out->slot;
-		snprintf(name, sizeof(name), "next-%zu", i - 1);
-		if (i && slot_at(dir, name, &member->slot, why))
+		if (i && slot_behind(dir, i - 1, &member->slot, why))
 			return -1;
 	}
 	if (maybe_get(dir, "end", &end_fd, why) || (end_fd >= 0 && sys_program(end_fd, &end, why)))
@@ -91,8 +127,8 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 	out->has_end = end_fd >= 0;
 	out->end_id = end.id;
 	out->end_slot = 0;
-	snprintf(name, sizeof(name), "next-%zu", out->count ? out->count - 1 : 0);
-	return out->has_end ? slot_at(dir, name, &out->end_slot, why) : 0;
+	return out->has_end && out->count ? slot_behind(dir, out->count - 1, &out->end_slot, why)
+					  : 0;
 }
 
 // The generation whose first program is in the root's slot; failing that, the newest one.
@@ -141,41 +177,215 @@ static int truth_root(const char *place, struct truth *out, struct fault *why)
 	out->root_number = root.number;
 	out->root_id = root.program_id;
 	out->verdict = root.verdict;
+	out->frags = root.frags;
+	memcpy(out->root_tag, root.tag, sizeof(out->root_tag));
 	if (sys_slot(root.array_fd, &out->slot, why))
 		return -1;
 	return anchor_fell(&root, &out->fell, why);
 }
 
-static int truth_link(const char *place, struct truth *out, struct fault *why)
+static int truth_link(const char *place, enum hook hook, struct truth *out, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
 	if (maybe_get(place, "link", &fd, why))
 		return -1;
 	out->linked = fd >= 0;
-	return fd < 0 ? 0 : sys_link(fd, &out->link, why);
+	if (fd < 0)
+		return 0;
+	out->by = hook == HOOK_XDP ? TRUTH_BY_XDP : TRUTH_BY_TCX;
+	return sys_link(fd, &out->link, why);
+}
+
+// ---- who else is there ----
+
+static void others_add(struct truth_others *others, const struct truth_other *other)
+{
+	if (others->count < TRUTH_OTHERS_MAX)
+		others->list[others->count] = *other;
+	others->count++;
+}
+
+static struct truth_other other_of(const struct filter *filter)
+{
+	struct truth_other other = {
+		.program_id = filter->program_id, .pref = filter->pref, .handle = filter->handle};
+
+	memcpy(other.kind, filter->kind, sizeof(other.kind));
+	memcpy(other.name, filter->name, sizeof(other.name));
+	return other;
+}
+
+static void truth_xdp(const struct iface *iface, struct truth *out)
+{
+	const struct truth_other card = {.kind = "xdp", .program_id = iface->xdp_on_card};
+
+	out->iface_program = iface->xdp_program;
+	out->xdp_mode = iface->xdp_mode;
+	// The index alone may be that of another interface, where ours was moved to another namespace.
+	out->attached = out->linked && out->link.ifindex == iface->index &&
+			out->link.program_id == iface->xdp_program;
+	if (!out->attached)
+		out->instead = iface->xdp_program;
+	if (out->attached && iface->xdp_on_card && iface->xdp_on_card != out->link.program_id)
+		others_add(&out->before, &card);
+}
+
+// Where our filter stands, ours counts as attached by it unless a link holds it already.
+static void truth_filter_ours(const struct filter *filter, struct truth *out)
+{
+	if (out->attached) {
+		out->doubled = true;
+		return;
+	}
+	out->by = TRUTH_BY_CLSACT;
+	out->linked = out->attached = true;
+	out->link =
+		(struct sys_link){.program_id = filter->program_id, .ifindex = out->iface_index};
+}
+
+// The TCX programs of a hook run first, then its filters.
+static int truth_tc(enum hook hook, struct truth *out, struct fault *why)
+{
+	uint32_t ids[TRUTH_TCX_MAX] = {0}, count = TRUTH_TCX_MAX, ours = TRUTH_TCX_MAX;
+	OWNED(drop_heap) struct filter *filters = NULL;
+	size_t filter_count, filter_ours = SIZE_MAX;
+
+	if (sys_tcx_programs(out->iface_index, hook, ids, &count, why) ||
+	    filter_list(out->iface_index, hook, &filters, &filter_count, why))
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		if (out->linked && ids[i] == out->link.program_id)
+			ours = i;
+	out->attached = ours != TRUTH_TCX_MAX && out->link.ifindex == out->iface_index;
+	for (size_t i = 0; i < filter_count; i++) {
+		if (filter_is_ours(&filters[i])) {
+			filter_ours = i;
+			truth_filter_ours(&filters[i], out);
+		} else if (filter_is_in_the_way(&filters[i]) && !out->blocked) {
+			out->blocked = true;
+			out->blocker = other_of(&filters[i]);
+		}
+	}
+	if (!out->attached) {
+		out->instead = count ? ids[0] : filter_count ? filters[0].program_id : 0;
+		return 0;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct truth_other other = {.kind = "tcx", .program_id = ids[i]};
+		bool first = out->by == TRUTH_BY_CLSACT || i < ours;
+
+		if (i != ours)
+			others_add(first ? &out->before : &out->after, &other);
+	}
+	for (size_t i = 0; i < filter_count; i++) {
+		const struct truth_other other = other_of(&filters[i]);
+		bool first = out->by == TRUTH_BY_CLSACT && i < filter_ours;
+
+		if (i != filter_ours)
+			others_add(first ? &out->before : &out->after, &other);
+	}
+	return 0;
+}
+
+// Whether the chain that `out` speaks of shows on an interface.
+static int shows_on(const struct iface *iface, enum hook hook, const struct truth *out, bool *shows,
+		    struct fault *why)
+{
+	uint32_t ids[TRUTH_TCX_MAX] = {0}, count = TRUTH_TCX_MAX;
+	OWNED(drop_heap) struct filter *filters = NULL;
+	size_t filter_count = 0;
+
+	*shows = out->linked && hook == HOOK_XDP && iface->xdp_program == out->link.program_id;
+	if (hook == HOOK_XDP)
+		return 0;
+	if (sys_tcx_programs(iface->index, hook, ids, &count, why) ||
+	    filter_list(iface->index, hook, &filters, &filter_count, why))
+		return -1;
+	for (uint32_t i = 0; out->linked && i < count; i++)
+		*shows |= ids[i] == out->link.program_id;
+	for (size_t i = 0; i < filter_count; i++)
+		*shows |= filter_is_ours(&filters[i]);
+	return 0;
+}
+
+// A link lives as long as its interface does, under whatever name and wherever; a filter stays in its namespace.
+static int truth_elsewhere(enum hook hook, struct truth *out, struct fault *why)
+{
+	uint32_t index = out->linked && out->link.ifindex ? out->link.ifindex : out->noted_index;
+	struct iface iface;
+	bool shows;
+
+	out->elsewhere = out->linked && out->link.ifindex;
+	if (!index)
+		return 0;
+	if (iface_at(index, &iface, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	// An index counts in one namespace only: it is of this one where the chain shows on it.
+	if (shows_on(&iface, hook, out, &shows, why))
+		return -1;
+	if (shows) {
+		out->elsewhere = true;
+		memcpy(out->now, iface.name, sizeof(out->now));
+	}
+	return 0;
 }
 
 static int truth_iface(const char *name, enum hook hook, struct truth *out, struct fault *why)
 {
-	uint32_t ids[64] = {0}, count = 64;
 	struct iface iface = {0};
 
 	if (iface_find(name, &iface, why)) {
 		if (why->code != FAULT_CONFIG)
 			return -1;
 		fault_clear(why);
-		return 0;
+		return truth_elsewhere(hook, out, why);
 	}
 	out->iface_index = iface.index;
-	out->iface_program = hook == HOOK_XDP ? iface.xdp_program : 0;
-	if (hook == HOOK_XDP || !out->linked)
-		return 0;
-	if (sys_tcx_programs(iface.index, hook, ids, &count, why))
-		return -1;
-	if (count && ids[0] != out->link.program_id)
-		out->before = ids[0];
+	if (hook != HOOK_XDP)
+		return truth_tc(hook, out, why);
+	truth_xdp(&iface, out);
 	return 0;
+}
+
+// Probes have no root and no slot: the generation that counts is the one that was pointed at. Told in the words of a
+// chain: the machine is the interface that is always there, and events reach each member without a jump.
+static int truth_probes(const char *place, struct truth *out, struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	out->iface_index = out->link.ifindex = 1;
+	if (bpffs_pointed(place, &out->generation, why))
+		return -1;
+	if (!out->generation)
+		return 0;
+	if (bpffs_join_number(place, "gen", out->generation, dir, why) ||
+	    truth_generation(dir, out, why))
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		out->members[i].slot = out->members[i].program.id;
+	out->root_id = out->link.program_id = out->slot = out->members[0].program.id;
+	out->entered = out->linked = out->attached = true;
+	return 0;
+}
+
+int truth_read_at(const char *place, const char *iface, enum hook hook, struct truth *out,
+		  struct fault *why)
+{
+	memset(out, 0, sizeof(*out));
+	if (hook == HOOK_PROBE)
+		return truth_probes(place, out, why);
+	out->noted_index = bpffs_noted(place, "ifindex");
+	if (truth_link(place, hook, out, why) || truth_iface(iface, hook, out, why) ||
+	    truth_root(place, out, why))
+		return -1;
+	out->renewed = out->iface_index && out->noted_index &&
+		       out->noted_index != out->iface_index && !out->attached;
+	return truth_find_generation(place, out, why);
 }
 
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
@@ -183,9 +393,20 @@ int truth_read(const char *tree, const char *iface, enum hook hook, struct truth
 {
 	char place[BPFFS_PATH_MAX];
 
-	memset(out, 0, sizeof(*out));
-	if (bpffs_place(tree, iface, hook, place, why) || truth_link(place, out, why) ||
-	    truth_iface(iface, hook, out, why) || truth_root(place, out, why))
+	if (bpffs_place(tree, iface, hook, place, why))
 		return -1;
-	return truth_find_generation(place, out, why);
+	return truth_read_at(place, iface, hook, out, why);
+}
+
+int truth_of_generation(const char *place, uint32_t generation, struct truth *out,
+			struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+
+	memset(out, 0, sizeof(*out));
+	out->generation = generation;
+	return bpffs_join_number(place, "gen", generation, dir, why) ||
+			       truth_generation(dir, out, why)
+		       ? -1
+		       : 0;
 }

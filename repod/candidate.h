@@ -10,6 +10,7 @@
 #include "keys/client.h"
 #include "keys/keyfile.h"
 #include "repod/release.h"
+#include "repod/vouch.h"
 
 struct candidate;
 
@@ -30,8 +31,12 @@ int candidate_put(struct candidate *candidate, const char *file, const void *dat
 // Sees no roots in the directory or laid over it: the client stays with the one that it started from.
 void candidate_hide_roots(struct candidate *candidate);
 
+// Lets a release vouch for what has not changed since. Borrowed. Without one (NULL, as at first) everything is verified,
+// and nothing can be looked up in the client afterwards.
+void candidate_vouch(struct candidate *candidate, struct vouch *vouch);
+
 // Runs the client: root, timestamp, snapshot and top-level targets as they stand at `now` (0: whenever), then every
-// role that can be reached, expired or not. `*out` (also after a refusal, unless there was no client to speak of) is
+// role that can be reached and is not vouched for, expired or not. `*out` (also after a refusal, unless there was no client to speak of) is
 // yours and borrows from the candidate. FAULT_NOT_FOUND for timestamp.json: nothing was published yet.
 int candidate_judge(struct candidate *candidate, int64_t now, struct client **out,
 		    struct fault *why) MUST_CHECK;

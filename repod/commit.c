@@ -48,7 +48,7 @@ static int put_change(struct candidate *candidate, const struct change *change, 
 
 	if (role_file(change->role, change->version, &file, why))
 		return -1;
-	return candidate_put(candidate, file, change->data.data, change->data.len, why);
+	return candidate_put(candidate, file, change->data->data, change->data->len, why);
 }
 
 static int plan_meta(struct commit *commit, struct fault *why)
@@ -62,7 +62,7 @@ static int plan_meta(struct commit *commit, struct fault *why)
 
 		// In the snapshot the role's name is not quoted (TUF 4.4).
 		if (bytes_format(&file, why, "%s.json", change->role) ||
-		    candidate_entry(change->version, change->data.data, change->data.len, &entry,
+		    candidate_entry(change->version, change->data->data, change->data->len, &entry,
 				    why) ||
 		    json_put(commit->meta, bytes_text(&file), entry, why))
 			return -1;
@@ -80,7 +80,7 @@ static int reached(void *ctx, const char *role, int64_t version, const void *dat
 		struct change *change = &changes->list[i];
 
 		if (strcmp(change->role, role) == 0 && change->version == version &&
-		    change->data.len == len && memcmp(change->data.data, data, len) == 0)
+		    change->data->len == len && memcmp(change->data->data, data, len) == 0)
 			change->version = -version; // marked; undone below
 	}
 	return 0;
@@ -147,14 +147,17 @@ static int rehearse(struct commit *commit, struct fault *why)
 	const struct ground *ground = commit->ground;
 	OWNED(secret_key_drop) struct secret_key *key = NULL;
 	OWNED(bytes_drop) struct bytes root = {0};
+	OWNED(vouch_drop) struct vouch *vouch = NULL;
 	OWNED(candidate_drop) struct candidate *candidate = NULL;
 	OWNED(client_drop) struct client *client = NULL;
 
-	if (check_fresh(commit, why) || secret_key_new(&key, why) ||
+	if (check_fresh(commit, why) || vouch_new(ground->release, &vouch, why) ||
+	    secret_key_new(&key, why) ||
 	    candidate_rehearsal_root(&ground->release->root, key, &root, why) ||
 	    candidate_new(ground->metadata, &root, NULL, &candidate, why))
 		return -1;
 	candidate_hide_roots(candidate);
+	candidate_vouch(candidate, vouch);
 	for (size_t i = 0; i < commit->changes.count; i++)
 		if (put_change(candidate, &commit->changes.list[i], why))
 			return -1;
@@ -173,8 +176,8 @@ static int write_changes(struct commit *commit, struct fault *why)
 		OWNED(drop_heap) char *file = NULL;
 
 		if (role_file(change->role, change->version, &file, why) ||
-		    file_store_at(commit->ground->metadata, file, change->data.data,
-				  change->data.len, METADATA_MODE, why))
+		    file_store_at(commit->ground->metadata, file, change->data->data,
+				  change->data->len, METADATA_MODE, why))
 			return -1;
 	}
 	return 0;
@@ -198,7 +201,7 @@ void commit_undo(struct commit *commit)
 		if (bytes_format(&entry, &ignored, "%s.json", change->role) ||
 		    role_file(change->role, change->version, &file, &ignored))
 			continue;
-		if (changes_signed(&state, bytes_text(&entry), change->version, &change->data))
+		if (changes_signed(&state, bytes_text(&entry), change->version, change->data))
 			commit->held = commit->held || change->submitted;
 		else if (file_remove_at(commit->ground->metadata, file, &ignored))
 			fault_clear(&ignored);
@@ -246,11 +249,13 @@ static int have_signed(struct commit *commit, struct fault *why)
 static int judge(struct commit *commit, struct release **out, struct fault *why)
 {
 	const struct ground *ground = commit->ground;
+	OWNED(vouch_drop) struct vouch *vouch = NULL;
 	OWNED(candidate_drop) struct candidate *candidate = NULL;
 	OWNED(client_drop) struct client *client = NULL;
 	OWNED(drop_heap) char *file = NULL;
 
-	if (candidate_new(ground->metadata, ground->root, ground->release, &candidate, why) ||
+	if (vouch_new(ground->release, &vouch, why) ||
+	    candidate_new(ground->metadata, ground->root, ground->release, &candidate, why) ||
 	    candidate_put(candidate, "timestamp.json", commit->timestamp.data,
 			  commit->timestamp.len, why) ||
 	    role_file("snapshot", commit->snapshot_version, &file, why))
@@ -258,9 +263,10 @@ static int judge(struct commit *commit, struct release **out, struct fault *why)
 	if (commit->snapshot.len &&
 	    candidate_put(candidate, file, commit->snapshot.data, commit->snapshot.len, why))
 		return -1;
+	candidate_vouch(candidate, vouch);
 	if (candidate_judge(candidate, judging_time(commit), &client, why))
 		return -1;
-	return release_new(client, out, why);
+	return release_new(client, vouch, out, why);
 }
 
 static int put_online(struct commit *commit, struct fault *why)

@@ -62,7 +62,7 @@ int committed_release(int metadata, const struct bytes *root, struct release **o
 			return -1;
 		fault_clear(why);
 	}
-	return release_new(client, out, why);
+	return release_new(client, NULL, out, why);
 }
 
 int committed_role(int metadata, const char *role, int64_t version, struct targets **out,

@@ -7,6 +7,7 @@
 #include "keys/canon.h"
 #include "keys/keyfile.h"
 #include "keys/snapshot.h"
+#include "repod/vouch.h"
 
 // ---- names ----
 
@@ -107,13 +108,9 @@ static int own_id(const unsigned char key[32], char hex[static SHA256_HEX], stru
 	return 0;
 }
 
-struct making {
-	struct release *release;
-	const struct client *client;
-};
-
 // Which of the keys that a document lists belong to publishers is the client's verdict, not ours.
-static int add_keys(struct making *making, const struct json *keys, struct fault *why)
+static int add_keys(struct release *release, const struct client *client, const struct json *keys,
+		    struct fault *why)
 {
 	struct json_walk walk = {0};
 
@@ -125,39 +122,30 @@ static int add_keys(struct making *making, const struct json *keys, struct fault
 		char id[SHA256_HEX];
 
 		if (!type || strcmp(type, "ed25519") != 0 || !hex || hex_read(hex, key, 32) ||
-		    !client_knows_publisher(making->client, key))
+		    !client_knows_publisher(client, key))
 			continue;
-		if (own_id(key, id, why) || add_key(making->release, id, key, why) ||
-		    add_key(making->release, walk.key, key, why))
+		if (own_id(key, id, why) || add_key(release, id, key, why) ||
+		    add_key(release, walk.key, key, why))
 			return -1;
 	}
 	return 0;
 }
 
-static int take_role(void *ctx, const char *role, int64_t version, const void *data, size_t len,
-		     struct fault *why)
+static int take_top(void *ctx, const char *role, int64_t version, const void *data, size_t len,
+		    struct fault *why)
 {
-	struct making *making = ctx;
-	OWNED(json_drop) struct json *document = NULL;
-	const struct json *body;
+	struct release *release = ctx;
 
 	(void)version;
-	if (strcmp(role, "timestamp") == 0) {
-		if (sha256_of(data, len, &making->release->timestamp_sha256, why))
-			return -1;
-		return bytes_append(&making->release->timestamp, data, len, why);
-	}
+	if (strcmp(role, "root") == 0)
+		return bytes_append(&release->root, data, len, why);
 	if (strcmp(role, "snapshot") == 0)
-		return bytes_append(&making->release->snapshot, data, len, why);
-	if (json_parse(data, len, role, &document, why))
+		return bytes_append(&release->snapshot, data, len, why);
+	if (strcmp(role, "timestamp") != 0)
+		return 0;
+	if (sha256_of(data, len, &release->timestamp_sha256, why))
 		return -1;
-	body = json_member(document, "signed");
-	if (strcmp(role, "root") == 0) {
-		if (bytes_append(&making->release->root, data, len, why))
-			return -1;
-		return add_keys(making, json_member(body, "keys"), why);
-	}
-	return add_keys(making, json_member(json_member(body, "delegations"), "keys"), why);
+	return bytes_append(&release->timestamp, data, len, why);
 }
 
 static int add_role(struct release *release, const struct snapshot_entry *entry, struct fault *why)
@@ -172,9 +160,15 @@ static int add_role(struct release *release, const struct snapshot_entry *entry,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	release->role_count++;
 	role->version = entry->meta.version;
-	role->length = entry->meta.length;
-	role->sha256 = entry->meta.sha256;
+	role->meta = entry->meta;
 	return 0;
+}
+
+static int role_order(const void *a, const void *b)
+{
+	const struct release_role *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
 }
 
 static int take_snapshot(struct release *release, struct fault *why)
@@ -194,20 +188,72 @@ static int take_snapshot(struct release *release, struct fault *why)
 	for (size_t i = 0; i < snapshot->count; i++)
 		if (add_role(release, &snapshot->entries[i], why))
 			return -1;
+	qsort(release->roles, release->role_count, sizeof(*release->roles), role_order);
 	return 0;
 }
 
-int release_new(const struct client *client, struct release **out, struct fault *why)
+static struct release_role *find_role(const struct release *release, const char *name)
+{
+	struct release_role wanted = {.name = (char *)name};
+
+	return release->role_count ? bsearch(&wanted, release->roles, release->role_count,
+					     sizeof(wanted), role_order)
+				   : NULL;
+}
+
+static int take_targets(struct release *release, const struct client *client, struct fault *why)
+{
+	const struct targets *targets;
+
+	for (size_t i = 0; (targets = client_targets(client, i)); i++) {
+		const struct json *delegations = json_member(targets->role->body, "delegations");
+		struct release_role *role = find_role(release, targets->name);
+
+		if (role) {
+			release->checked += !role->verified;
+			role->verified = true;
+			role->leaf = !targets->bins && !targets->delegation_count;
+		}
+		if (add_keys(release, client, json_member(delegations, "keys"), why))
+			return -1;
+	}
+	return 0;
+}
+
+// What was passed over is as it was. It has no delegations, so no keys either.
+static void take_vouched(struct release *release, const struct vouch *vouch)
+{
+	for (size_t i = 0; i < release->role_count; i++) {
+		struct release_role *role = &release->roles[i];
+
+		if (!role->verified && vouch_used(vouch, role->name))
+			role->verified = role->leaf = true;
+	}
+}
+
+static int take_root_keys(struct release *release, const struct client *client, struct fault *why)
+{
+	OWNED(json_drop) struct json *document = NULL;
+
+	if (json_parse(release->root.data, release->root.len, "root", &document, why))
+		return -1;
+	return add_keys(release, client, json_member(json_member(document, "signed"), "keys"), why);
+}
+
+int release_new(const struct client *client, const struct vouch *vouch, struct release **out,
+		struct fault *why)
 {
 	OWNED(release_drop) struct release *release = calloc(1, sizeof(*release));
-	struct making making = {release, client};
 
 	if (!release)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	release->references = 1;
 	client_versions(client, &release->versions);
-	if (client_roles(client, take_role, &making, why) || take_snapshot(release, why))
+	if (client_roles(client, take_top, release, why) || take_root_keys(release, client, why) ||
+	    take_snapshot(release, why) || take_targets(release, client, why))
 		return -1;
+	if (vouch)
+		take_vouched(release, vouch);
 	*out = HAND_OVER(release);
 	return 0;
 }
@@ -216,10 +262,7 @@ int release_new(const struct client *client, struct release **out, struct fault 
 
 const struct release_role *release_role(const struct release *release, const char *role)
 {
-	for (size_t i = 0; i < release->role_count; i++)
-		if (strcmp(release->roles[i].name, role) == 0)
-			return &release->roles[i];
-	return NULL;
+	return find_role(release, role);
 }
 
 bool release_shows(const struct release *release, const char *role, int64_t version)

@@ -11,11 +11,15 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "keys/client.h"
+#include "keys/role.h"
 
 struct release_role {
 	char *name; // "targets", "net/a"
-	int64_t version, length;
-	struct sha256 sha256;
+	int64_t version;
+	struct role_meta meta; // of its file
+	// Verified, for everybody who delegates to it; what no delegation leads to any more stays listed, and is not.
+	bool verified;
+	bool leaf; // it delegates to nobody
 };
 
 // A key that may sign requests. It is found by the id that metadata lists it under, or by its own (TUF 4.2).
@@ -29,15 +33,20 @@ struct release {
 		versions; // those of timestamp, snapshot, targets are 0 before the first publication
 	struct bytes root, timestamp, snapshot; // as served; empty likewise
 	struct sha256 timestamp_sha256;
-	struct release_role *roles; // what the snapshot lists
+	struct release_role *roles; // what the snapshot lists, sorted by name
 	size_t role_count;
+	size_t checked; // how many of them were read and verified for this very release
 	struct release_key *keys;
 	size_t key_count;
 	unsigned references;
 };
 
-// From a client that has verified everything (or, before the first publication, only the roots).
-int release_new(const struct client *client, struct release **out, struct fault *why) MUST_CHECK;
+struct vouch;
+
+// From a client that has verified everything but what `vouch` (NULL: nothing) vouched for; or, before the first
+// publication, only the roots.
+int release_new(const struct client *client, const struct vouch *vouch, struct release **out,
+		struct fault *why) MUST_CHECK;
 struct release *release_keep(struct release *release);
 void release_free(struct release *release);
 static inline void release_drop(struct release **release)

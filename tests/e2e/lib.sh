@@ -83,9 +83,9 @@ make_keys() { # NAME...
 key() { echo "$R/team/keys/$1.key"; }
 pub() { echo "$R/team/keys/$1.key.pub"; }
 
-# Waits until a file has a line, for at most five seconds.
+# Waits until a file has a line, for at most five seconds (or as many as asked for).
 wait_line() {
-	for _ in $(seq 100); do
+	for _ in $(seq $((20 * ${WAIT_SECONDS:-5}))); do
 		[ -s "$1" ] && return 0
 		sleep 0.05
 	done

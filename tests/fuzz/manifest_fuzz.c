@@ -16,6 +16,8 @@ static void check_names(const struct manifest *manifest, bool source)
 		const struct manifest_program *program = &manifest->programs[i];
 
 		HOLDS(name_is_plain(program->object, 64) && !strchr(program->entry, '/'));
+		HOLDS(source ? !*program->source || name_is_plain(program->source, 64)
+			     : !*program->source);
 		HOLDS((program->next_map != NULL) == (program->linkage == LINK_OWN_MAP));
 		HOLDS(program->continue_count <= VERDICTS_CONTINUE_MAX);
 		HOLDS(source || manifest_file(manifest, program->object));

@@ -139,12 +139,42 @@ struct member ground_member(const char *name, const char *object, const char *en
 	return member;
 }
 
+struct object *ground_object(const char *object, const char *entry, enum hook hook)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct object *loaded = NULL;
+	struct fault why = {0};
+	char path[512];
+
+	snprintf(path, sizeof(path), TEST_BPF_DIR "/%s", object);
+	if (file_read(path, OBJECT_TEST_MAX, &bytes, &why))
+		fail_msg("%s", why.text);
+	const struct object_source source = {.data = bytes.data,
+					     .len = bytes.len,
+					     .entry = entry,
+					     .hook = hook,
+					     .label = object,
+					     .logs_dirfd = -1};
+
+	if (object_open(&source, &loaded, &why) || object_load(loaded, NULL, &why))
+		fail_msg("%s", why.text);
+	return loaded;
+}
+
+int ground_object_map(const struct object *object, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(object_bpf(object), name);
+
+	assert_non_null(map);
+	return object_map_fd(object, map);
+}
+
 struct chain_spec ground_spec(const struct ground *ground, const struct member *members,
 			      size_t count)
 {
 	return (struct chain_spec){.iface = GROUND_IFACE,
 				   .hook = members[0].program->hook,
-				   .native_ok = true,
+				   .wish = {.native_ok = true},
 				   .members = members,
 				   .count = count,
 				   .policy = &ground->policy,
@@ -185,7 +215,8 @@ int ground_run(const struct ground *ground, char way[static GROUND_WAY])
 	return (int)opts.retval;
 }
 
-uint64_t ground_count(const struct ground *ground, const char *key, const char *map)
+uint64_t ground_count_on(const struct ground *ground, enum hook hook, const char *key,
+			 const char *map)
 {
 	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
 	OWNED(drop_fd) int fd = -1;
@@ -193,10 +224,15 @@ uint64_t ground_count(const struct ground *ground, const char *key, const char *
 	uint32_t zero = 0;
 	uint64_t count = 0;
 
-	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
+	if (bpffs_place(ground->tree, GROUND_IFACE, hook, place, &why) ||
 	    bpffs_join(place, "maps", maps, &why) || bpffs_join(maps, key, dir, &why) ||
 	    bpffs_get(dir, map, &fd, &why))
 		fail_msg("%s", why.text);
 	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &count), 0);
 	return count;
+}
+
+uint64_t ground_count(const struct ground *ground, const char *key, const char *map)
+{
+	return ground_count_on(ground, HOOK_XDP, key, map);
 }

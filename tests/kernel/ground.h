@@ -10,6 +10,7 @@
 #include "bpf/policy.h"
 #include "loader/chain.h"
 #include "loader/member.h"
+#include "loader/object.h"
 
 #define GROUND_IFACE "seal0" // its peer is "peer0"
 #define GROUND_WAY   48
@@ -31,6 +32,11 @@ void ground_down(struct ground *ground);
 // One member from a test object (TEST_BPF_DIR/<object>); `maps` is JSON text or NULL.
 struct member ground_member(const char *name, const char *object, const char *entry, enum hook hook,
 			    enum linkage linkage, const char *maps);
+// One program of a test object, loaded by itself: part of no chain. (The loader's door, as its hooks into libbpf are
+// process-wide.) Free with object_free.
+struct object *ground_object(const char *object, const char *entry, enum hook hook);
+// A map of such an object.
+int ground_object_map(const struct object *object, const char *name);
 struct chain_spec ground_spec(const struct ground *ground, const struct member *members,
 			      size_t count);
 // Builds, commits and settles; asserts that all of it works.
@@ -41,5 +47,8 @@ void ground_apply(const struct ground *ground, const struct member *members, siz
 int ground_run(const struct ground *ground, char way[static GROUND_WAY]);
 // A u64 in slot 0 of a pinned map of the running chain.
 uint64_t ground_count(const struct ground *ground, const char *key, const char *map);
+// The same on any hook.
+uint64_t ground_count_on(const struct ground *ground, enum hook hook, const char *key,
+			 const char *map);
 // Runs a command, asserts that it succeeds.
 void ground_sh(const char *format, ...) __attribute__((format(printf, 1, 2)));

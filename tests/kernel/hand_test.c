@@ -222,10 +222,10 @@ static void of_several_one_has_to_be_said(void **state)
 	struct running_query query = {.use = "net/knobs"};
 	struct fault why = {0};
 
-	stock_configure_all(
+	stock_interfaces(
 		stock,
-		"{\"" GROUND_IFACE "\":{\"xdp\":[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"},"
-		"{\"use\":\"net/knobs\",\"version\":\"1.0.0\"}],\"tc_ingress\":" KNOBS("") "}}");
+		"\"" GROUND_IFACE "\":{\"xdp\":[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"},"
+		"{\"use\":\"net/knobs\",\"version\":\"1.0.0\"}],\"tc_ingress\":" KNOBS("") "}");
 	applied(stock);
 	assert_int_equal(look_at(stock, &query, "tuned", &none, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);

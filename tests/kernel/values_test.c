@@ -438,8 +438,9 @@ static void when_one_value_fails_none_is_written(void **state)
 				     "[{\"key\":20,\"value\":2},{\"key\":21,\"value\":2}]}"));
 	assert_int_equal(stock_apply(stock, STOCK_NOW, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
-	assert_non_null(strstr(why.text, "learned"));
-	assert_non_null(strstr(why.cause, "the map is full: it takes 8 entries"));
+	assert_non_null(strstr(why.text, "the values of xdp on " GROUND_IFACE));
+	assert_non_null(strstr(why.cause, "map learned cannot be written: "
+					  "the map is full: it takes 8 entries"));
 	assert_non_null(strstr(why.fix, "put back"));
 	assert_int_equal(learned(stock, 20), 1);
 	assert_int_equal(learned(stock, 21), -1);
@@ -568,7 +569,7 @@ static void a_program_that_moves_to_another_interface_takes_its_maps_along(void 
 	second_interface();
 	applies(stock, KNOBS(""));
 	sees(stock, PASS, "100 5 0 255");
-	stock_configure_all(stock, "{\"" OTHER_IFACE "\":{\"xdp\":" KNOBS("") "}}");
+	stock_interfaces(stock, "\"" OTHER_IFACE "\":{\"xdp\":" KNOBS("") "}");
 	plan = planned(stock);
 	assert_int_equal(plan->count, 2);
 	for (size_t i = 0; i < 2; i++)
@@ -594,8 +595,8 @@ static void a_copy_on_another_interface_counts_for_itself(void **state)
 	second_interface();
 	applies(stock, KNOBS(""));
 	sees(stock, PASS, "100 5 0 255");
-	stock_configure_all(stock, "{\"" GROUND_IFACE "\":{\"xdp\":" KNOBS(
-					   "") "},\"" OTHER_IFACE "\":{\"xdp\":" KNOBS("") "}}");
+	stock_interfaces(stock, "\"" GROUND_IFACE "\":{\"xdp\":" KNOBS(
+					"") "},\"" OTHER_IFACE "\":{\"xdp\":" KNOBS("") "}");
 	applied(stock);
 	fd = pinned_in(stock, OTHER_IFACE, HOOK_XDP, "learned");
 	assert_true(bpf_map_lookup_elem(fd, &one, &times) < 0);
@@ -607,9 +608,9 @@ static void a_copy_on_another_interface_counts_for_itself(void **state)
 // ---- shared ----
 
 #define BOTH(version, xdp_more, tc_more)                                                 \
-	"{\"" GROUND_IFACE "\":{\"xdp\":[{\"use\":\"net/knobs\",\"version\":\"" version  \
+	"\"" GROUND_IFACE "\":{\"xdp\":[{\"use\":\"net/knobs\",\"version\":\"" version   \
 	"\"" xdp_more "}],\"tc_ingress\":[{\"use\":\"net/knobs\",\"version\":\"" version \
-	"\"" tc_more "}]}}"
+	"\"" tc_more "}]}"
 
 static uint32_t id_of(int fd)
 {
@@ -634,26 +635,26 @@ static void a_shared_map_is_one_for_both_hooks_and_stays_it(void **state)
 	struct stock *stock = the_stock(state);
 	uint32_t id;
 
-	stock_configure_all(stock, BOTH("1.0.0", "", ""));
+	stock_interfaces(stock, BOTH("1.0.0", "", ""));
 	applied(stock);
 	are_shared(stock);
 	sees(stock, PASS, "100 5 0 255");
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 0), 1);
 	id = id_of(pinned(stock, "together"));
 	// One of them is loaded anew, then both in another version: it is the same map all the time.
-	stock_configure_all(stock, BOTH("1.0.0", ",\"globals\":{\"limit\":7}", ""));
+	stock_interfaces(stock, BOTH("1.0.0", ",\"globals\":{\"limit\":7}", ""));
 	applied(stock);
 	are_shared(stock);
-	stock_configure_all(stock, BOTH("2.0.0", "", ""));
+	stock_interfaces(stock, BOTH("2.0.0", "", ""));
 	applied(stock);
 	are_shared(stock);
 	assert_int_equal(id_of(pinned(stock, "together")), id);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 0), 1);
 	// One hook goes: the other keeps it. Both go: it goes.
-	stock_configure_all(stock, "{\"" GROUND_IFACE "\":{\"xdp\":" KNOBS("") "}}");
+	stock_interfaces(stock, "\"" GROUND_IFACE "\":{\"xdp\":" KNOBS("") "}");
 	applied(stock);
 	assert_int_equal(id_of(pinned(stock, "together")), id);
-	stock_configure_all(stock, "{}");
+	stock_interfaces(stock, "");
 	applied(stock);
 	ground_sh("test ! -e %s/" GROUND_IFACE "/shared", stock->ground->tree);
 }
@@ -679,10 +680,10 @@ static void the_values_of_a_shared_config_map_are_those_of_one_and_strange_to_no
 	uint64_t nine = 9;
 
 	add_variant(stock, VERSION3 "s/\"counter\", \"shared\"/\"config\", \"shared\"/");
-	stock_configure_all(stock, BOTH("3.0.0",
-					",\"maps\":{\"together\":[{\"key\":2,\"value\":20},"
-					"{\"key\":3,\"value\":30}]}",
-					""));
+	stock_interfaces(stock, BOTH("3.0.0",
+				     ",\"maps\":{\"together\":[{\"key\":2,\"value\":20},"
+				     "{\"key\":3,\"value\":30}]}",
+				     ""));
 	applied(stock);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 3), 30);
 	{
@@ -691,16 +692,16 @@ static void the_values_of_a_shared_config_map_are_those_of_one_and_strange_to_no
 
 		assert_int_equal(bpf_map_update_elem(fd, &(uint32_t){1}, &nine, BPF_ANY), 0);
 	}
-	stock_configure_all(
-		stock, BOTH("3.0.0", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}", ""));
+	stock_interfaces(stock,
+			 BOTH("3.0.0", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}", ""));
 	applied(stock);
 	are_shared(stock);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 3), 31);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 2), 0);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 1), 9);
 	// The values move to the other program's place in the file.
-	stock_configure_all(
-		stock, BOTH("3.0.0", "", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
+	stock_interfaces(stock,
+			 BOTH("3.0.0", "", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
 	applied(stock);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_XDP, 3), 31);
 }
@@ -713,11 +714,11 @@ static void a_map_that_becomes_shared_keeps_its_contents_and_one_that_ceases_doe
 	applies(stock, "[{\"use\":\"net/knobs\",\"version\":\"3.0.0\"}]");
 	sees(stock, PASS, "100 5 0 255");
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_XDP, 0), 1);
-	stock_configure_all(stock, BOTH("1.0.0", "", ""));
+	stock_interfaces(stock, BOTH("1.0.0", "", ""));
 	applied(stock);
 	are_shared(stock);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_TC_INGRESS, 0), 1);
-	stock_configure_all(stock, BOTH("3.0.0", "", ""));
+	stock_interfaces(stock, BOTH("3.0.0", "", ""));
 	applied(stock);
 	assert_int_not_equal(id_of(pinned_in(stock, GROUND_IFACE, HOOK_XDP, "together")),
 			     id_of(pinned_in(stock, GROUND_IFACE, HOOK_TC_INGRESS, "together")));
@@ -729,15 +730,14 @@ static void values_of_a_shared_map_stand_at_one_of_its_programs(void **state)
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
 
-	stock_configure_all(stock,
-			    BOTH("1.0.0", ",\"maps\":{\"together\":[{\"key\":3,\"value\":30}]}",
-				 ",\n\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
+	stock_interfaces(stock, BOTH("1.0.0", ",\"maps\":{\"together\":[{\"key\":3,\"value\":30}]}",
+				     ",\n\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
 	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
 	assert_non_null(strstr(why.text, "share map together"));
 	assert_non_null(strstr(why.where, "node.json:2:9"));
-	stock_configure_all(
-		stock, BOTH("1.0.0", "", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
+	stock_interfaces(stock,
+			 BOTH("1.0.0", "", ",\"maps\":{\"together\":[{\"key\":3,\"value\":31}]}"));
 	applied(stock);
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_XDP, 3), 31);
 }

@@ -2,12 +2,14 @@
 #include "base/jail.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -92,6 +94,58 @@ static void each_profile_kills_what_it_has_no_use_for(void **state)
 		assert_int_equal(ending(profile, act_open), profile == JAIL_PURE ? 1 : 0);
 #endif
 	}
+}
+
+static int act_bpf_by_id(void)
+{
+	union bpf_attr attr = {.prog_id = UINT32_MAX};
+
+	return syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr)) < 0 ? 1 : 0;
+}
+
+static int act_bpf_map(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY};
+
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)) < 0 ? 1 : 0;
+}
+
+static int act_bpf_link_by_id(void)
+{
+	union bpf_attr attr = {.link_id = UINT32_MAX};
+
+	return syscall(SYS_bpf, BPF_LINK_GET_FD_BY_ID, &attr, sizeof(attr)) < 0 ? 1 : 0;
+}
+
+__attribute__((unused)) static int act_kill(void)
+{
+	return kill(getpid(), 0);
+}
+
+__attribute__((unused)) static int act_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+}
+
+// It holds CAP_SYS_ADMIN: whatever else it could do must not be there.
+static void who_names_programs_can_look_one_up_and_nothing_else(void **state)
+{
+	(void)state;
+	assert_int_equal(ending(JAIL_NAMER, act_write), 0);
+	assert_int_equal(ending(JAIL_NAMER, act_bpf_by_id), 1);
+	assert_int_equal(ending(JAIL_NAMER, act_bpf), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_bpf_map), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_bpf_link_by_id), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_exec), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_mount), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_inet_socket), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_packet_socket), KILLED);
+#ifndef __SANITIZE_ADDRESS__
+	assert_int_equal(ending(JAIL_NAMER, act_open), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_ptrace), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_kill), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_memory), KILLED);
+#endif
 }
 
 static void landlock_leaves_only_the_named_paths(void **state)
@@ -253,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_profile_kills_what_it_has_no_use_for),
+		cmocka_unit_test(who_names_programs_can_look_one_up_and_nothing_else),
 		cmocka_unit_test(landlock_leaves_only_the_named_paths),
 		cmocka_unit_test(a_missing_user_is_a_refusal_with_the_remedy),
 		cmocka_unit_test(root_becomes_nobody_and_cannot_come_back),

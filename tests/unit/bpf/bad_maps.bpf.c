@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// A sample to be refused: maps that pin themselves, are of a type not for packets, are open to user space, are huge.
+// A sample to be refused: maps of a type not for packets, and huge. (Others pin themselves, or can be mapped.)
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>

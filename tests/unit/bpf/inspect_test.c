@@ -104,6 +104,44 @@ static void a_kernel_function_is_found_by_name(void **state)
 	assert_string_equal(inspection->kfuncs[0], "bpf_xdp_metadata_rx_hash");
 }
 
+static void a_map_whose_size_is_left_to_a_loader_of_its_own_is_refused(void **state)
+{
+	OWNED(inspection_drop) struct inspection *inspection = inspected("count.bpf.o");
+	struct inspect_map *map =
+		(struct inspect_map *)(uintptr_t)inspection_map(inspection, "counts");
+	struct manifest manifest = {0};
+	struct fault why = {0};
+
+	(void)state;
+	map->max_entries = 0;
+	assert_int_equal(inspect_check_manifest(inspection, &manifest, "count.bpf.o", &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_non_null(strstr(why.text, "max_entries"));
+	// libbpf sizes it by the machine.
+	map->type = BPF_MAP_TYPE_PERF_EVENT_ARRAY;
+	assert_int_equal(inspect_check_manifest(inspection, &manifest, "count.bpf.o", &why), -1);
+	assert_null(strstr(why.text, "max_entries"));
+}
+
+static void maps_of_the_old_way_are_refused_with_the_reason(void **state)
+{
+	OWNED(inspection_drop) struct inspection *inspection = NULL;
+	OWNED(bytes_drop) struct bytes object = {0};
+	struct fault why = {0};
+	unsigned char *name;
+
+	(void)state;
+	assert_int_equal(file_read(TEST_BPF_DIR "/count.bpf.o", INSPECT_OBJECT_MAX, &object, &why),
+			 0);
+	// ".maps" becomes "maps", in the table of names and in the BTF.
+	while ((name = memmem(object.data, object.len, "\0.maps", 7)))
+		memcpy(name + 1, "maps\0", 6);
+	assert_int_equal(inspect_object(object.data, object.len, &inspection, &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_true(strstr(why.text, "old way") || strstr(why.cause, "old way"));
+	assert_non_null(strstr(why.fix, ".maps"));
+}
+
 static void what_is_wrong_with_maps_is_found(void **state)
 {
 	OWNED(inspection_drop) struct inspection *inspection = inspected("bad_maps.bpf.o");
@@ -178,6 +216,36 @@ static void a_helper_number_past_the_end_is_noticed(void **state)
 		assert_int_equal(inspect_object(data.data, data.len, &inspection, &why), 0);
 		assert_true(inspection->helper_unknown);
 	}
+}
+
+// In a compiled object, through the worker, under a policy that grants all that it can: every helper there is, by itself.
+static void every_helper_of_an_object_is_found_and_judged_by_itself(void **state)
+{
+	struct policy policy = policy_widest();
+	struct manifest manifest = {0};
+	unsigned refused_count = 0;
+
+	(void)state;
+	memset(policy.helpers, true, sizeof policy.helpers);
+	for (uint32_t id = 1; id < INSPECT_HELPERS_MAX; id++) {
+		OWNED(bytes_drop) struct bytes data = {0};
+		OWNED(inspection_drop) struct inspection *inspection = NULL;
+		struct fault why = {0};
+		int group = policy_helper_group(id);
+		bool passes;
+
+		object("count.bpf.o", &data);
+		memcpy(find(&data, lookup_call, sizeof lookup_call) + 4, &id, 4);
+		assert_int_equal(inspect_object(data.data, data.len, &inspection, &why), 0);
+		assert_true(inspection->helpers[id]);
+		passes = policy_check(&policy, inspection, &manifest, &why) == 0;
+		refused_count += !passes;
+		if (passes != (group >= 0 && group != HELPERS_TRACING))
+			fail_msg("helper %u (%s): %s", id, helper_name(id), why.text);
+		if (!passes)
+			assert_int_equal(strncmp(why.text, "helpers: ", 9), 0);
+	}
+	assert_true(refused_count > 130);
 }
 
 static void a_call_in_another_form_is_noticed(void **state)
@@ -536,7 +604,7 @@ static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **sta
 		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
 		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
 		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
-		"place_cgroup", "place_syscall",
+		"place_cgroup", "place_syscall",    "place_devmap",	"place_cpumap",
 	};
 	OWNED(inspection_drop) struct inspection *places = inspected("places.bpf.o");
 	OWNED(inspection_drop) struct inspection *marks = inspected("marks.bpf.o");
@@ -565,9 +633,12 @@ int main(void)
 		cmocka_unit_test(a_program_that_jumps_by_itself_is_seen_to),
 		cmocka_unit_test(a_helper_in_a_function_of_another_section_is_found),
 		cmocka_unit_test(a_kernel_function_is_found_by_name),
+		cmocka_unit_test(a_map_whose_size_is_left_to_a_loader_of_its_own_is_refused),
+		cmocka_unit_test(maps_of_the_old_way_are_refused_with_the_reason),
 		cmocka_unit_test(what_is_wrong_with_maps_is_found),
 		cmocka_unit_test(a_map_by_number_is_refused),
 		cmocka_unit_test(a_helper_number_past_the_end_is_noticed),
+		cmocka_unit_test(every_helper_of_an_object_is_found_and_judged_by_itself),
 		cmocka_unit_test(a_call_in_another_form_is_noticed),
 		cmocka_unit_test(a_kernel_function_by_number_is_noticed),
 		cmocka_unit_test(what_is_no_bpf_object_is_refused),

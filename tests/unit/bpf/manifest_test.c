@@ -193,6 +193,34 @@ static void a_program_that_stands_twice_for_a_hook_is_refused(void **state)
 	refused(WHOLE("net", "1.2.3", "", MAP, MEMBER), FAULT_FORMAT);
 }
 
+#define PROBE(rest) \
+	WHOLE("net", "1.2.3", "{\"object\":\"a.bpf.o\",\"entry\":\"count\"," rest "}", MAP, MEMBER)
+
+static void a_probe_names_its_event_and_nothing_of_a_chain(void **state)
+{
+	const char *good = PROBE("\"hook\":\"tracepoint\",\"attach\":\"sched/sched_switch\"");
+	OWNED(manifest_drop) struct manifest *manifest = NULL;
+	OWNED(bytes_drop) struct bytes written = {0};
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(manifest_parse(good, strlen(good), "m.json", &manifest, &why), 0);
+	assert_int_equal(manifest->programs[0].hook, HOOK_PROBE);
+	assert_int_equal(manifest->programs[0].probe, PROBE_TRACEPOINT);
+	assert_string_equal(manifest->programs[0].target, "sched/sched_switch");
+	assert_int_equal(manifest_write(manifest, &written, &why), 0);
+	assert_int_equal(parse(bytes_text(&written), &why), 0);
+	assert_int_equal(parse(PROBE("\"hook\":\"kprobe\",\"attach\":\"tcp_connect\""), &why), 0);
+	refused(PROBE("\"hook\":\"tracepoint\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"probe\",\"attach\":\"a/b\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"tracepoint\",\"attach\":\"sched\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"tracepoint\",\"attach\":\"../../etc/x\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"kprobe\",\"attach\":\"a b\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"kprobe\",\"attach\":\"x\",\"linkage\":\"wrap\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"xdp\",\"attach\":\"x\",\"linkage\":\"wrap\""), FAULT_FORMAT);
+	refused(PROBE("\"hook\":\"uprobe\",\"attach\":\"x\""), FAULT_FORMAT);
+}
+
 static void a_source_needs_neither_files_nor_sizes(void **state)
 {
 	const char *text = "{\"publisher\":\"net\",\"name\":\"count\",\"version\":\"1.0.0\","
@@ -256,6 +284,31 @@ static void a_pattern_matches_whole_numbers_only(void **state)
 	assert_int_equal(version_pattern_check("", &why), -1);
 }
 
+static void a_source_names_what_it_is_compiled_from(void **state)
+{
+	const char *text = HEAD("net", "1.0.0") "\"programs\":[{\"source\":\"a.bpf.c\",\"entry\":"
+						"\"count\",\"hook\":\"xdp\"}]}";
+	const char *odd = HEAD("net", "1.0.0") "\"programs\":[{\"source\":\"a.bpf.o\",\"entry\":"
+					       "\"count\",\"hook\":\"xdp\"}]}";
+	OWNED(manifest_drop) struct manifest *manifest = NULL;
+	OWNED(manifest_drop) struct manifest *none = NULL;
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(manifest_parse_source(text, strlen(text), "s.json", &manifest, &why), 0);
+	assert_string_equal(manifest->programs[0].source, "a.bpf.c");
+	assert_string_equal(manifest->programs[0].object, "a.bpf.o");
+	assert_int_equal(manifest_parse_source(odd, strlen(odd), "s.json", &none, &why), -1);
+	assert_non_null(strstr(why.text, "does not end in .c"));
+	assert_non_null(strstr(why.where, "s.json:1:"));
+	// In a bundle there is nothing to compile.
+	refused(WHOLE("net", "1.0.0",
+		      "{\"object\":\"a.bpf.o\",\"source\":\"a.bpf.c\",\"entry\":\"count\","
+		      "\"hook\":\"xdp\",\"linkage\":\"wrap\"}",
+		      MAP, MEMBER),
+		FAULT_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +323,8 @@ int main(void)
 		cmocka_unit_test(a_digest_that_nearly_parses_is_refused),
 		cmocka_unit_test(a_linkage_that_makes_no_sense_is_refused),
 		cmocka_unit_test(a_program_that_stands_twice_for_a_hook_is_refused),
+		cmocka_unit_test(a_probe_names_its_event_and_nothing_of_a_chain),
+		cmocka_unit_test(a_source_names_what_it_is_compiled_from),
 		cmocka_unit_test(a_source_needs_neither_files_nor_sizes),
 		cmocka_unit_test(a_manifest_past_the_cap_is_refused_unread),
 		cmocka_unit_test(versions_compare_as_numbers),

@@ -143,6 +143,67 @@ static void channel_and_on_denied_have_their_defaults_and_words(void **state)
 	refused("{\"interfaces\":{\"eth0\":{\"on_denied\":\"keep\"}}}", "1:24", "keep");
 }
 
+static void how_an_interface_is_attached_has_its_defaults_and_words(void **state)
+{
+	OWNED(node_drop)
+	struct node *node =
+		accepted("{\"interfaces\":{\"a\":{},"
+			 "\"b\":{\"xdp_mode\":\"generic\",\"tc_attach\":\"tcx\"},"
+			 "\"c\":{\"xdp_mode\":\"offload\",\"tc_attach\":\"clsact\"},"
+			 "\"d\":{\"xdp_mode\":\"native-or-generic\",\"tc_attach\":\"auto\"}}}");
+	const struct node_interface *at = node->interfaces;
+
+	(void)state;
+	assert_true(at[0].xdp_native_ok && !at[0].xdp_generic_ok && !at[0].xdp_offload);
+	assert_int_equal(at[0].tc_attach, NODE_TC_AUTO);
+	assert_true(!at[1].xdp_native_ok && at[1].xdp_generic_ok && !at[1].xdp_offload);
+	assert_int_equal(at[1].tc_attach, NODE_TC_TCX);
+	assert_true(!at[2].xdp_native_ok && !at[2].xdp_generic_ok && at[2].xdp_offload);
+	assert_int_equal(at[2].tc_attach, NODE_TC_CLSACT);
+	assert_true(at[3].xdp_native_ok && at[3].xdp_generic_ok && !at[3].xdp_offload);
+	assert_int_equal(at[3].tc_attach, NODE_TC_AUTO);
+	refused("{\"interfaces\":{\"a\":{\"tc_attach\":\"tc\"}}}", "1:21", "did you mean \"tcx\"?");
+}
+
+static const char *entry_of(const struct node *node, const char *iface)
+{
+	const struct node_interface *interface = node_interface(node, iface);
+
+	return interface ? interface->name : "none";
+}
+
+static void a_name_wins_over_patterns_and_the_longest_pattern_over_others(void **state)
+{
+	OWNED(node_drop)
+	struct node *node = accepted(
+		"{\"interfaces\":{\"e*\":{},\"eth*\":{},\"eth10\":{},\"eth1?\":{},\"wg?\":{}}}");
+
+	(void)state;
+	assert_string_equal(entry_of(node, "eth10"), "eth10");
+	assert_string_equal(entry_of(node, "eth11"), "eth1?");
+	assert_string_equal(entry_of(node, "eth2"), "eth*");
+	assert_string_equal(entry_of(node, "enp1s0"), "e*");
+	assert_string_equal(entry_of(node, "wg0"), "wg?");
+	assert_string_equal(entry_of(node, "wg10"), "none");
+	assert_false(node->interfaces[2].is_pattern);
+	assert_true(node->interfaces[3].is_pattern);
+}
+
+static void two_patterns_of_one_length_for_one_name_are_refused(void **state)
+{
+	OWNED(node_drop)
+	struct node *fine = accepted("{\"interfaces\":{\"eth*\":{},\"eth??\":{},\"wlan*\":{},"
+				     "\"wlp*\":{},\"*.1000\":{},\"*.2000\":{}}}");
+
+	(void)state;
+	assert_int_equal(fine->interface_count, 6);
+	refused("{\"interfaces\":{\"eth*\":{},\"*.10\":{}}}", "1:26", "could match the same");
+	refused("{\"interfaces\":{\"eth*\":{},\n\"eth?\":{}}}", "2:1",
+		"interfaces.eth?: \"eth*\" could match the same interface, and neither is longer");
+	refused("{\"interfaces\":{\"e*0\":{},\"*th\":{},\"*h0\":{}}}", "1:34",
+		"could match the same");
+}
+
 static void the_only_repository_need_not_be_named(void **state)
 {
 	OWNED(node_drop) struct node *node = accepted(WITH_USE(USE));
@@ -182,6 +243,7 @@ static void a_typo_in_any_key_is_refused(void **state)
 		"{\"interfaces\":{\"e\":{\"tc_ingres\":[]}}}",
 		"{\"interfaces\":{\"e\":{\"tc-egress\":[]}}}",
 		"{\"interfaces\":{\"e\":{\"xdp_modes\":\"native\"}}}",
+		"{\"interfaces\":{\"e\":{\"tc_atach\":\"auto\"}}}",
 		WITH_USE("\"uses\":\"a/b\",\"version\":\"*\""),
 		WITH_USE("\"use\":\"a/b\",\"versoin\":\"*\""),
 		WITH_USE(USE ",\"form\":\"corp\""),
@@ -195,6 +257,9 @@ static void a_typo_in_any_key_is_refused(void **state)
 		"{\"policy\":{\"map_bytes\":1}}",
 		"{\"policy\":{\"insns\":1}}",
 		"{\"policy\":{\"fallthrough\":\"pass\"}}",
+		"{\"wacht\":{}}",
+		"{\"watch\":{\"evicts\":[]}}",
+		"{\"watch\":{\"name_foreigns\":true}}",
 	};
 
 	(void)state;
@@ -315,7 +380,7 @@ static void a_word_that_is_not_known_offers_the_nearest(void **state)
 {
 	(void)state;
 	refused("{\"policy\":{\"helpers\":[\"base\",\"redirekt\"]}}", "1:30",
-		"policy.helpers[1]: value \"redirekt\" is not known: did you mean \"redirect\"?");
+		"policy.helpers[1]: there is no helper group 'redirekt': did you mean redirect");
 	refused("{\"policy\":{\"programs\":[\"xpd\"]}}", "1:24", "did you mean \"xdp\"?");
 	refused("{\"policy\":{\"fall_through\":\"dorp\"}}", "1:12", "did you mean \"drop\"?");
 	refused("{\"interfaces\":{\"eth0\":{\"xdp_mode\":\"nativ\"}}}", "1:24",
@@ -435,6 +500,23 @@ static void a_repository_that_is_not_there_is_refused(void **state)
 		"interfaces.eth0.tc_egress[0]: \"from\" is missing, and there is more than one");
 }
 
+static void probes_alone_stand_beside_the_interfaces(void **state)
+{
+	struct node *node = accepted("{" CORP ",\n\"interfaces\":{\"eth0\":{\"xdp\":[{" USE
+				     "}]}},\"probes\":[{" USE "},{" USE "}]}");
+
+	(void)state;
+	assert_int_equal(node->interface_count, 2);
+	assert_string_equal(node->interfaces[1].name, NODE_PROBES);
+	assert_int_equal(node->interfaces[1].chain_count[HOOK_PROBE], 2);
+	assert_int_equal(node->interfaces[1].chain_count[HOOK_XDP], 0);
+	assert_int_equal(node->interfaces[0].chain_count[HOOK_PROBE], 0);
+	node_free(node);
+	refused("{\"probes\":[{" USE "}]}", "1:12",
+		"probes[0]: \"from\" is missing, and there is no repository");
+	refused("{" CORP ",\"interfaces\":{\"eth0\":{\"probe\":[]}}}", "1:84", "probe");
+}
+
 static void a_chain_has_at_most_33_members(void **state)
 {
 	char text[8192] = "{" CORP ",\n\"interfaces\":{\"eth0\":{\"xdp\":[\n";
@@ -544,7 +626,7 @@ static void the_schema_says_what_the_reader_says(void **state)
 			    "https://json-schema.org/draft/2020-12/schema");
 	top = json_member(schema, "properties");
 	assert_false(json_bool(json_member(schema, "additionalProperties")));
-	assert_int_equal(json_count(top), 5);
+	assert_int_equal(json_count(top), 7);
 	use = json_member(json_member(top, "interfaces"), "patternProperties");
 	use = json_member(use, "^[!-.0-9;-~]{1,15}$");
 	xdp = json_member(json_member(use, "properties"), "xdp");
@@ -694,6 +776,9 @@ int main(void)
 		cmocka_unit_test(an_empty_object_is_a_node_that_runs_nothing),
 		cmocka_unit_test(everything_in_the_file_is_read),
 		cmocka_unit_test(channel_and_on_denied_have_their_defaults_and_words),
+		cmocka_unit_test(how_an_interface_is_attached_has_its_defaults_and_words),
+		cmocka_unit_test(a_name_wins_over_patterns_and_the_longest_pattern_over_others),
+		cmocka_unit_test(two_patterns_of_one_length_for_one_name_are_refused),
 		cmocka_unit_test(the_only_repository_need_not_be_named),
 		cmocka_unit_test(an_unknown_key_is_refused_with_the_nearest_known_one),
 		cmocka_unit_test(a_typo_in_any_key_is_refused),
@@ -714,6 +799,7 @@ int main(void)
 		cmocka_unit_test(a_url_that_anybody_could_answer_is_refused),
 		cmocka_unit_test(a_ca_must_be_a_plain_path_and_goes_with_https),
 		cmocka_unit_test(a_repository_that_is_not_there_is_refused),
+		cmocka_unit_test(probes_alone_stand_beside_the_interfaces),
 		cmocka_unit_test(a_chain_has_at_most_33_members),
 		cmocka_unit_test(an_allow_list_of_ten_thousand_knows_the_place_of_each_entry),
 		cmocka_unit_test(the_words_of_the_file_are_those_of_the_policy),

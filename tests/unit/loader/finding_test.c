@@ -17,7 +17,9 @@
 // A chain of two on interface 7 where all is well.
 static struct truth sound(void)
 {
-	struct truth truth = {.linked = true,
+	struct truth truth = {.by = TRUTH_BY_XDP,
+			      .linked = true,
+			      .attached = true,
 			      .link = {.id = 1, .program_id = 10, .ifindex = 7},
 			      .iface_index = 7,
 			      .iface_program = 10,
@@ -64,12 +66,14 @@ static void each_damage_has_its_code(void **state)
 
 	(void)state;
 	truth.link.ifindex = 0;
+	truth.attached = false;
 	FINDS(truth, "link_detached");
 	truth = sound();
-	truth.linked = false;
+	truth.linked = truth.attached = false;
 	FINDS(truth, "link_detached");
 	truth = sound();
 	truth.link.ifindex = 8; // the interface was made anew under the same name
+	truth.attached = false;
 	FINDS(truth, "link_detached");
 	truth = sound();
 	truth.link.program_id = 99;
@@ -81,8 +85,14 @@ static void each_damage_has_its_code(void **state)
 	truth.entered = false;
 	FINDS(truth, "root_slot_changed");
 	truth = sound();
-	truth.before = 5;
+	truth.before = (struct truth_others){1, {{.kind = "tcx", .program_id = 5}}};
 	FINDS(truth, "foreign_before");
+	truth = sound();
+	truth.after = (struct truth_others){1, {{.kind = "flower", .pref = 9}}};
+	FINDS(truth, "foreign_after");
+	truth = sound();
+	truth.doubled = true;
+	FINDS(truth, "attached_twice");
 	truth = sound();
 	truth.fell = 3;
 	FINDS(truth, "fell_through");
@@ -103,6 +113,39 @@ static void each_damage_has_its_code(void **state)
 	truth.end_id = 30;
 	truth.end_slot = 0;
 	FINDS(truth, "slot_changed");
+}
+
+static void what_apply_cannot_mend_is_no_damage_and_a_note_is_no_finding(void **state)
+{
+	struct truth truth = sound();
+	struct findings list = {0};
+	struct fault why = {0};
+
+	(void)state;
+	truth.before = (struct truth_others){1, {{.kind = "tcx", .program_id = 5}}};
+	truth.after = (struct truth_others){
+		1, {{.kind = "bpf", .program_id = 6, .pref = 10, .handle = 2, .name = "theirs"}}};
+	assert_int_equal(findings_damage(&list, "eth0", HOOK_TC_INGRESS, &truth, NULL, &why), 0);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(findings_count(&list, FINDING_BROKEN), 0);
+	assert_int_equal(findings_count(&list, FINDING_BEYOND), 1);
+	assert_non_null(strstr(list.list[0].text, "TCX program 5"));
+	assert_non_null(strstr(list.list[1].text,
+			       "clsact bpf filter, pref 10, handle 0x2, program 6, \"theirs\""));
+	findings_drop(&list);
+}
+
+static void more_programs_than_the_list_holds_are_still_counted(void **state)
+{
+	struct truth truth = sound();
+	struct findings list = {0};
+	struct fault why = {0};
+
+	(void)state;
+	truth.before.count = TRUTH_OTHERS_MAX + 3;
+	assert_int_equal(findings_damage(&list, "eth0", HOOK_TC_INGRESS, &truth, NULL, &why), 0);
+	assert_int_equal(list.count, TRUTH_OTHERS_MAX);
+	findings_drop(&list);
 }
 
 static struct json *parsed(const char *text)
@@ -268,6 +311,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_chain_has_no_findings),
 		cmocka_unit_test(each_damage_has_its_code),
+		cmocka_unit_test(what_apply_cannot_mend_is_no_damage_and_a_note_is_no_finding),
+		cmocka_unit_test(more_programs_than_the_list_holds_are_still_counted),
 		cmocka_unit_test(a_recorded_member_fits_its_line_of_the_file),
 		cmocka_unit_test(a_recorded_member_fits_its_values_in_whatever_order),
 		cmocka_unit_test(what_was_denied_is_no_drift),

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/if_link.h>
+
+#include "base/owned.h"
+#include "loader/bpffs.h"
+#include "loader/filter.h"
+#include "loader/sys.h"
+
+#define RELEASE_STEPS	50
+#define RELEASE_STEP_NS 2000000
+
+#define LINK	"link"	  // in a place: the pinned link
+#define IFINDEX "ifindex" // in a place: what it was attached to
+#define QDISC	"qdisc"	  // beside the places of an interface: a qdisc of ours is on this index
+
+struct attach_wish attach_wish(const struct node_interface *interface, const struct truth *truth)
+{
+	bool generic = truth->xdp_mode == XDP_ATTACHED_SKB;
+
+	if (interface)
+		return (struct attach_wish){.native_ok = interface->xdp_native_ok,
+					    .generic_ok = interface->xdp_generic_ok,
+					    .tc = interface->tc_attach};
+	return (struct attach_wish){.native_ok = !generic,
+				    .generic_ok = generic,
+				    .tc = truth->by == TRUTH_BY_CLSACT ? NODE_TC_CLSACT
+								       : NODE_TC_AUTO};
+}
+
+// ---- what can be ----
+
+int attach_check_mode(const struct node_interface *interface, enum hook hook, struct fault *why)
+{
+	if (!interface || hook != HOOK_XDP || !interface->xdp_offload ||
+	    !interface->chain_count[hook])
+		return 0;
+	fault_set(why, FAULT_CONFIG,
+		  "the chain on xdp of %s cannot run on the card: it jumps through PROG_ARRAY "
+		  "maps, and "
+		  "the kernel gives a program on a card none but ARRAY and HASH maps of that card",
+		  interface->name);
+	fault_where(why, "%s", interface->where);
+	return fault_fix(why, "\"xdp_mode\": \"native\" runs it in the driver");
+}
+
+static bool wants_clsact(const struct attach_wish *wish, uint32_t ifindex)
+{
+	return wish->tc == NODE_TC_CLSACT || (wish->tc == NODE_TC_AUTO && !sys_has_tcx(ifindex));
+}
+
+bool attach_fits(enum hook hook, const struct attach_wish *wish, const struct truth *truth)
+{
+	if (!truth->attached || hook == HOOK_PROBE)
+		return true;
+	if (hook == HOOK_XDP)
+		return truth->xdp_mode == XDP_ATTACHED_SKB ? wish->generic_ok : wish->native_ok;
+	return wants_clsact(wish, truth->iface_index) == (truth->by == TRUTH_BY_CLSACT);
+}
+
+static int refuse_program(const char *iface, enum hook hook, uint32_t id, struct fault *why)
+{
+	struct sys_program program;
+
+	sys_program_by_id(id, &program);
+	if (program.name[0] || program.tag[0])
+		fault_set(why, FAULT_KERNEL,
+			  "a program that is not ours is on %s of %s: id %u, name \"%s\", tag %s, "
+			  "loaded by uid %u",
+			  hook_name(hook), iface, id, program.name, program.tag, program.uid);
+	else
+		fault_set(why, FAULT_KERNEL, "a program that is not ours is on %s of %s: id %u",
+			  hook_name(hook), iface, id);
+	return fault_fix(why,
+			 "see 'bpftool prog show id %u'; remove it with the tool that put it there",
+			 id);
+}
+
+static int refuse_filter(const char *iface, enum hook hook, const struct truth_other *other,
+			 struct fault *why)
+{
+	fault_set(why, FAULT_KERNEL,
+		  "a filter that is not ours is where ours belongs on %s of %s: kind %s, pref %u, "
+		  "handle 0x%x, program id %u, name \"%s\"",
+		  hook_name(hook), iface, other->kind, other->pref, other->handle,
+		  other->program_id, other->name);
+	return fault_fix(
+		why, "see 'tc filter show dev %s %s'; remove it with the tool that put it there",
+		iface, hook == HOOK_TC_EGRESS ? "egress" : "ingress");
+}
+
+// The older qdisc has one list of filters, for what comes in: a filter for egress would run there, on the wrong packets,
+// and the kernel says nothing.
+static int check_qdisc(const char *iface, enum hook hook, uint32_t ifindex, struct fault *why)
+{
+	enum filter_qdisc qdisc;
+
+	if (filter_qdisc(ifindex, &qdisc, why))
+		return -1;
+	if (qdisc != FILTER_QDISC_OTHER || hook == HOOK_TC_INGRESS)
+		return 0;
+	fault_set(why, FAULT_KERNEL,
+		  "a qdisc \"ingress\" stands on %s where clsact belongs; it has no egress", iface);
+	return fault_fix(why,
+			 "remove it with the tool that put it there: 'tc qdisc del dev %s ingress'",
+			 iface);
+}
+
+static int check_tc(const char *iface, enum hook hook, const struct attach_wish *wish,
+		    const struct truth *truth, struct fault *why)
+{
+	if (!wants_clsact(wish, truth->iface_index)) {
+		if (sys_has_tcx(truth->iface_index))
+			return 0; // ours goes to the head; nobody is in its way
+		fault_set(why, FAULT_KERNEL, "this kernel has no TCX");
+		return fault_fix(why, "\"tc_attach\": \"auto\" takes clsact where there is no TCX");
+	}
+	if (truth->by == TRUTH_BY_CLSACT || truth->doubled)
+		return 0;
+	if (truth->blocked)
+		return refuse_filter(iface, hook, &truth->blocker, why);
+	return check_qdisc(iface, hook, truth->iface_index, why);
+}
+
+int attach_check(const char *iface, enum hook hook, const struct attach_wish *wish,
+		 const struct truth *truth, struct fault *why)
+{
+	if (hook == HOOK_PROBE)
+		return 0; // any number of programs may watch one event
+	if (!truth->iface_index)
+		return fault_set(why, FAULT_NOT_FOUND, "there is no interface %s here", iface);
+	if (hook != HOOK_XDP)
+		return check_tc(iface, hook, wish, truth, why);
+	// Ours is what our own pinned link runs, on this interface; and our root, whose link has just lost its pin.
+	if (!truth->iface_program || truth->iface_program == truth->root_id ||
+	    (truth->attached && truth->link.program_id == truth->iface_program))
+		return 0;
+	return refuse_program(iface, hook, truth->iface_program, why);
+}
+
+// ---- links ----
+
+static int keep_link(const struct attach *attach, const struct truth *truth, int fd,
+		     struct fault *why)
+{
+	return bpffs_note(attach->place, IFINDEX, truth->iface_index, why) ||
+			       bpffs_replace(fd, attach->place, LINK, why)
+		       ? -1
+		       : 0;
+}
+
+static int refuse_link(const struct attach *attach, int error, struct fault *why)
+{
+	if (error == EBUSY || error == EEXIST) {
+		fault_set(why, FAULT_KERNEL, "another program holds %s of %s",
+			  hook_name(attach->hook), attach->iface);
+		return fault_fix(why,
+				 "see 'bpftool net'; remove it with the tool that put it there");
+	}
+	if (error == EOPNOTSUPP && attach->hook == HOOK_XDP) {
+		fault_set(why, FAULT_KERNEL, "the driver of %s has no native XDP", attach->iface);
+		return fault_fix(
+			why,
+			"\"xdp_mode\": \"native-or-generic\" in node.json allows the slow way");
+	}
+	errno = error;
+	return fault_errno(why, FAULT_KERNEL, "cannot attach to %s of %s", hook_name(attach->hook),
+			   attach->iface);
+}
+
+// The kernel lets go of a link without a pin in its own time: what is left of ours may stand in the way for a moment.
+static int try_link(const struct attach *attach, const struct truth *truth, int program_fd,
+		    bool generic)
+{
+	const struct timespec moment = {.tv_nsec = RELEASE_STEP_NS};
+	bool was_ours = truth->iface_program && truth->iface_program == truth->root_id;
+	int fd = -1;
+
+	for (int i = 0; i < RELEASE_STEPS; i++) {
+		fd = sys_attach(program_fd, truth->iface_index, attach->hook, generic);
+		if (!was_ours || (fd != -EBUSY && fd != -EEXIST))
+			return fd;
+		nanosleep(&moment, NULL);
+	}
+	return fd;
+}
+
+static int new_link(const struct attach *attach, const struct truth *truth, int program_fd,
+		    char how[static ATTACH_HOW], struct fault *why)
+{
+	bool xdp = attach->hook == HOOK_XDP, generic = xdp && !attach->wish.native_ok;
+	OWNED(drop_fd) int fd = try_link(attach, truth, program_fd, generic);
+
+	// A driver may have native XDP and refuse it all the same, for the size of its packets or the want of a queue.
+	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && fd != -EPERM && fd != -ENODEV && xdp &&
+	    !generic && attach->wish.generic_ok) {
+		generic = true;
+		fd = sys_attach(program_fd, truth->iface_index, attach->hook, true);
+	}
+	if (fd < 0)
+		return refuse_link(attach, -fd, why);
+	snprintf(how, ATTACH_HOW, "attached (%s)", !xdp ? "tcx" : generic ? "generic" : "native");
+	return keep_link(attach, truth, fd, why);
+}
+
+static int update_link(const struct attach *attach, int program_fd, struct fault *why)
+{
+	OWNED(drop_fd) int link = -1;
+
+	if (bpffs_get(attach->place, LINK, &link, why))
+		return -1;
+	if (bpf_link_update(link, program_fd, NULL))
+		return fault_errno(why, FAULT_KERNEL, "cannot put our root back under the link");
+	return 0;
+}
+
+static int detach_link(const char *place, struct fault *why)
+{
+	OWNED(drop_fd) int link = -1;
+	char path[BPFFS_PATH_MAX];
+
+	if (bpffs_get(place, LINK, &link, why)) {
+		if (why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(why);
+		return 0;
+	}
+	if (bpf_link_detach(link) && errno != EOPNOTSUPP && errno != ENOLINK)
+		return fault_errno(why, FAULT_KERNEL, "cannot detach %s", place);
+	// The link first: while it stands, what it runs must stand.
+	return bpffs_join(place, LINK, path, why) || bpffs_remove(path, why) ? -1 : 0;
+}
+
+// The kernel lets one mode in at a time, so the old one leaves first. Where the new one is refused the old one returns.
+static int change_mode(const struct attach *attach, const struct truth *truth, int program_fd,
+		       char how[static ATTACH_HOW], struct fault *why)
+{
+	struct attach back = *attach;
+	struct fault trouble = {0};
+
+	if (detach_link(attach->place, why))
+		return -1;
+	if (!new_link(attach, truth, program_fd, how, why))
+		return 0;
+	back.wish.generic_ok = truth->xdp_mode == XDP_ATTACHED_SKB;
+	back.wish.native_ok = !back.wish.generic_ok;
+	if (new_link(&back, truth, program_fd, how, &trouble))
+		fault_within(why, "and the earlier mode does not come back (%.200s)", trouble.text);
+	return -1;
+}
+
+// ---- filters ----
+
+static void above(const char *place, char out[static BPFFS_PATH_MAX])
+{
+	snprintf(out, BPFFS_PATH_MAX, "%s", place);
+	*strrchr(out, '/') = '\0';
+}
+
+static int new_filter(const struct attach *attach, const struct truth *truth, int program_fd,
+		      char how[static ATTACH_HOW], struct fault *why)
+{
+	char dir[BPFFS_PATH_MAX];
+	bool made;
+
+	above(attach->place, dir);
+	snprintf(how, ATTACH_HOW, "attached (clsact)");
+	// Noted first: what is attached must be found again.
+	if (bpffs_note(attach->place, IFINDEX, truth->iface_index, why) ||
+	    filter_qdisc_make(truth->iface_index, &made, why) ||
+	    (made && bpffs_note(dir, QDISC, truth->iface_index, why)))
+		return -1;
+	return filter_add(truth->iface_index, attach->hook, program_fd, why);
+}
+
+static int detach_filter(const char *place, enum hook hook, struct fault *why)
+{
+	uint32_t ifindex = bpffs_noted(place, IFINDEX);
+	char dir[BPFFS_PATH_MAX], path[BPFFS_PATH_MAX];
+	bool ours;
+
+	if (hook == HOOK_XDP || !ifindex)
+		return 0;
+	above(place, dir);
+	if (filter_remove(ifindex, hook, why))
+		return -1;
+	if (bpffs_noted(dir, QDISC) != ifindex)
+		return 0;
+	// The other hook may need it still. What others have put there meanwhile makes it theirs.
+	if (filter_qdisc_tidy(ifindex, &ours, why))
+		return -1;
+	return !ours && (bpffs_join(dir, QDISC, path, why) || bpffs_remove(path, why)) ? -1 : 0;
+}
+
+// ---- all of it ----
+
+int attach_root(const struct attach *attach, const struct truth *truth, int program_fd,
+		uint32_t program_id, char how[static ATTACH_HOW], struct fault *why)
+{
+	bool clsact = attach->hook != HOOK_XDP && wants_clsact(&attach->wish, truth->iface_index);
+	bool same = truth->attached && truth->link.program_id == program_id;
+
+	snprintf(how, ATTACH_HOW, same ? "switched" : "root replaced");
+	if (!truth->attached || !attach_fits(attach->hook, &attach->wish, truth)) {
+		if (clsact && !truth->doubled)
+			return new_filter(attach, truth, program_fd, how, why);
+		if (clsact)
+			return filter_replace(truth->iface_index, attach->hook, program_fd, why);
+		if (attach->hook == HOOK_XDP && truth->attached)
+			return change_mode(attach, truth, program_fd, how, why);
+		return new_link(attach, truth, program_fd, how, why);
+	}
+	if (same)
+		return 0;
+	return clsact ? filter_replace(truth->iface_index, attach->hook, program_fd, why)
+		      : update_link(attach, program_fd, why);
+}
+
+int attach_tidy(const struct attach *attach, const struct truth *truth, struct fault *why)
+{
+	bool clsact = attach->hook != HOOK_XDP && wants_clsact(&attach->wish, truth->iface_index);
+
+	if (attach->hook == HOOK_XDP)
+		return 0;
+	if (clsact)
+		return detach_link(attach->place, why);
+	return truth->by == TRUTH_BY_CLSACT || truth->doubled
+		       ? detach_filter(attach->place, attach->hook, why)
+		       : 0;
+}
+
+int attach_remove(const char *place, struct fault *why)
+{
+	enum hook hook;
+
+	if (hook_parse(strrchr(place, '/') + 1, &hook, why))
+		return -1;
+	if (hook == HOOK_PROBE)
+		return 0; // the links of probes go with their generation
+	if (detach_link(place, why))
+		return -1;
+	return detach_filter(place, hook, why);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cmd_watch.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "base/owned.h"
+#include "loader/desk.h"
+#include "loader/watch.h"
+
+// What this process opens besides what it holds for the chains.
+#define DESCRIPTORS_OURS 256
+// More than 256 interfaces with three chains of 33 and their maps would need.
+#define DESCRIPTORS_MAX 200000
+
+struct listener {
+	const struct cli *cli;
+	struct namer *namer;
+	uint64_t unread; // lines that nobody was ready to read
+};
+
+// A reader that has stopped must not stop the watch: what it does not take is counted, not waited for.
+static bool is_read(void)
+{
+	struct pollfd out = {.fd = 1, .events = POLLOUT};
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
+}
+
+static void tell(void *ctx, const struct news *news)
+{
+	struct listener *listener = ctx;
+	const struct moment now = moment_now();
+	struct fault ignored = {0};
+	char text[64];
+	const struct news missed = {.kind = NEWS_TROUBLE, .text = text};
+
+	if (!is_read()) {
+		listener->unread++;
+		return;
+	}
+	if (listener->unread) {
+		snprintf(text, sizeof(text), "%" PRIu64 " lines before this one were not read",
+			 listener->unread);
+		listener->unread = 0;
+		if (news_tell(&missed, listener->cli, listener->namer, &now, &ignored))
+			fault_clear(&ignored);
+	}
+	if (news_tell(news, listener->cli, listener->namer, &now, &ignored))
+		fault_clear(&ignored);
+}
+
+// As many descriptors as may be had; how many of them may be held.
+static size_t raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
+		const rlim_t want =
+			limit.rlim_max > DESCRIPTORS_MAX ? DESCRIPTORS_MAX : limit.rlim_max;
+		const struct rlimit more = {.rlim_cur =
+						    want > limit.rlim_cur ? want : limit.rlim_cur,
+					    .rlim_max = limit.rlim_max};
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			limit = more;
+	}
+	return limit.rlim_cur > DESCRIPTORS_OURS ? (size_t)(limit.rlim_cur - DESCRIPTORS_OURS) : 0;
+}
+
+static struct watch_places places_of(const struct desk *desk, const struct cli *cli,
+				     struct namer *namer, struct bell *bell,
+				     struct listener *listener)
+{
+	return (struct watch_places){.root = cli_root(cli),
+				     .tree = desk->tree,
+				     .config_path = desk->config_path,
+				     .logs_path = desk->logs_path,
+				     .events = desk->events,
+				     .store_dirfd = desk->store_dirfd,
+				     .loader_dirfd = desk->loader_dirfd,
+				     .trust_dirfd = desk->trust_dirfd,
+				     .objects_dirfd = desk->objects_dirfd,
+				     .logs_dirfd = desk->logs_dirfd,
+				     .room = raise_limit(),
+				     .bell = bell,
+				     .namer = namer,
+				     .moment = moment_now,
+				     .ticks_us = moment_ticks_us,
+				     .tell = tell,
+				     .ctx = listener,
+				     .mends = bell != NULL};
+}
+
+static int watch_once(struct cli *cli, struct watch *watch, struct fault *why)
+{
+	size_t findings;
+
+	// The first turn may find somebody at work, and waits for him a little.
+	do {
+		if (poll(NULL, 0, (int)watch_wait_ms(watch)) < 0 || watch_turn(watch, why))
+			return -1;
+	} while (!watch_has_looked(watch));
+	findings = watch_findings(watch);
+	cli_say(cli, "%zu chain%s, %zu finding%s", watch_chains(watch),
+		watch_chains(watch) == 1 ? "" : "s", findings, findings == 1 ? "" : "s");
+	cli_document_done(cli);
+	if (!findings)
+		return 0;
+	fault_set(why, FAULT_DRIFT, "%zu finding%s", findings, findings == 1 ? "" : "s");
+	return fault_fix(why, "'bpfseal watch' mends what it may, 'bpfseal apply' does the rest");
+}
+
+static int watch_for_ever(struct listener *listener, struct watch *watch, struct bell *bell,
+			  struct fault *why)
+{
+	char text[128];
+	struct news news = {.kind = NEWS_WATCHING, .text = text};
+
+	do {
+		if (poll(NULL, 0, (int)watch_wait_ms(watch)) < 0 || watch_turn(watch, why))
+			return -1;
+	} while (!watch_has_looked(watch));
+	snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
+		 watch_chains(watch) == 1 ? "" : "s");
+	tell(listener, &news);
+	while (!watch_is_over(watch))
+		if (watch_turn(watch, why) ||
+		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
+			return -1;
+	snprintf(text, sizeof(text), "watching ends");
+	news.kind = NEWS_ENDED;
+	tell(listener, &news);
+	return 0;
+}
+
+int run_watch(struct cli *cli, struct fault *why)
+{
+	OWNED(namer_drop) struct namer namer = NAMER_NONE;
+	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(bell_drop) struct bell *bell = NULL;
+	OWNED(watch_drop) struct watch *watch = NULL;
+	struct listener listener = {.cli = cli, .namer = &namer};
+	bool once = cli_has(cli, "--once");
+	struct watch_places places;
+
+	// Before root's rights and the files are given up; a namer that does not start costs the names, not the watch.
+	if (namer_start(cli_root(cli), &namer, why)) {
+		cli_note(cli, "warning: %s", why->text);
+		fault_clear(why);
+	}
+	if (desk_open(&desk, cli, false, why) || (!once && bell_new(&bell, why)))
+		return -1;
+	signal(SIGPIPE, SIG_IGN);
+	places = places_of(&desk, cli, &namer, bell, &listener);
+	if (watch_new(&places, &watch, why))
+		return -1;
+	return once ? watch_once(cli, watch, why) : watch_for_ever(&listener, watch, bell, why);
+}

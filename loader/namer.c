@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/namer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/jail.h"
+#include "base/owned.h"
+#include "base/program.h"
+#include "bpf/node.h"
+
+#define PATIENCE_MS 500 // it has nothing to wait for itself
+
+// What goes over the socket: an id there, this back. The first answer is of id 0: that it stands, or why not.
+struct answer {
+	uint32_t id, known, uid;
+	uint64_t loaded_ns;
+	char name[BPF_OBJ_NAME_LEN];
+	uint8_t tag[BPF_TAG_SIZE];
+};
+
+// ---- in the process that has the capability ----
+
+// The calls themselves, not libbpf: that would try others around them, and there are no others here.
+static long bpf_call(enum bpf_cmd command, union bpf_attr *attr)
+{
+	return syscall(SYS_bpf, command, attr, sizeof(*attr));
+}
+
+static void look_up(uint32_t id, struct answer *out)
+{
+	union bpf_attr attr;
+	struct bpf_prog_info info;
+	int fd;
+
+	memset(&attr, 0, sizeof(attr));
+	memset(&info, 0, sizeof(info));
+	*out = (struct answer){.id = id};
+	attr.prog_id = id;
+	fd = (int)bpf_call(BPF_PROG_GET_FD_BY_ID, &attr);
+	if (fd < 0)
+		return;
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	if (bpf_call(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0) {
+		out->known = 1;
+		out->uid = info.created_by_uid;
+		out->loaded_ns = info.load_time;
+		memcpy(out->name, info.name, sizeof(out->name));
+		memcpy(out->tag, info.tag, sizeof(out->tag));
+	}
+	close(fd);
+}
+
+// Gives up everything but the capability, the socket and the two questions.
+static int shut_in(int fd, struct fault *why)
+{
+	bool enforced;
+
+	if (fd > 0 && close_range(0, (unsigned)fd - 1, 0))
+		return fault_errno(why, FAULT_OTHER, "cannot close descriptors");
+	if (close_range((unsigned)fd + 1, ~0U, 0))
+		return fault_errno(why, FAULT_OTHER, "cannot close descriptors");
+	if (jail_become(USER_LOADER, JAIL_CAP(CAP_SYS_ADMIN), why) ||
+	    jail_paths(NULL, 0, &enforced, why))
+		return -1;
+	// After the change of user, which clears it: it must not outlive who asks.
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return fault_errno(why, FAULT_OTHER, "cannot tie it to its parent");
+	return jail_syscalls(JAIL_NAMER, why);
+}
+
+static void serve(int fd)
+{
+	struct fault why = {0};
+	struct answer answer;
+	uint32_t id;
+
+	if (shut_in(fd, &why)) {
+		// The text of a refusal travels in the place of an answer.
+		if (write(fd, why.text, sizeof(why.text)) < 0)
+			_exit(1);
+		_exit(1);
+	}
+	answer = (struct answer){.known = 1};
+	while (write(fd, &answer, sizeof(answer)) == (ssize_t)sizeof(answer) &&
+	       read(fd, &id, sizeof(id)) == (ssize_t)sizeof(id))
+		look_up(id, &answer);
+	_exit(0);
+}
+
+// ---- in the process that asks ----
+
+void namer_drop(struct namer *namer)
+{
+	drop_fd(&namer->fd);
+	if (namer->pid > 0) {
+		kill(namer->pid, SIGKILL);
+		while (waitpid(namer->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	namer->pid = -1;
+}
+
+// Its first word.
+static int greet(struct namer *namer, struct fault *why)
+{
+	char said[FAULT_TEXT_MAX] = "";
+	ssize_t got = read(namer->fd, said, sizeof(said));
+
+	if (got == (ssize_t)sizeof(struct answer))
+		return 0;
+	said[sizeof(said) - 1] = '\0';
+	namer_drop(namer);
+	fault_set(why, FAULT_KERNEL, "the process that names programs of others did not start%s%s",
+		  got > 0 ? ": " : "", said);
+	return fault_fix(why, "start the command as root, with CAP_SYS_ADMIN in its bounding set");
+}
+
+static int start(struct namer *out, struct fault *why)
+{
+	const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
+	OWNED(drop_fd) int mine = -1;
+	int ends[2];
+
+	// Whole messages, so that neither side can be left with half of one.
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return fault_errno(why, FAULT_OTHER, "cannot make a pair of sockets");
+	mine = ends[0];
+	out->pid = fork();
+	if (out->pid == 0)
+		serve(ends[1]);
+	close(ends[1]);
+	if (out->pid < 0)
+		return fault_errno(why, FAULT_OTHER, "cannot start the namer");
+	out->fd = HAND_OVER_FD(mine);
+	if (setsockopt(out->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience))) {
+		fault_errno(why, FAULT_OTHER, "cannot set a limit of time");
+		namer_drop(out);
+		return -1;
+	}
+	return greet(out, why);
+}
+
+int namer_start(const char *root, struct namer *out, struct fault *why)
+{
+	OWNED(node_drop) struct node *node = NULL;
+	struct fault ignored = {0};
+
+	*out = (struct namer)NAMER_NONE;
+	// Read once more, and judged, by whoever called: here only the grant counts.
+	if (node_load(root, NULL, &node, &ignored) || !node->watch.name_foreign)
+		return 0;
+	return start(out, why);
+}
+
+bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out)
+{
+	struct answer answer = {0};
+
+	*out = (struct sys_program){.id = id};
+	if (namer->fd < 0 || !id)
+		return false;
+	if (send(namer->fd, &id, sizeof(id), MSG_NOSIGNAL) != (ssize_t)sizeof(id) ||
+	    read(namer->fd, &answer, sizeof(answer)) != (ssize_t)sizeof(answer) ||
+	    answer.id != id) {
+		// Killed, or out of step: a wrong name would be worse than none.
+		namer_drop(namer);
+		return false;
+	}
+	if (!answer.known)
+		return false;
+	out->uid = answer.uid;
+	out->loaded_ns = answer.loaded_ns;
+	memcpy(out->name, answer.name, sizeof(out->name));
+	out->name[sizeof(out->name) - 1] = '\0';
+	hex_write(answer.tag, sizeof(answer.tag), out->tag);
+	return true;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who loaded program 1234? The kernel tells only who has CAP_SYS_ADMIN. Where node.json grants it, one small process of
+// its own holds that and nothing else: it takes ids over a socket, and answers name, tag, owner and load time.
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/fault.h"
+#include "loader/sys.h"
+
+struct namer {
+	int fd; // -1: none, nobody is named
+	pid_t pid;
+};
+#define NAMER_NONE                  \
+	{                           \
+		.fd = -1, .pid = -1 \
+	}
+
+// Starts it when node.json below `root` grants it; as root, before privileges and files are given up. Where it is not
+// granted, or node.json cannot be read, `out` stays NAMER_NONE and that is no refusal.
+int namer_start(const char *root, struct namer *out, struct fault *why) MUST_CHECK;
+// Ends it.
+void namer_drop(struct namer *namer);
+
+// Fills out->id, and the rest where somebody knows: true then. False for a program that is gone, and without a namer.
+bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/sight.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "loader/sys.h"
+
+int sight_take(enum hook hook, const struct truth *truth, const struct keeper *keeper,
+	       struct sight *out, struct fault *why)
+{
+	char array[32], root_fell[32], fell[32];
+
+	snprintf(array, sizeof(array), "root-%u/array", truth->root_number);
+	snprintf(root_fell, sizeof(root_fell), "root-%u/fell", truth->root_number);
+	snprintf(fell, sizeof(fell), "gen-%u/fell", truth->generation);
+	*out = (struct sight){.hook = hook,
+			      .by = truth->by,
+			      .link_fd =
+				      truth->by == TRUTH_BY_CLSACT ? -1 : keeper_fd(keeper, "link"),
+			      .slot_fd = keeper_fd(keeper, array),
+			      .root_fell_fd = keeper_fd(keeper, root_fell),
+			      .fell_fd = keeper_fd(keeper, fell),
+			      .ifindex = truth->iface_index,
+			      .program = truth->link.program_id,
+			      .slot = truth->slot,
+			      .count = truth->count};
+	// Between the truth and the keeper a pin may have changed; what is read below goes into room for ours.
+	if (out->slot_fd >= 0 &&
+	    sys_map_check(out->slot_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why))
+		return -1;
+	if (out->root_fell_fd >= 0 &&
+	    sys_map_check(out->root_fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why))
+		return -1;
+	if (out->fell_fd >= 0 && sys_map_check(out->fell_fd, BPF_MAP_TYPE_ARRAY,
+					       (uint32_t)(truth->count * sizeof(uint64_t)), why))
+		return -1;
+	out->fell[0] = truth->fell;
+	for (size_t i = 0; i < truth->count; i++)
+		out->fell[i + 1] = truth->members[i].fell;
+	return hook == HOOK_XDP ? 0 : sys_tcx_revision(out->ifindex, hook, &out->revision, why);
+}
+
+bool sight_differs(const struct sight *sight)
+{
+	struct fault ignored = {0};
+	struct sys_link link;
+	uint64_t revision;
+	uint32_t slot;
+
+	// A kernel that does not answer is a difference too: somebody else shall find out why.
+	if (sight->link_fd >= 0 &&
+	    (sys_link(sight->link_fd, &link, &ignored) || link.ifindex != sight->ifindex ||
+	     link.program_id != sight->program))
+		return true;
+	if (sight->slot_fd >= 0 &&
+	    (sys_slot(sight->slot_fd, &slot, &ignored) || slot != sight->slot))
+		return true;
+	return sight->hook != HOOK_XDP &&
+	       (sys_tcx_revision(sight->ifindex, sight->hook, &revision, &ignored) ||
+		revision != sight->revision);
+}
+
+uint64_t sight_fell(struct sight *sight, size_t *place)
+{
+	uint64_t now[NODE_CHAIN_MAX + 1], more = 0;
+	uint32_t zero = 0;
+
+	memcpy(now, sight->fell, sizeof(now));
+	if (sight->root_fell_fd >= 0)
+		bpf_map_lookup_elem(sight->root_fell_fd, &zero, &now[0]);
+	if (sight->fell_fd >= 0)
+		bpf_map_lookup_elem(sight->fell_fd, &zero, &now[1]);
+	for (size_t i = 0; i <= sight->count; i++) {
+		// A counter that was set to zero starts anew.
+		uint64_t grown = now[i] < sight->fell[i] ? now[i] : now[i] - sight->fell[i];
+
+		if (grown && !more)
+			*place = i;
+		more += grown;
+	}
+	memcpy(sight->fell, now, sizeof(now));
+	return more;
+}

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Probes from the author to the kernel: beside a chain's program and alone, only where the policy names their events.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tap.sh"
+is_root || skip_all 'not run as root'
+world_begin
+can_load || skip_all "$WHY"
+world_wire
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null ||
+	skip_all 'the tracing file system cannot be mounted here'
+
+quiet world_team
+quiet release "$SOURCE/tests/e2e/probes.json"
+quiet pin
+
+# The process that is watched is this shell: what it starts, it forks.
+USE="{ \"use\": \"net/forks\", \"version\": \"1.0.0\", \"maps\": { \"whose\": [ { \"key\": 0, \"value\": $$ } ] } }"
+write_probes() { # INTERFACES PROBES POLICY
+	cat >"$R/etc/bpfseal/node.json" <<NODE
+{ "repositories": { "corp": { "url": "$URL" } }, "interfaces": { $1 }, "probes": [ $2 ], "policy": { $3 } }
+NODE
+	chmod 644 "$R/etc/bpfseal/node.json"
+}
+events='"tracepoint/syscalls/sys_enter_getpgid", "raw_tracepoint/sched_process_*"'
+open="\"helpers\": [\"base\", \"tracing\"], \"probes\": [ $events ]"
+seen() { node map get net/forks seen --interface "$1" --hook "$2" --json | jq '.entries[0].value'; }
+counts() { before=$(seen "$@") && /bin/true && /bin/true && [ "$(seen "$@")" -gt "$before" ]; }
+finding() { node status --json | jq -e --arg code "$1" 'any(.findings[]; .code == $code)' >/dev/null; }
+
+write_probes "\"eth0\": { \"xdp\": [ $USE ] }" "" '"helpers": ["base", "tracing"]'
+quiet bpfseal sync
+ends 'a bundle with a probe is refused where the policy names no event' 5 node apply
+check '... naming the event and what allows it' said '"tracepoint/syscalls/sys_enter_getpgid"'
+check '... and nothing is loaded' [ "$(node status --json | jq '[.chains[].members[] | select(.program_id != 0)] | length')" = 0 ]
+write_probes "\"eth0\": { \"xdp\": [ $USE ] }" "" "\"probes\": [ $events ]"
+ends 'and where it keeps the helpers of probes' 5 node apply
+write_probes "\"eth0\": { \"xdp\": [ $USE ] }" "" "$open"
+ends 'where both are allowed it runs' 0 node apply
+check '... and its probes count what the policy lets them see' counts eth0 xdp
+check '... in the map of its packets' sh -c "[ \$(nsenter --net=/run/netns/$NS $PLAYERS/packets send wire0 --src 10.0.0.1 --count 3 >/dev/null; nsenter --net=/run/netns/$NS $BIN/bpfseal map get net/forks seen --interface eth0 --json --root $R | jq '.entries[0].value') -ge 3000 ]"
+ends '... and all is well' 0 node status --check
+rm "$R/sys/fs/bpf/bpfseal/eth0/xdp/gen-1/probes/"*-1
+ends 'a probe whose link is gone is found' 8 node status --check
+check '... by name' finding probe_missing
+ends '... and put back by apply' 0 node apply
+ends '... whole' 0 node status --check
+
+write_probes '' "$USE" "$open"
+ends 'a bundle runs its probes alone' 0 node apply
+check '... the chain is gone' [ "$(node status --json | jq -r '[.chains[].hook] | join(" ")')" = probe ]
+check '... and they count' counts :node probe
+ends '... and all is well' 0 node status --check
+ends 'twice is once' 0 node apply
+check '... nothing to do' said 'nothing to do'
+write_probes '' '' "$open"
+ends 'what node.json no longer asks for goes' 0 node apply
+check '... all of it' [ ! -e "$R/sys/fs/bpf/bpfseal/:node/probe" ]
+write_probes '' "{ \"use\": \"net/forks\", \"version\": \"1.0.0\", \"program\": \"packets\" }" "$open"
+ends 'a program of packets is no probe' 5 node apply
+done_testing

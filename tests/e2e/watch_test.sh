@@ -1,0 +1,285 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Somebody with all rights on the node takes the chains apart, one deed after the other, each in a process of his own. What
+# the kernel refuses him is shown; of the rest the watch must tell within a second and make it whole within two.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tap.sh"
+is_root || skip_all 'not run as root'
+world_begin
+can_load || skip_all "$WHY"
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+ip -n "$NS" link set lo up
+
+# x* have a chain on XDP, t* one on TC by TCX, c0 one by clsact. Each is attacked twice at most: the third time within a
+# minute is a fight, and has its own test.
+XDP='x0 x1 x2 x3 x4 x5'
+wire() { # IFACE
+	ip -n "$NS" link add "$1" type veth peer name "wire-$1"
+	ip -n "$NS" link set "$1" up
+	ip -n "$NS" link set "wire-$1" up
+}
+for iface in $XDP t0 t1 c0; do wire "$iface"; done
+configure() { # WATCH [VALUE]: node.json with this section "watch"
+	{
+		echo '{ "repositories": { "corp": { "url": "'"$URL"'" } }, "policy": { "helpers": ["base"] }, "watch": '"$1"','
+		echo '  "interfaces": {'
+		for iface in $XDP; do
+			echo '    "'"$iface"'": { "xdp": [ { "use": "net/allow", "version": "1.0.0",'
+			echo '      "maps": { "allow_v4": [ { "key": "10.0.0.'"${2:-1}"'", "value": 1 } ] } },'
+			echo '      { "use": "net/count", "version": "1.0.0" } ] },'
+		done
+		echo '    "t0": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
+		echo '    "t1": { "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] },'
+		echo '    "c0": { "tc_attach": "clsact", "tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ] } } }'
+	} >"$R/node.json"
+	chmod 644 "$R/node.json"
+	mv "$R/node.json" "$R/etc/bpfseal/node.json"
+}
+quiet world_team
+quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/count.json" "$SOURCE/tests/e2e/flow.json"
+quiet pin
+configure '{}'
+quiet bpfseal sync
+check 'chains on nine interfaces' node apply
+
+# ---- the watch, and what it says ----
+in_node() { nsenter --net="/run/netns/$NS" "$@"; }
+foe() { in_node "$PLAYERS/foe" "$@"; }
+now() { foe now; }
+place() { echo "$R/sys/fs/bpf/bpfseal/$1/${2:-xdp}"; }
+watch_begin() {
+	: >"$R/watch.json"
+	nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/watch.json" 2>>"$R/watch.err" &
+	WATCH=$!
+	PIDS="$PIDS $WATCH"
+	for _ in $(seq 100); do grep -q '"watching"' "$R/watch.json" && return 0; sleep 0.05; done
+	echo 'error: the watch does not begin' >&2
+	cat "$R/watch.err" >&2
+	return 1
+}
+watch_end() { kill -TERM $WATCH; wait $WATCH; }
+# The time of the first event of a kind on an interface since a time; waits for it, 4 seconds or as said.
+event() { # SINCE IFACE EVENT [CODE] [SECONDS]
+	for _ in $(seq $((${5:-4} * 20))); do
+		found=$(jq -r --arg i "$2" --arg e "$3" --arg c "${4:-}" --argjson t "$1" \
+			'select(.time_ms >= $t and .interface == $i and .event == $e and ($c == "" or .code == $c)) | .time_ms' \
+			"$R/watch.json" 2>/dev/null | head -1)
+		[ -n "$found" ] && { echo "$found"; return 0; }
+		sleep 0.05
+	done
+	echo "no $3 ${4:-} on $2 since $1:"
+	tail -5 "$R/watch.json"
+	return 1
+}
+field() { # SINCE IFACE CODE JQ: of the first finding with this code
+	jq -r --arg i "$2" --arg c "$3" --argjson t "$1" \
+		'select(.time_ms >= $t and .interface == $i and .event == "found" and .code == $c) | '"$4" "$R/watch.json" | head -1
+}
+has() { # SINCE IFACE CONDITION: some line says so; "" is any interface
+	jq -se --arg i "$2" --argjson t "$1" "any(.[]; .time_ms >= \$t and (\$i == \"\" or .interface == \$i) and ($3))" "$R/watch.json" >/dev/null
+}
+hasnot() { ! has "$@"; }
+within() { # MS FROM EVENT-TIME
+	took=$(($3 - $2))
+	[ "$took" -le "$1" ] || { echo "it took $took ms"; return 1; }
+}
+# told IFACE CODE AT: within a second; mended IFACE AT: within two. AT is when the deed was done.
+told() { t=$(event "$3" "$1" found "$2") || { echo "$t"; return 1; }; echo "# $2 on $1: told after $((t - $3)) ms" >&3; within 1000 "$3" "$t"; }
+mended() { t=$(event "$2" "$1" mended) || { echo "$t"; return 1; }; echo "# $1: mended after $((t - $2)) ms" >&3; within 2000 "$2" "$t"; }
+exec 3>&1
+# The chain judges packets: five from an address that is not allowed are dropped by its first program, and counted there.
+drops() { node map get net/allow allow_drops --interface "$1" --json | jq '[.entries[].value] | add // 0'; }
+judges() {
+	before=$(drops "$1")
+	in_node "$PLAYERS/packets" send "wire-$1" --src 10.9.9.9 --count 5 >/dev/null
+	after=$(drops "$1")
+	[ "$after" = $((before + 5)) ] || { echo "drops of $1: $before, then $after"; return 1; }
+}
+flows() { node map get net/flow seen --interface "$1" --hook tc_ingress --json | jq '.entries[0].value'; }
+counts() { # a TC chain sees packets
+	before=$(flows "$1")
+	in_node "$PLAYERS/packets" send "wire-$1" --src 10.0.0.1 --count 5 >/dev/null
+	after=$(flows "$1")
+	[ "$after" = $((before + 5)) ] || { echo "seen on $1: $before, then $after"; return 1; }
+}
+# deed SENTENCE IFACE CODE COMMAND...: done, told, mended, and the chain judges again.
+deed() {
+	sentence=$1 iface=$2 code=$3
+	shift 3
+	at=$("$@") || { not_ok "$sentence: $at"; return; }
+	check "$sentence is told within a second" told "$iface" "$code" "$at"
+	check '... and mended within two' mended "$iface" "$at"
+	case $iface in x*) check '... and packets are judged again' judges "$iface" ;; *) check '... and packets are seen again' counts "$iface" ;; esac
+}
+watch_begin || exit 1
+check 'a whole look with nothing to tell ends with 0' node watch --once
+check 'the watch keeps quiet' [ "$(jq -r .event "$R/watch.json")" = watching ]
+check 'without a grant there is no process that names programs' sh -c "! pgrep -P $WATCH"
+
+# ---- what the kernel refuses ----
+at=$(now)
+in_node ip link set dev x0 xdp off >"$R/ip.out" 2>&1
+check 'ip link set xdp off is refused' grep -qi 'replace active\|busy' "$R/ip.out"
+check 'bpftool net detach is refused' sh -c "! nsenter --net=/run/netns/$NS bpftool net detach xdp dev x0 2>&1"
+foe pin xdp foe "$R/sys/fs/bpf/foe" >/dev/null
+check 'another program on the hook is refused' sh -c "! nsenter --net=/run/netns/$NS ip -force link set dev x0 xdp pinned $R/sys/fs/bpf/foe 2>&1"
+check 'bpftool net attach overwrite is refused' sh -c "! nsenter --net=/run/netns/$NS bpftool net attach xdp pinned $R/sys/fs/bpf/foe dev x0 overwrite 2>&1"
+check 'a second link is refused' sh -c "! nsenter --net=/run/netns/$NS $PLAYERS/foe link x0"
+foe write "$(place x0)/gen-1/next-0" xdp >"$R/foe.out"
+check 'a write to the array of a generation gets EPERM' grep -q 'not permitted' "$R/foe.out"
+foe delete "$(place x0)/gen-1/next-0" >"$R/foe.out"
+check '... and so does emptying it' grep -q 'not permitted' "$R/foe.out"
+rm "$R/sys/fs/bpf/foe"
+sleep 1
+check '... and the watch has nothing to tell' hasnot "$at" x0 true
+check '... as the chain judges as before' judges x0
+
+# ---- what root can do all the same ----
+deed 'a link detached by force' x0 link_detached foe detach "$(place x0)/link"
+deed 'another program under our link' x1 link_replaced foe update "$(place x1)/link" xdp
+deed 'another program in the slot of the root' x1 root_slot_changed foe write "$(place x1)/root-1/array" xdp
+deed 'an emptied slot of the root' x2 root_slot_changed foe delete "$(place x2)/root-1/array"
+
+ids() { node status --json | jq -c --arg i "$1" '[.chains[] | select(.interface == $i) | .members[].program_id, .generation]'; }
+programs=$(ids x3)
+dropped=$(drops x3)
+remove_pins() { now && rm -r "$(place "$1")"/*; }
+at=$(now)
+deed 'all pins deleted' x3 pin_missing remove_pins x3
+check '... with the same programs and generation' [ "$(ids x3)" = "$programs" ]
+check '... and the counters they had' [ "$(drops x3)" -ge $((dropped + 5)) ]
+replace_pin() { now && rm "$1" && foe pin xdp foe "$1" >/dev/null && chown bpfseal-loader: "$1"; }
+deed 'a program pinned over a member' x3 pin_missing replace_pin "$(place x3)/gen-1/prog-0"
+remove_map() { now && rm "$1"; }
+deed 'the pin of a map deleted' x2 pin_missing remove_map "$(place x2)/gen-1/maps/corp:net:allow/allow_drops"
+
+# ---- TC ----
+deed 'a TCX program before ours' t0 foreign_before foe before t0 tc_ingress evil
+check '... with its id' [ "$(field "$at" t0 foreign_before .program.id)" -gt 0 ]
+check '... and nothing but the id' [ "$(field "$at" t0 foreign_before '.program | length')" = 1 ]
+check '... and it stays, after ours' [ "$(node status --json | jq -r '[.findings[] | select(.interface == "t0") | .code] | join(" ")')" = foreign_after ]
+nsenter --net="/run/netns/$NS" "$PLAYERS/foe" lead t0 tc_ingress evil >"$R/lead.out" &
+PIDS="$PIDS $!"
+wait_line "$R/lead.out"
+lead() { cat "$R/lead.out"; }
+deed 'a TCX link before ours' t0 foreign_before lead
+at=$(foe after t1 tc_ingress later)
+check 'a TCX program after ours is told within a second' told t1 foreign_after "$at"
+check '... as a note' [ "$(field "$at" t1 foreign_after .note)" = true ]
+foe pin tc filters "$R/sys/fs/bpf/filter" >/dev/null
+filter_add() { in_node tc qdisc add dev t1 clsact && now && in_node tc filter add dev t1 ingress bpf da object-pinned "$R/sys/fs/bpf/filter"; }
+at=$(filter_add)
+check 'a clsact filter after ours is told within a second' told t1 foreign_after "$at"
+check '... with its kind' has "$at" t1 '.text | test("clsact bpf filter")'
+sleep 1
+check '... and neither is a reason to touch our own' hasnot 0 t1 '.event == "mended"'
+filter_del() { now && in_node tc filter del dev c0 ingress; }
+deed 'our clsact filter deleted' c0 link_detached filter_del
+qdisc_del() { now && in_node tc qdisc del dev c0 clsact; }
+deed 'our clsact qdisc deleted' c0 link_detached qdisc_del
+
+# ---- interfaces ----
+gone() { now && in_node ip link del x4; }
+at=$(gone)
+check 'an interface that vanishes is told within a second' told x4 interface_missing "$at"
+at=$(now)
+wire x4
+check '... and has its chain within two after it returns' mended x4 "$at"
+check '... which judges' judges x4
+
+# ---- nobody may be evicted whom the config does not name ----
+foe pin xdp squatter "$R/sys/fs/bpf/squatter" >/dev/null
+# As fast as can be: the watch sees the hook when it is taken already.
+squat() { # takes the hook between the detach and the repair
+	for _ in $(seq 20); do
+		t=$(foe detach "$(place x5)/link")
+		in_node ip link set dev x5 xdp pinned "$R/sys/fs/bpf/squatter" 2>/dev/null && { echo "$t"; return 0; }
+	done
+	return 1
+}
+at=$(squat)
+check 'a program in our place is told within a second' told x5 link_detached "$at"
+squatter=$(bpftool -j prog show pinned "$R/sys/fs/bpf/squatter" | jq .id)
+check '... with its id' [ "$(field "$at" x5 link_detached '.program.id')" = "$squatter" ]
+check '... and is not pushed aside' event "$at" x5 failed
+check '... but named' has "$at" x5 ".event == \"failed\" and (.text | test(\"id $squatter\"))"
+in_node ip link set dev x5 xdp off
+check '... and when it goes, the chain is back' event "$at" x5 mended '' 45
+
+# ---- a fight ----
+fight() { foe detach "$(place t1 tc_ingress)/link"; }
+for round in 1 2 3; do
+	at=$(fight)
+	check "round $round is told within a second" told t1 link_detached "$at"
+	check '... and mended within two' mended t1 "$at"
+done
+check 'the third raises the alarm' event "$at" t1 alarm
+check '... in the audit log too' grep -q '"event":"alarm"' "$R/var/lib/bpfseal-loader/audit.log"
+check '... and on stderr' grep -q 'alarm: tc_ingress on t1' "$R/watch.err"
+at=$(fight)
+check 'the fourth is told within a second as well' told t1 link_detached "$at"
+check '... and waits' hasnot "$at" t1 '.event == "mended"'
+t=$(event "$at" t1 mended '' 15) || t=0
+check '... for about ten seconds' sh -c "echo after $((t - at)) ms; [ $((t - at)) -ge 7000 ] && [ $((t - at)) -le 12000 ]"
+
+# ---- others at work ----
+at=$(now)
+sleep 1
+for i in 2 3 4 5 6 7; do
+	configure '{}' $i
+	node apply >"$R/apply.out" 2>&1 || { cat "$R/apply.out"; break; }
+done
+check 'an apply never fails for the watch' [ "$i" = 7 ]
+sleep 1
+check '... and is not taken for an attack' hasnot "$at" '' '.event == "found" and .code != "drift_from_config"'
+exec 8>>"$R/var/lib/bpfseal-loader/lock"
+flock 8
+at=$(foe detach "$(place x4)/link")
+check 'behind a lock that somebody keeps it is still told' event "$at" x4 found link_detached
+check '... and not mended' hasnot "$at" x4 '.event == "mended"'
+flock -u 8
+check '... until the lock is free' event "$at" x4 mended
+at=$(now)
+configure '{}' 9
+check 'a changed node.json is told' event "$at" x0 found drift_from_config
+sleep 2
+check '... once' [ "$(jq -r --argjson t "$at" 'select(.time_ms >= $t and .interface == "x0" and .code == "drift_from_config") | .event' "$R/watch.json")" = found ]
+check '... and not applied' sh -c "[ \"\$(jq -r '.chains[] | select(.interface == \"x0\") | .members[0].maps.allow_v4[0].key' $R/var/lib/bpfseal-loader/active.json)\" = 10.0.0.7 ]"
+ends 'a look that finds something ends with 8' 8 node watch --once
+quiet node apply
+
+# ---- all at once ----
+at=$(now)
+for iface in $XDP; do foe detach "$(place $iface)/link" >/dev/null; done
+all() { for iface in x0 x1 x2 x3; do mended "$iface" "$at" || return 1; done; }
+check 'six links detached at once are mended within two seconds' all
+ends 'SIGTERM ends the watch with 0' 0 watch_end
+
+# ---- names ----
+configure '{ "name_foreign": true, "evict": ["unwanted"] }' 9
+quiet node apply
+watch_begin || exit 1
+namer=$(pgrep -P $WATCH)
+status() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+check 'with the grant one process holds CAP_SYS_ADMIN alone' [ "$(status "$namer" CapEff)$(status "$namer" CapPrm)$(status "$namer" CapBnd)" = 000000000020000000000000002000000000000000000000 ]
+check '... as the user of the loader' [ "$(status "$namer" Uid | cut -f1)" = "$(id -u bpfseal-loader)" ]
+check '... under its filter, without new privileges' [ "$(status "$namer" Seccomp)$(status "$namer" NoNewPrivs)" = 21 ]
+check '... with one socket and no file' [ "$(ls -l "/proc/$namer/fd" | grep -c ' -> ')" = "$(ls -l "/proc/$namer/fd" | grep -c 'socket:')" ]
+check '... and the watch itself has not got it' [ "$(status $WATCH CapEff)" = 000000c000001000 ]
+at=$(foe update "$(place x4)/link" xdp)
+check 'who stands there is told with name, tag, owner and time' event "$at" x4 found link_replaced
+check '... as the kernel has them' [ "$(field "$at" x4 link_replaced '[.program.name, (.program.tag | length), .program.uid, (.program.loaded_at | length)] | join(" ")')" = 'foe 16 0 20' ]
+at=$(foe after t0 tc_ingress kept)
+check 'a program that is not in the list' event "$at" t0 found foreign_after
+at=$(foe before t0 tc_ingress unwanted)
+evicted() { t=$(event "$1" t0 evicted) || { echo "$t"; return 1; }; within 2000 "$1" "$t"; }
+check '... stays; one that is goes within two seconds' evicted "$at"
+check '... and only it' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal-loader status --json --root $R | jq -e '[.findings[] | select(.interface == \"t0\" and .code == \"foreign_before\")] == []' >/dev/null"
+check 'status names them too' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal-loader status --json --root $R | jq -e '[.findings[] | select(.interface == \"t0\") | .program.name] | index(\"kept\")' >/dev/null"
+kill -KILL "$namer"
+at=$(foe update "$(place x3)/link" xdp)
+check 'without its namer the watch goes on' event "$at" x3 mended
+ends 'and ends with 0' 0 watch_end
+check 'the audit log is whole' node status
+done_testing

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/kernel/flood_watch.h"
+
+#include <net/if.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+
+#include "base/owned.h"
+#include "loader/sys.h"
+#include "tests/kernel/ground.h"
+
+#define ATTACH_AFTER (1u << 4)
+#define DRAIN_STEPS  300 // of 10 ms
+
+void flood_watch_up(struct flood_watch *watch, const char *iface, enum hook hook)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = ATTACH_AFTER);
+	const enum hook at = hook == HOOK_TC_EGRESS ? HOOK_TC_EGRESS : HOOK_TC_INGRESS;
+
+	watch->object = ground_object("flood_see.bpf.o", "flood_see", at);
+	watch->link_fd =
+		bpf_link_create(object_program_fd(watch->object), (int)if_nametoindex(iface),
+				(enum bpf_attach_type)sys_attach_type(at), &opts);
+	assert_true(watch->link_fd >= 0);
+	watch->legal_fd = ground_object_map(watch->object, "legal");
+	watch->tally_fd = ground_object_map(watch->object, "tally");
+}
+
+void flood_watch_down(struct flood_watch *watch)
+{
+	if (watch->object)
+		drop_fd(&watch->link_fd);
+	object_drop(&watch->object);
+}
+
+static void legal_put(const struct flood_watch *watch, uint32_t slot, uint64_t way)
+{
+	assert_int_equal(bpf_map_update_elem(watch->legal_fd, &slot, &way, BPF_ANY), 0);
+}
+
+// Never a moment in which what may still come is in neither slot: a reader looks at one after the other.
+void flood_watch_allow(const struct flood_watch *watch, uint64_t way)
+{
+	legal_put(watch, 1, way);
+}
+
+void flood_watch_only(const struct flood_watch *watch, uint64_t way)
+{
+	legal_put(watch, 1, way);
+	legal_put(watch, 0, way);
+}
+
+struct flood_tally flood_watch_tally(const struct flood_watch *watch)
+{
+	struct flood_tally tally;
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(watch->tally_fd, &zero, &tally), 0);
+	return tally;
+}
+
+struct flood_tally flood_watch_drain(const struct flood_watch *watch, uint64_t sent)
+{
+	struct flood_tally tally = flood_watch_tally(watch);
+
+	for (int i = 0; i < DRAIN_STEPS && tally.seen < sent; i++) {
+		usleep(10000);
+		tally = flood_watch_tally(watch);
+	}
+	return tally;
+}

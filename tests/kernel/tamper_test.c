@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// An attacker with the rights of our own tree pins programs of his under our names, so that every jump fits.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+
+#include "base/owned.h"
+#include "loader/anchor.h"
+#include "loader/bpffs.h"
+#include "loader/tamper.h"
+#include "tests/kernel/stock.h"
+
+struct world {
+	struct ground ground;
+	struct stock stock;
+	char place[BPFFS_PATH_MAX];
+};
+
+static bool ready;
+
+static int up(void **state)
+{
+	static struct world world;
+	struct fault why = {0};
+
+	if (!ready)
+		return 0;
+	ground_up(&world.ground);
+	stock_up(&world.stock, &world.ground);
+	stock_add(&world.stock, "count.json");
+	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
+	stock_configure(&world.stock, "[{\"use\":\"net/count\",\"version\":\"1.0.0\"},"
+				      "{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
+	if (stock_apply(&world.stock, STOCK_NOW, &why) ||
+	    bpffs_place(world.ground.tree, GROUND_IFACE, HOOK_XDP, world.place, &why))
+		fail_msg("%s: %s", why.text, why.cause);
+	*state = &world;
+	return 0;
+}
+
+static int down(void **state)
+{
+	struct world *world = *state;
+
+	if (world) {
+		stock_down(&world->stock);
+		ground_down(&world->ground);
+	}
+	return 0;
+}
+
+static struct world *the_world(void **state)
+{
+	if (!ready)
+		skip();
+	return *state;
+}
+
+// A program that lets everything by, and has a map.
+static int passes_with(int map_fd)
+{
+	const struct bpf_insn pass[] = {{.code = BPF_LD | BPF_DW | BPF_IMM,
+					 .dst_reg = BPF_REG_1,
+					 .src_reg = BPF_PSEUDO_MAP_FD,
+					 .imm = map_fd},
+					{0},
+					{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2},
+					{.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_XDP);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", pass + (map_fd < 0 ? 2 : 0),
+			       map_fd < 0 ? 2 : 4, &opts);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void pin_over(const struct world *world, int fd, const char *name)
+{
+	char path[BPFFS_PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", world->place, name);
+	unlink(path);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+}
+
+static int pinned(const struct world *world, const char *name)
+{
+	char path[BPFFS_PATH_MAX + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", world->place, name);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+// The codes that a look finds, "a b"; "" for a sound chain.
+static void found(struct world *world, char codes[static 128])
+{
+	const struct plan_places places = {.node = world->stock.node,
+					   .tree = world->ground.tree,
+					   .loader_dirfd = world->stock.loader_dirfd};
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	codes[0] = '\0';
+	if (plan_look_at(&places, GROUND_IFACE, HOOK_XDP, &plan, &why))
+		fail_msg("%s", why.text);
+	for (size_t i = 0; i < plan->chains[0].damage.count; i++)
+		snprintf(codes + strlen(codes), 128 - strlen(codes), "%s%s", i ? " " : "",
+			 plan->chains[0].damage.list[i].code);
+}
+
+#define FINDS(world, want)                         \
+	do {                                       \
+		char codes_[128];                  \
+		found(world, codes_);              \
+		assert_string_equal(codes_, want); \
+	} while (0)
+
+static void mended(struct world *world)
+{
+	struct fault why = {0};
+
+	if (stock_apply(&world->stock, STOCK_NOW, &why))
+		fail_msg("%s: %s", why.text, why.cause);
+	FINDS(world, "");
+}
+
+static void a_chain_as_it_was_applied_is_sound(void **state)
+{
+	FINDS(the_world(state), "");
+}
+
+static void a_program_under_the_name_of_a_member_is_told_from_it(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int pass = passes_with(-1);
+	OWNED(drop_fd) int array = pinned(world, "root-1/array");
+	uint32_t zero = 0;
+
+	pin_over(world, pass, "gen-1/prog-0");
+	assert_int_equal(bpf_map_update_elem(array, &zero, &pass, 0), 0);
+	FINDS(world, "slot_changed program_replaced");
+	mended(world);
+}
+
+static void a_generation_of_somebody_elses_is_told_from_ours(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int pass = passes_with(-1);
+	OWNED(drop_fd) int array = pinned(world, "root-1/array");
+	OWNED(drop_fd) int fell = bpf_map_create(BPF_MAP_TYPE_ARRAY, "fell", 4, 8, 1, NULL);
+	uint32_t zero = 0;
+
+	ground_sh("mkdir %s/gen-7", world->place);
+	pin_over(world, pass, "gen-7/prog-0");
+	pin_over(world, fell, "gen-7/fell");
+	assert_int_equal(bpf_map_update_elem(array, &zero, &pass, 0), 0);
+	FINDS(world, "pin_missing not_as_applied");
+	mended(world);
+}
+
+// Everything fits: the link runs a pinned root, whose slot holds our first program. Only its tag is another.
+static void a_root_of_somebody_elses_is_told_from_ours(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int link = pinned(world, "link");
+	OWNED(drop_fd) int first = pinned(world, "gen-1/prog-0");
+	OWNED(drop_fd) int fell = pinned(world, "root-1/fell");
+	OWNED(drop_fd) int verdict = pinned(world, "root-1/verdict");
+	OWNED(drop_fd)
+	int array = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "root_array", 4, 4, 1, NULL);
+	OWNED(drop_fd) int pass = passes_with(array);
+	uint32_t zero = 0;
+	char tag[SYS_TAG_HEX];
+	struct truth truth;
+	struct fault why = {0};
+
+	ground_sh("mkdir %s/root-2", world->place);
+	pin_over(world, pass, "root-2/prog");
+	pin_over(world, array, "root-2/array");
+	pin_over(world, fell, "root-2/fell");
+	pin_over(world, verdict, "root-2/verdict");
+	assert_int_equal(bpf_map_update_elem(array, &zero, &first, 0), 0);
+	assert_int_equal(bpf_link_update(link, pass, NULL), 0);
+	FINDS(world, "root_replaced");
+	mended(world);
+	assert_int_equal(anchor_tag(HOOK_XDP, tag, &why), 0);
+	assert_int_equal(truth_read(world->ground.tree, GROUND_IFACE, HOOK_XDP, &truth, &why), 0);
+	assert_string_equal(truth.root_tag, tag);
+	assert_true(truth.attached);
+	assert_int_equal(truth.link.program_id, truth.root_id);
+}
+
+static void the_pin_of_a_map_is_missed(void **state)
+{
+	struct world *world = the_world(state);
+
+	ground_sh("rm %s/gen-1/maps/corp:net:count:2/counts", world->place);
+	FINDS(world, "pin_missing");
+	mended(world);
+}
+
+// Arrays whose slots look right, beside programs that jump through others.
+static void a_decoy_in_the_place_of_an_array_shows_nothing(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int first = pinned(world, "gen-1/prog-0");
+	OWNED(drop_fd) int second = pinned(world, "gen-1/prog-1");
+	OWNED(drop_fd)
+	int root = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "root_array", 4, 4, 1, NULL);
+	OWNED(drop_fd) int next = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "next", 4, 4, 1, NULL);
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(root, &zero, &first, 0), 0);
+	assert_int_equal(bpf_map_update_elem(next, &zero, &second, 0), 0);
+	pin_over(world, next, "gen-1/next-0");
+	FINDS(world, "slot_changed");
+	mended(world);
+	pin_over(world, root, "root-1/array");
+	FINDS(world, "link_replaced pin_missing");
+	mended(world);
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(a_chain_as_it_was_applied_is_sound),
+		IN_WORLD(a_program_under_the_name_of_a_member_is_told_from_it),
+		IN_WORLD(a_generation_of_somebody_elses_is_told_from_ours),
+		IN_WORLD(a_root_of_somebody_elses_is_told_from_ours),
+		IN_WORLD(the_pin_of_a_map_is_missed),
+		IN_WORLD(a_decoy_in_the_place_of_an_array_shows_nothing),
+	};
+
+	ready = ground_ready();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
