@@ -19,8 +19,20 @@ static int64_t ticks_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+// Before root's rights are given up: who else is there is part of a refusal, where node.json lets us know it.
+static struct report_who who_starts(const struct cli *cli, struct namer *namer)
+{
+	struct fault ignored = {0};
+
+	if (namer_start(cli_root(cli), namer, &ignored))
+		cli_note(cli, "warning: %s", ignored.text);
+	return (struct report_who){.namer = namer, .now = moment_now()};
+}
+
 int run_plan(struct cli *cli, struct fault *why)
 {
+	OWNED(namer_drop) struct namer namer = NAMER_NONE;
+	const struct report_who who = who_starts(cli, &namer);
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -30,8 +42,10 @@ int run_plan(struct cli *cli, struct fault *why)
 		return -1;
 	places = desk_plan_places(&desk);
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why) ||
-	    plan_decide(plan, &places, admit, why))
+	    plan_decide(plan, &places, admit, why)) {
+		report_squatters(cli, plan, &who);
 		return -1;
+	}
 	report_denied(cli, plan);
 	if (report_plan(cli, plan, why))
 		return -1;
@@ -111,6 +125,8 @@ static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *p
 
 int run_apply(struct cli *cli, struct fault *why)
 {
+	OWNED(namer_drop) struct namer namer = NAMER_NONE;
+	const struct report_who who = who_starts(cli, &namer);
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -121,8 +137,10 @@ int run_apply(struct cli *cli, struct fault *why)
 	places = desk_plan_places(&desk);
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
 		return -1;
-	if (plan_decide(plan, &places, admit, why))
+	if (plan_decide(plan, &places, admit, why)) {
+		report_squatters(cli, plan, &who);
 		return apply_copies(cli, &desk, plan, admit, why);
+	}
 	report_denied(cli, plan);
 	return apply_and_report(cli, &desk, plan, false, why);
 }

@@ -401,7 +401,8 @@ static int64_t first_suspicion(const struct watch *watch)
 	int64_t first = watch->stale_since ? watch->stale_since : INT64_MAX;
 
 	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect && watch->scene.wards[i]->suspect_since < first)
+		if (watch->scene.wards[i]->suspect_since &&
+		    watch->scene.wards[i]->suspect_since < first)
 			first = watch->scene.wards[i]->suspect_since;
 	return first;
 }
@@ -436,13 +437,6 @@ static int examine(struct watch *watch, struct fault *why)
 	return look(watch, why);
 }
 
-static void suspect(struct ward *ward, int64_t now)
-{
-	if (!ward->suspect)
-		ward->suspect_since = now;
-	ward->suspect = true;
-}
-
 // The cheap look at all; the whole one at the next in turn, and at those that are broken.
 static void glance(struct watch *watch, int64_t now)
 {
@@ -455,10 +449,10 @@ static void glance(struct watch *watch, int64_t now)
 		ward_glance(ward, now);
 		ward_tell_falls(ward, &ear);
 		if (ward->broken && broken++ < BROKEN_MAX)
-			suspect(ward, now);
+			ward_suspect(ward, now);
 	}
 	if (watch->scene.count && watch->looks++ % WHOLE_EVERY == 0)
-		suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
+		ward_suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
 	if (scene_is_stale(&watch->scene) && !watch->stale_since)
 		watch->stale_since = now;
 	watch->next_look = now + LOOK_MS;
@@ -524,7 +518,7 @@ void watch_ring(void *ctx, enum bell_what what, uint32_t which)
 	for (size_t i = 0; i < watch->scene.count; i++) {
 		if (!concerns(watch->scene.wards[i], what, which))
 			continue;
-		suspect(watch->scene.wards[i], now);
+		ward_suspect(watch->scene.wards[i], now);
 		known = true;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
