@@ -43,7 +43,6 @@ struct ward {
 	int64_t suspect_since; // 0: not known
 	bool judged;	       // in this turn
 	bool fought;	       // likewise, and it was not counted yet
-	char log[ATTACH_HOW];  // what the log has yet to get
 };
 
 struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t tag,
