@@ -165,6 +165,21 @@ static size_t utf8_take(const unsigned char *text, uint32_t *point)
 	return len;
 }
 
+bool text_is_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	uint32_t ignored;
+
+	while (*at) {
+		size_t len = utf8_take(at, &ignored);
+
+		if (!len)
+			return false;
+		at += len;
+	}
+	return true;
+}
+
 // Marks that reorder or hide what a terminal shows (CVE-2021-42574).
 static bool is_deceiving(uint32_t point)
 {

@@ -43,6 +43,9 @@ int text_copy(const char *text, char **out, struct fault *why) MUST_CHECK;
 // strict alphabet of every name that becomes part of a path.
 _Bool name_is_plain(const char *name, size_t max);
 
+// True when the whole text is strict UTF-8 (RFC 3629), as every text in JSON is.
+_Bool text_is_utf8(const char *text);
+
 // Writes text so that a terminal or a log may show it: control bytes, DEL and anything that is not valid
 // UTF-8 become \xNN, bidirectional controls \u{NNNN}. Cuts at `room` - 1. Returns `out`.
 char *text_safe(const char *text, char *out, size_t room);

@@ -152,6 +152,18 @@ int dir_list(int dirfd, char ***names, size_t *count, struct fault *why)
 	return 0;
 }
 
+int names_list(int dirfd, struct names *out, struct fault *why)
+{
+	names_drop(out);
+	return dir_list(dirfd, &out->name, &out->count, why);
+}
+
+void names_drop(struct names *names)
+{
+	names_free(names->name, names->count);
+	*names = (struct names){0};
+}
+
 int dir_sync(int dirfd, struct fault *why)
 {
 	if (fsync(dirfd))

@@ -25,6 +25,13 @@ int dir_make(const char *path, mode_t mode, int *out, struct fault *why) MUST_CH
 // The names in a directory but . and .., sorted; free with names_free.
 int dir_list(int dirfd, char ***names, size_t *count, struct fault *why) MUST_CHECK;
 void names_free(char **names, size_t count);
+// The same as one thing to own: OWNED(names_drop) struct names names = {0};
+struct names {
+	char **name;
+	size_t count;
+};
+int names_list(int dirfd, struct names *out, struct fault *why) MUST_CHECK;
+void names_drop(struct names *names);
 
 // Opens one regular file below dirfd for reading, no symlink followed (A69).
 int file_open_at(int dirfd, const char *name, int *out, struct fault *why) MUST_CHECK;

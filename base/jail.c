@@ -508,7 +508,9 @@ static int add_rules(scmp_filter_ctx filter, enum jail_profile profile)
 {
 	static const int network[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
 	static const int kernel[] = {AF_NETLINK, AF_UNIX};
-	static const int bpf_call[] = {SCMP_SYS(bpf)};
+	// The timers are for the verifier: it stops at a signal.
+	static const int bpf_call[] = {SCMP_SYS(bpf), SCMP_SYS(timer_create),
+				       SCMP_SYS(timer_settime), SCMP_SYS(timer_delete)};
 	// Looks at what changes: who pins, who unpins.
 	static const int notify_calls[] = {SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
 					   SCMP_SYS(inotify_rm_watch)};

@@ -21,7 +21,7 @@ static const struct {
 	{"sign", "bpfseal-keys", "sign metadata"},
 	{"verify", "bpfseal-keys", "verify metadata offline"},
 	{"trust", "bpfseal-keys", "pin the root of a repository on this node"},
-	{"bundle", "bpfseal-bundle", "build, inspect, check and stage bundles"},
+	{"bundle", "bpfseal-bundle", "begin, build, inspect, check and stage bundles"},
 	{"promote", "bpfseal-bundle", "move a staged version to another channel"},
 	{"withdraw", "bpfseal-bundle", "take a version back"},
 	{"deny", "bpfseal-bundle", "the signed list of digests that may not run"},
@@ -34,7 +34,10 @@ static const struct {
 	{"status", "bpfseal-loader", "the chains as the kernel has them"},
 	{"watch", "bpfseal-loader", "stay, and mend what is done to the chains"},
 	{"map", "bpfseal-loader", "print a map of a running program"},
+	{"rollback", "bpfseal-loader", "go back to what ran before the last change"},
 	{"unload", "bpfseal-loader", "take chains out of the kernel"},
+	{"doctor", "bpfseal-loader", "what is amiss with this node, and how to mend it"},
+	{"trial", "bpfseal-loader", "try programs in this kernel, for 'bundle check'"},
 };
 #define WORD_COUNT (sizeof(words) / sizeof(*words))
 

@@ -2,8 +2,8 @@
 // For authors of programs that go on along a bpfseal chain by themselves. Include it in BPF C, after <linux/bpf.h>
 // (or vmlinux.h) and <bpf/bpf_helpers.h>.
 //
-// You need it only to save the few nanoseconds of a wrapper: a program that knows nothing of chains runs in one
-// unchanged. With this header a program's manifest says `"linkage": "chain"`, and it holds to these rules:
+// You need it only to decide in the program itself where a packet goes on: a program that knows nothing of chains runs
+// in one unchanged, and as fast (docs/chain.md). With this header a program's manifest says `"linkage": "chain"`, and it holds to these rules:
 //
 //  * Section names are those that libbpf knows: SEC("xdp") on XDP, SEC("tc") on TC ingress and egress.
 //  * To let the packet go on, end with `return chain_next(ctx, VERDICT);`. A packet that ends here (dropped,
@@ -12,7 +12,9 @@
 //    your program with it. That never happens in a sound chain, the last place included: the loader puts a program
 //    of its own behind a last member that jumps. So VERDICT is what a packet gets when something is broken: name
 //    the one that is safe, XDP_PASS or TC_ACT_OK for a program that observes, XDP_DROP or TC_ACT_SHOT for one that
-//    guards.
+//    guards. The loader goes further: behind a jump in the program's own function it puts instructions that count
+//    such a packet and give it the verdict that the node's policy names ("fall_through") instead of yours. Out of a
+//    function that is called, a jump that finds nothing is counted, and your code goes on.
 //  * What you read from the packet or kept on the stack is gone after the jump. Maps of yours stay yours; members
 //    do not see each other's.
 //  * Call chain_next() from the program's own function, not out of a bpf_loop() or timer callback, where the

@@ -9,8 +9,11 @@
 #include "base/file.h"
 #include "base/jail.h"
 #include "base/owned.h"
+#include "bpf/intake.h"
+#include "bpf/node.h"
 #include "bpf/pack.h"
 #include "bpf/show.h"
+#include "bpf/tryout.h"
 
 // The compiler works in the directory of the sources, so what the call names relative to its own is made absolute.
 struct places {
@@ -55,7 +58,8 @@ static int places_read(const struct cli *cli, struct places *places, struct faul
 }
 
 // Everything that starts another program, and then no more of that.
-static int gather(const struct cli *cli, struct packing **out, struct fault *why)
+static int gather(const struct cli *cli, struct tryout *tryout, struct packing **out,
+		  struct fault *why)
 {
 	OWNED(places_drop) struct places places = {0};
 	struct pack_order order = {.object_dir = cli_value(cli, "--object-dir")};
@@ -65,22 +69,61 @@ static int gather(const struct cli *cli, struct packing **out, struct fault *why
 	order.clang = places.clang;
 	order.includes = (const char *const *)places.includes;
 	order.include_count = places.count;
-	if (pack_gather(&order, out, why))
+	if (pack_gather(&order, out, why) || (cli_has(cli, "--test") && tryout_must(tryout, why)))
 		return -1;
 	return jail_syscalls(JAIL_OFFLINE, why);
 }
 
+// Has this kernel load what was packed, and its name packed with it.
+static int test(const struct cli *cli, struct tryout *tryout, struct packing *packing,
+		const struct survey *survey, struct fault *why)
+{
+	OWNED(traffic_drop) struct traffic traffic = {.count = 0};
+	OWNED(json_drop) struct json *trial = NULL;
+	OWNED(bytes_drop) struct bytes policy = {0};
+	const char *name = cli_value(cli, "--policy"), *kernel, *machine;
+
+	if ((name && intake_file(name, NODE_FILE_MAX, &policy, why)) ||
+	    traffic_add_ours(&traffic, why) ||
+	    tryout_run(cli, tryout, survey->bundle, name, &policy, &traffic, &trial, why) ||
+	    json_need_text(trial, "kernel", &kernel, why) ||
+	    json_need_text(trial, "machine", &machine, why))
+		return -1;
+	cli_say(cli, "%s", "");
+	return pack_tested(packing, kernel, machine, why);
+}
+
+// Packed, tested where that is asked for, and then packed again with what came of it.
+static int build(const struct cli *cli, struct bytes *data, struct survey **survey,
+		 struct fault *why)
+{
+	OWNED(tryout_drop) struct tryout tryout = TRYOUT_NONE;
+	OWNED(pack_drop) struct packing *packing = NULL;
+	OWNED(survey_drop) struct survey *untested = NULL;
+
+	if (cli_has(cli, "--policy") && !cli_has(cli, "--test"))
+		return fault_set(why, FAULT_USAGE, "--policy goes with --test");
+	if (gather(cli, &tryout, &packing, why) || pack_finish(packing, data, &untested, why))
+		return -1;
+	if (!cli_has(cli, "--test")) {
+		*survey = HAND_OVER(untested);
+		return 0;
+	}
+	if (test(cli, &tryout, packing, untested, why))
+		return -1;
+	bytes_drop(data);
+	return pack_finish(packing, data, survey, why);
+}
+
 int cmd_build(struct cli *cli, struct fault *why)
 {
-	OWNED(pack_drop) struct packing *packing = NULL;
 	OWNED(bytes_drop) struct bytes data = {0};
 	OWNED(survey_drop) struct survey *survey = NULL;
 	OWNED(json_drop) struct json *document = NULL;
 	const char *output;
 	struct sha256 sha256;
 
-	if (cli_need(cli, "--output", &output, why) || gather(cli, &packing, why) ||
-	    pack_finish(packing, &data, &survey, why) ||
+	if (cli_need(cli, "--output", &output, why) || build(cli, &data, &survey, why) ||
 	    sha256_of(data.data, data.len, &sha256, why) ||
 	    file_replace(output, data.data, data.len, 0644, why) ||
 	    show_survey(cli, survey, data.len, &sha256, why) ||

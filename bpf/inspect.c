@@ -12,7 +12,10 @@
 
 #include "base/owned.h"
 #include "base/worker.h"
+#include "bpf/chain.h"
 #include "bpf/frame.h"
+#include "bpf/jumps.h"
+#include "bpf/listing.h"
 #include "bpf/mapcodec.h"
 
 #define WORKER_MEMORY_MAX  (512u << 20)
@@ -21,8 +24,6 @@
 
 // How many const, volatile and the like may stand before a type's name.
 #define MODIFIERS_MAX 32
-
-#define NEXT_MAP_NAME "bpfseal_next" // bpf/chain.h
 
 static void drop_elf(Elf **elf)
 {
@@ -362,6 +363,53 @@ static int read_programs(struct bpf_object *object, struct inspection *inspectio
 	return inspection->program_count ? 0 : refuse(why, "it has no program");
 }
 
+// ---- tail calls ----
+
+// What a program has beyond the room of the list makes it unclear, not refused.
+static void add_jumps(struct inspection *inspection, size_t index, const struct jumps *jumps)
+{
+	struct inspect_program *program = &inspection->programs[index];
+
+	program->jumps_most = jumps->most;
+	program->jumps_unclear = jumps->unclear;
+	for (size_t i = 0; i < jumps->count; i++) {
+		const struct jumps_site *site = &jumps->sites[i];
+
+		if (inspection->jump_count == INSPECT_JUMPS_MAX) {
+			program->jumps_unclear = true;
+			return;
+		}
+		inspection->jumps[inspection->jump_count++] = (struct inspect_jump){
+			.program = (uint32_t)index,
+			.map = site->map < 0 ? INSPECT_MAPS_MAX : (uint32_t)site->map,
+			.slot = (uint32_t)site->slot, // JUMPS_UNKNOWN is UINT32_MAX
+			.in_entry = site->in_entry,
+		};
+	}
+}
+
+static int read_jumps(const void *data, size_t len, struct inspection *inspection,
+		      struct fault *why)
+{
+	OWNED(listing_drop) struct listing listing = {0};
+
+	if (!inspection->tail_calls)
+		return 0;
+	if (listing_make(data, len, inspection, &listing, why))
+		return -1;
+	for (size_t i = 0; i < inspection->program_count; i++) {
+		const struct inspect_program *program = &inspection->programs[i];
+		OWNED(jumps_drop) struct jumps jumps = {0};
+		int64_t entry = listing_entry(&listing, program->name, program->section);
+
+		if (jumps_find(listing.insns, listing.count, listing.maps,
+			       entry < 0 ? SIZE_MAX : (size_t)entry, &jumps, why))
+			return -1;
+		add_jumps(inspection, i, &jumps);
+	}
+	return 0;
+}
+
 // Opening parses everything that loading will parse again, here where it can do no harm.
 static int open_object(const void *data, size_t len, struct inspection *inspection,
 		       struct fault *why)
@@ -387,11 +435,13 @@ int inspect_job(const void *object, size_t len, struct bytes *answer, struct fau
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	inspection->programs = calloc(INSPECT_PROGRAMS_MAX, sizeof *inspection->programs);
 	inspection->maps = calloc(INSPECT_MAPS_MAX, sizeof *inspection->maps);
+	inspection->jumps = calloc(INSPECT_JUMPS_MAX, sizeof *inspection->jumps);
 	inspection->globals = calloc(INSPECT_GLOBALS_MAX, sizeof *inspection->globals);
-	if (!inspection->programs || !inspection->maps || !inspection->globals)
+	if (!inspection->programs || !inspection->maps || !inspection->jumps ||
+	    !inspection->globals)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (shape_check(object, len, why) || scan(object, len, inspection, why) ||
-	    open_object(object, len, inspection, why))
+	    open_object(object, len, inspection, why) || read_jumps(object, len, inspection, why))
 		return -1;
 	return inspection_write(inspection, answer, why);
 }
@@ -535,32 +585,37 @@ int inspect_formats(const void *object, size_t len, const struct manifest *manif
 
 // ---- against the manifest ----
 
-static int check_next_map(const struct inspection *inspection, const char *entry, const char *name,
+static int check_next_map(const struct inspection *inspection,
+			  const struct inspect_program *program, const char *name,
 			  struct fault *why)
 {
 	const struct inspect_map *map = inspection_map(inspection, name);
+	struct inspect_ways ways;
 
 	if (!map || map->type != BPF_MAP_TYPE_PROG_ARRAY || !map->max_entries)
 		return fault_set(
 			why, FAULT_FORMAT,
 			"program %s jumps through map %s, which is no prog_array of its object",
-			entry, name);
+			program->name, name);
 	// A next map that is declared and never used cuts the chain off behind the program.
-	if (!inspection->tail_calls)
-		return fault_set(
-			why, FAULT_FORMAT,
-			"program %s is said to jump through map %s, but makes no tail call", entry,
-			name);
-	return 0;
+	ways = inspection_ways(inspection, program, name);
+	if (ways.through || ways.unknown)
+		return 0;
+	fault_set(why, FAULT_FORMAT,
+		  "program %s is said to jump through map %s, and no path of it tail-calls slot 0 "
+		  "of that map",
+		  program->name, name);
+	return fault_fix(why, "what stands behind it in a chain would be dead: end its paths with "
+			      "the tail call, or let the manifest say \"wrap\"");
 }
 
-static const struct inspect_program *find_program(const struct inspection *inspection,
-						  const char *name)
+// An XDP program inside a devmap or a cpumap is called with what such a map hands it, not with what an interface does.
+// (libbpf would say so by the attach type, but not in a process that has registered handlers of its own.)
+static bool is_for_a_map(const char *section)
 {
-	for (size_t i = 0; i < inspection->program_count; i++)
-		if (strcmp(inspection->programs[i].name, name) == 0)
-			return &inspection->programs[i];
-	return NULL;
+	const char *slash = strchr(section, '/');
+
+	return slash && (strcmp(slash, "/devmap") == 0 || strcmp(slash, "/cpumap") == 0);
 }
 
 // The manifest says what a program is, and a section that nobody knows does not contradict it. One that means a probe, an
@@ -570,8 +625,11 @@ static bool is_for_packets(const char *section)
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
 
-	return libbpf_prog_type_by_name(section, &type, &attach) || type == BPF_PROG_TYPE_XDP ||
-	       type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
+	if (libbpf_prog_type_by_name(section, &type, &attach))
+		return true;
+	return type == BPF_PROG_TYPE_XDP
+		       ? !is_for_a_map(section)
+		       : type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
 }
 
 // A section of that kind: unlike those of packets they are spelled in few ways, and libbpf knows them all.
@@ -607,7 +665,7 @@ static int check_probe(const struct inspect_program *found, const struct manifes
 static int check_program(const struct inspection *inspection,
 			 const struct manifest_program *program, struct fault *why)
 {
-	const struct inspect_program *found = find_program(inspection, program->entry);
+	const struct inspect_program *found = inspection_program(inspection, program->entry);
 
 	if (!found)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", program->object,
@@ -615,16 +673,17 @@ static int check_program(const struct inspection *inspection,
 	if (program->hook == HOOK_PROBE)
 		return check_probe(found, program, why);
 	if (!is_for_packets(found->section)) {
-		fault_set(why, FAULT_FORMAT,
-			  "program %s is in section \"%s\", which is not for packets",
-			  program->entry, found->section);
+		fault_set(
+			why, FAULT_FORMAT,
+			"program %s is in section \"%s\", which is not for packets of an interface",
+			program->entry, found->section);
 		return fault_fix(why, "build it with SEC(\"%s\")",
 				 program->hook == HOOK_XDP ? "xdp" : "tc");
 	}
 	if (program->linkage == LINK_OWN_MAP)
-		return check_next_map(inspection, program->entry, program->next_map, why);
+		return check_next_map(inspection, found, program->next_map, why);
 	if (program->linkage == LINK_CHAIN)
-		return check_next_map(inspection, program->entry, NEXT_MAP_NAME, why);
+		return check_next_map(inspection, found, CHAIN_NEXT_MAP, why);
 	return 0;
 }
 

@@ -13,8 +13,40 @@ void inspection_free(struct inspection *inspection)
 		return;
 	free(inspection->programs);
 	free(inspection->maps);
+	free(inspection->jumps);
 	free(inspection->globals);
 	free(inspection);
+}
+
+const struct inspect_program *inspection_program(const struct inspection *inspection,
+						 const char *name)
+{
+	for (size_t i = 0; i < inspection->program_count; i++)
+		if (strcmp(inspection->programs[i].name, name) == 0)
+			return &inspection->programs[i];
+	return NULL;
+}
+
+struct inspect_ways inspection_ways(const struct inspection *inspection,
+				    const struct inspect_program *program, const char *map)
+{
+	const struct inspect_map *wanted = inspection_map(inspection, map);
+	uint32_t index = wanted ? (uint32_t)(wanted - inspection->maps) : UINT32_MAX;
+	struct inspect_ways ways = {.unknown = program->jumps_unclear};
+
+	for (size_t i = 0; i < inspection->jump_count; i++) {
+		const struct inspect_jump *jump = &inspection->jumps[i];
+
+		if (jump->program != (uint32_t)(program - inspection->programs))
+			continue;
+		if (jump->map == INSPECT_MAPS_MAX)
+			ways.unknown++;
+		else if (jump->map == index && jump->slot == UINT32_MAX)
+			ways.unknown++;
+		else if (jump->map == index && jump->slot == 0)
+			ways.through++;
+	}
+	return ways;
 }
 
 const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name)
@@ -78,7 +110,9 @@ static int write_lists(const struct inspection *inspection, struct bytes *answer
 
 		if (frame_put_text(answer, program->name, why) ||
 		    frame_put_text(answer, program->section, why) ||
-		    frame_put_number(answer, program->insns, why))
+		    frame_put_number(answer, program->insns, why) ||
+		    frame_put_number(answer, program->jumps_most, why) ||
+		    frame_put_number(answer, program->jumps_unclear, why))
 			return -1;
 	}
 	if (frame_put_number(answer, inspection->map_count, why))
@@ -96,6 +130,22 @@ static int write_lists(const struct inspection *inspection, struct bytes *answer
 	return 0;
 }
 
+static int write_jumps(const struct inspection *inspection, struct bytes *answer, struct fault *why)
+{
+	if (frame_put_number(answer, inspection->jump_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->jump_count; i++) {
+		const struct inspect_jump *jump = &inspection->jumps[i];
+
+		if (frame_put_number(answer, jump->program, why) ||
+		    frame_put_number(answer, jump->map, why) ||
+		    frame_put_number(answer, jump->slot, why) ||
+		    frame_put_number(answer, jump->in_entry, why))
+			return -1;
+	}
+	return 0;
+}
+
 int inspection_write(const struct inspection *inspection, struct bytes *answer, struct fault *why)
 {
 	unsigned char helpers[INSPECT_HELPERS_MAX];
@@ -103,6 +153,7 @@ int inspection_write(const struct inspection *inspection, struct bytes *answer, 
 	for (size_t i = 0; i < INSPECT_HELPERS_MAX; i++)
 		helpers[i] = inspection->helpers[i];
 	if (write_lists(inspection, answer, why) || write_globals(inspection, answer, why) ||
+	    write_jumps(inspection, answer, why) ||
 	    frame_put_block(answer, helpers, sizeof helpers, why) ||
 	    frame_put_number(answer, inspection->insns, why) ||
 	    frame_put_number(answer, inspection->helper_unknown, why) ||
@@ -155,7 +206,9 @@ static int read_program(struct frame *frame, struct inspect_program *program, st
 	if (frame_get_text(frame, program->name, sizeof program->name, why) ||
 	    frame_get_text(frame, program->section, sizeof program->section, why))
 		return -1;
-	return read_u32(frame, &program->insns, why);
+	if (read_u32(frame, &program->insns, why) || read_u32(frame, &program->jumps_most, why))
+		return -1;
+	return read_flag(frame, &program->jumps_unclear, why);
 }
 
 static int read_map(struct frame *frame, struct inspect_map *map, struct fault *why)
@@ -216,6 +269,34 @@ static int read_lists(struct frame *frame, struct inspection *inspection, struct
 	return 0;
 }
 
+static int read_jump(struct frame *frame, const struct inspection *inspection,
+		     struct inspect_jump *jump, struct fault *why)
+{
+	uint64_t program, map;
+
+	if (frame_get_number(frame, INSPECT_PROGRAMS_MAX, &program, why) ||
+	    frame_get_number(frame, INSPECT_MAPS_MAX, &map, why) ||
+	    read_u32(frame, &jump->slot, why) || read_flag(frame, &jump->in_entry, why))
+		return -1;
+	if (program >= inspection->program_count ||
+	    (map >= inspection->map_count && map != INSPECT_MAPS_MAX))
+		return fault_set(why, FAULT_FORMAT, "the worker's answer is out of bounds");
+	jump->program = (uint32_t)program;
+	jump->map = (uint32_t)map;
+	return 0;
+}
+
+static int read_jumps(struct frame *frame, struct inspection *inspection, struct fault *why)
+{
+	if (read_count(frame, INSPECT_JUMPS_MAX, sizeof *inspection->jumps, &inspection->jumps,
+		       &inspection->jump_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->jump_count; i++)
+		if (read_jump(frame, inspection, &inspection->jumps[i], why))
+			return -1;
+	return 0;
+}
+
 int inspection_read(const void *answer, size_t len, struct inspection **out, struct fault *why)
 {
 	OWNED(inspection_drop) struct inspection *inspection = calloc(1, sizeof *inspection);
@@ -227,6 +308,7 @@ int inspection_read(const void *answer, size_t len, struct inspection **out, str
 	if (!inspection)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (read_lists(&frame, inspection, why) || read_globals(&frame, inspection, why) ||
+	    read_jumps(&frame, inspection, why) ||
 	    frame_get_block(&frame, INSPECT_HELPERS_MAX, &block, &helpers_len, why))
 		return -1;
 	if (helpers_len != INSPECT_HELPERS_MAX)

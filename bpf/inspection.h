@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "bpf/jumps.h"
 #include "bpf/manifest.h"
 
 #define INSPECT_INSNS_MAX    65536 // of all sections together
@@ -15,11 +16,23 @@
 #define INSPECT_PROGRAMS_MAX 128
 #define INSPECT_MAPS_MAX     128
 #define INSPECT_KFUNCS_MAX   16
+#define INSPECT_JUMPS_MAX    1024
 #define INSPECT_GLOBALS_MAX  512
 
 struct inspect_program {
 	char name[64], section[64];
 	uint32_t insns;
+	uint32_t
+		jumps_most; // tail calls that one run can make; JUMPS_ENDLESS: no limit can be told
+	bool jumps_unclear; // it can make others than those listed
+};
+
+// A tail call that a program of the object can make (bpf/jumps.h).
+struct inspect_jump {
+	uint32_t program,
+		map;   // their places in the lists; map INSPECT_MAPS_MAX: it cannot be told which
+	uint32_t slot; // UINT32_MAX: it cannot be told which
+	bool in_entry;
 };
 
 struct inspect_map {
@@ -42,6 +55,8 @@ struct inspection {
 	size_t program_count;
 	struct inspect_map *maps;
 	size_t map_count;
+	struct inspect_jump *jumps;
+	size_t jump_count;
 	struct inspect_global *globals;
 	size_t global_count;
 	uint32_t insns;
@@ -66,6 +81,15 @@ int inspection_write(const struct inspection *inspection, struct bytes *answer, 
 	MUST_CHECK;
 int inspection_read(const void *answer, size_t len, struct inspection **out, struct fault *why)
 	MUST_CHECK;
+// The program of that name, or NULL.
+const struct inspect_program *inspection_program(const struct inspection *inspection,
+						 const char *name);
+// A program's tail calls: those that surely go through slot 0 of a map, and those of which that cannot be told.
+struct inspect_ways {
+	size_t through, unknown;
+};
+struct inspect_ways inspection_ways(const struct inspection *inspection,
+				    const struct inspect_program *program, const char *map);
 // The map of that name, or NULL. Inner shapes are not found.
 const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name);
 const struct inspect_global *inspection_global(const struct inspection *inspection,

@@ -32,11 +32,22 @@ static const struct cli_option build_options[] = {
 	 false},
 	{"--clang", "PROGRAM", "the compiler; default: clang", false},
 	{"--include", "DIR", "look for headers here too", true},
+	{"--test", NULL, "load it in this kernel first, and say so in its manifest", false},
+	{"--policy", "FILE", "the node.json whose policy is asked at that", false},
 	{NULL, NULL, NULL, false},
 };
 
 static const struct cli_option check_options[] = {
-	{"--policy", "FILE", "the node.json whose policy to ask; default: that of an empty one",
+	{"--policy", "FILE",
+	 "the node.json whose policy to ask, and whose values go into the maps; default: that of "
+	 "an empty one",
+	 false},
+	{"--packet", "FILE",
+	 "run on these packets (pcap, or a hex line each; hex:DIGITS is one) instead of ours",
+	 true},
+	{"--load", NULL, "fail where the programs cannot be loaded for lack of privilege", false},
+	{"--no-load", NULL, "load nothing into the kernel", false},
+	{"--log", "FILE", "where to keep what the verifier says of a program that it refuses",
 	 false},
 	{NULL, NULL, NULL, false},
 };
@@ -79,7 +90,8 @@ static const struct cli_command commands[] = {
 	{"bundle build", "", "compile sources and pack them with their manifest into a bundle",
 	 build_options, 0, 0, cmd_build},
 	{"bundle inspect", "FILE", "show what is in a bundle", NULL, 1, 1, cmd_inspect},
-	{"bundle check", "FILE", "say rule by rule what a node would say", check_options, 1, 1,
+	{"bundle check", "FILE",
+	 "say rule by rule what a node would say, and try it in this kernel", check_options, 1, 1,
 	 cmd_check},
 	{"bundle add", "FILE", "put a bundle into a ceremony directory, to be signed",
 	 stage_options, 1, 1, cmd_add},

@@ -662,14 +662,24 @@ static int check_references(const struct reader *reader, const struct manifest *
 	return 0;
 }
 
+static int read_tested(const struct reader *reader, struct manifest *manifest, struct fault *why)
+{
+	const struct json *list = json_member(reader->root, "tested");
+
+	if (!list || !tested_read(list, !reader->source, &manifest->tested, why))
+		return 0;
+	return at(reader, reader->root, "tested", 0, why);
+}
+
 static int read_manifest(const struct reader *reader, struct manifest *manifest, struct fault *why)
 {
 	static const char *const allowed[] = {
 		"schema", "publisher", "name",	"version",  "description",   "license", "programs",
-		"maps",	  "globals",   "files", "compiler", "source_sha256", NULL};
+		"maps",	  "globals",   "files", "compiler", "source_sha256", "tested",	NULL};
 	static const char *const source_allowed[] = {
-		"schema",   "publisher", "name",    "version",	"description",	 "license",
-		"programs", "maps",	 "globals", "compiler", "source_sha256", NULL};
+		"schema",	 "publisher", "name", "version", "description",
+		"license",	 "programs",  "maps", "globals", "compiler",
+		"source_sha256", "tested",    NULL};
 	const struct text_rule publisher = {"publisher", TEXT_PLAIN, NAME_MAX_LEN, false};
 	const struct text_rule name = {"name", TEXT_PLAIN, NAME_MAX_LEN, false};
 	const struct text_rule version = {"version", TEXT_VERSION, VERSION_MAX, false};
@@ -702,7 +712,7 @@ static int read_manifest(const struct reader *reader, struct manifest *manifest,
 	    read_text(reader, root, &compiler, &manifest->compiler, why) ||
 	    read_text(reader, root, &source, &manifest->source_sha256, why) ||
 	    read_programs(reader, manifest, why) || read_maps(reader, manifest, why) ||
-	    read_globals(reader, manifest, why) ||
+	    read_globals(reader, manifest, why) || read_tested(reader, manifest, why) ||
 	    (!reader->source && read_files(reader, manifest, why)))
 		return -1;
 	return check_references(reader, manifest, why);
@@ -893,7 +903,8 @@ int manifest_write(const struct manifest *manifest, struct bytes *out, struct fa
 	    json_put_text(root, "license", text_or_empty(manifest->license), why) ||
 	    write_lists(manifest, root, why) ||
 	    json_put_text(root, "compiler", text_or_empty(manifest->compiler), why) ||
-	    json_put_text(root, "source_sha256", text_or_empty(manifest->source_sha256), why))
+	    json_put_text(root, "source_sha256", text_or_empty(manifest->source_sha256), why) ||
+	    tested_put(&manifest->tested, root, why))
 		return -1;
 	return json_write(root, true, out, why);
 }

@@ -12,6 +12,7 @@
 #include "bpf/hook.h"
 #include "bpf/notation.h"
 #include "bpf/probe.h"
+#include "bpf/tested.h"
 #include "bpf/version.h"
 
 #define MANIFEST_NAME	      "manifest.json"
@@ -84,6 +85,7 @@ struct manifest {
 	struct manifest_file *files; // every member but the manifest itself
 	size_t file_count;
 	char *compiler, *source_sha256; // provenance, may be ""
+	struct tested tested;		// may be none
 };
 
 // Strict: unknown key, wrong type, duplicate, bad name refuse with FAULT_FORMAT and a place. `file` names it in refusals.

@@ -363,6 +363,7 @@ static int inspect_members(struct packing *packing, struct fault *why)
 	for (size_t i = 0; i < packing->count; i++) {
 		const struct bundle_member *member = &packing->members[i];
 
+		inspection_drop(&packing->inspections[i]);
 		if (inspect_object(member->data.data, member->data.len, &packing->inspections[i],
 				   why))
 			return fault_within(why, "object %s is refused", member->name);
@@ -389,6 +390,11 @@ int pack_finish(struct packing *packing, struct bytes *out, struct survey **surv
 	bytes_move(out, &packed);
 	*survey = HAND_OVER(made);
 	return 0;
+}
+
+int pack_tested(struct packing *packing, const char *kernel, const char *machine, struct fault *why)
+{
+	return tested_add(&packing->manifest->tested, kernel, machine, why);
 }
 
 int pack_build(const char *manifest_path, const char *object_dir, struct bytes *out,

@@ -32,6 +32,9 @@ int pack_gather(const struct pack_order *order, struct packing **out, struct fau
 // against the widest policy. `*survey` is of the packed bytes.
 int pack_finish(struct packing *packing, struct bytes *out, struct survey **survey,
 		struct fault *why) MUST_CHECK;
+// What was finished has been loaded by this kernel: to be finished again, with that in its manifest.
+int pack_tested(struct packing *packing, const char *kernel, const char *machine, struct fault *why)
+	MUST_CHECK;
 
 // Both steps.
 int pack_build(const char *manifest_path, const char *object_dir, struct bytes *out,

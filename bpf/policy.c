@@ -17,7 +17,8 @@
 #define MAP_BYTES_DEFAULT (UINT64_C(64) << 20)
 // Of the node: sixteen programs that take all that one may.
 #define MAP_BYTES_TOTAL (UINT64_C(1) << 30)
-// The verifier stops by itself after a million instructions; that took 1.3 s here, of states that are cheap to compare.
+// The verifier gives up by itself after a million instructions. That took 2.9 s here where they were as dear as could be
+// made, and 0.6 s where not; to say why it gave up took it 21 s and 3 s more.
 #define VERIFIER_SECONDS 5
 #define CPUS_FILE	 "/sys/devices/system/cpu/possible"
 #define CPUS_MAX	 8192
@@ -528,6 +529,15 @@ static bool has_place(const struct policy *policy, const char *use, const char *
 	return false;
 }
 
+// Probes stand on no interface.
+static bool is_all_probes(const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->program_count; i++)
+		if (manifest->programs[i].hook != HOOK_PROBE)
+			return false;
+	return manifest->program_count > 0;
+}
+
 static int check_interfaces(const struct policy *policy, const struct inspection *inspection,
 			    const struct manifest *manifest, struct fault *why)
 {
@@ -535,7 +545,7 @@ static int check_interfaces(const struct policy *policy, const struct inspection
 
 	(void)inspection;
 	use_of(manifest, use);
-	if (has_place(policy, use, NULL))
+	if (is_all_probes(manifest) || has_place(policy, use, NULL))
 		return 0;
 	fault_set(why, FAULT_POLICY, "interfaces: %s may stand on no interface", use);
 	return fault_fix(why, "allow it with \"interfaces\" in the policy");
@@ -546,7 +556,7 @@ int policy_check_place(const struct policy *policy, const char *use, const char 
 {
 	if (check_publisher(policy, use, why))
 		return -1;
-	if (has_place(policy, use, interface))
+	if (!interface || has_place(policy, use, interface))
 		return 0;
 	fault_set(why, FAULT_POLICY, "interfaces: %s may not stand on %s", use, interface);
 	return fault_fix(why, "allow it with \"interfaces\" in the policy");

@@ -75,8 +75,8 @@ int policy_check(const struct policy *policy, const struct inspection *inspectio
 int policy_check_helper(const struct policy *policy, enum hook hook, uint32_t id, struct fault *why)
 	MUST_CHECK;
 int policy_check_kfunc(const struct policy *policy, const char *name, struct fault *why) MUST_CHECK;
-// Whether a bundle ("net/count") may stand on an interface at all: "publishers" and "interfaces". (policy_check can only
-// say that there is some interface for it.)
+// Whether a bundle ("net/count") may stand on an interface (NULL: probes, which stand on none) at all: "publishers" and
+// "interfaces". policy_check can only say that there is some interface for it.
 int policy_check_place(const struct policy *policy, const char *use, const char *interface,
 		       struct fault *why) MUST_CHECK;
 // The maps of all programs of the node together.

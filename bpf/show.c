@@ -138,6 +138,15 @@ static int helper_list(const struct inspection *inspection, struct bytes *out, s
 	return 0;
 }
 
+static void show_jumps(const struct cli *cli, const struct inspect_program *program)
+{
+	if (program->jumps_most == JUMPS_ENDLESS)
+		cli_say(cli, "  tail calls    %s: nobody can tell how many a run", program->name);
+	else if (program->jumps_most)
+		cli_say(cli, "  tail calls    %s: at most %u a run", program->name,
+			program->jumps_most);
+}
+
 static int show_object(const struct cli *cli, const struct survey_object *object, struct fault *why)
 {
 	const struct inspection *inspection = object->inspection;
@@ -152,6 +161,8 @@ static int show_object(const struct cli *cli, const struct survey_object *object
 	cli_say(cli, "  helpers       %s", helpers.len ? bytes_text(&helpers) : "-");
 	for (size_t i = 0; i < inspection->kfunc_count; i++)
 		cli_say(cli, "  kernel        %s", inspection->kfuncs[i]);
+	for (size_t i = 0; i < inspection->program_count; i++)
+		show_jumps(cli, &inspection->programs[i]);
 	return 0;
 }
 
@@ -172,6 +183,9 @@ int show_survey(const struct cli *cli, const struct survey *survey, size_t bundl
 	cli_say(cli, "  target   %s", path);
 	cli_say(cli, "  sha256   %s", hex);
 	cli_say(cli, "  license  %s", manifest->license);
+	for (size_t i = 0; i < manifest->tested.count; i++)
+		cli_say(cli, "  %s %s, %s", i ? "        " : "loads on",
+			manifest->tested.list[i].kernel, manifest->tested.list[i].machine);
 	cli_say(cli, "%s", "");
 	if (show_programs(cli, manifest, why))
 		return -1;
@@ -218,6 +232,27 @@ static int document_kernel(const struct inspection *inspection, struct json *obj
 	return json_put(object, "kernel", HAND_OVER(list), why);
 }
 
+// Of each program that makes any; null: nobody can tell.
+static int document_jumps(const struct inspection *inspection, struct json *object,
+			  struct fault *why)
+{
+	struct json *list = json_make_object();
+
+	if (json_put(object, "tail_calls_most", list, why))
+		return -1;
+	for (size_t i = 0; i < inspection->program_count; i++) {
+		const struct inspect_program *program = &inspection->programs[i];
+
+		if (program->jumps_most && json_put(list, program->name,
+						    program->jumps_most == JUMPS_ENDLESS
+							    ? json_make_null()
+							    : json_make_int(program->jumps_most),
+						    why))
+			return -1;
+	}
+	return 0;
+}
+
 static int document_object(const struct survey_object *survey_object, struct json *list,
 			   struct fault *why)
 {
@@ -229,6 +264,7 @@ static int document_object(const struct survey_object *survey_object, struct jso
 	    json_put_text(object, "license", inspection->license, why) ||
 	    json_put_bool(object, "btf", inspection->has_btf, why) ||
 	    json_put_bool(object, "tail_calls", inspection->tail_calls, why) ||
+	    document_jumps(inspection, object, why) ||
 	    json_put_bool(object, "unknown_helper", inspection->helper_unknown, why) ||
 	    document_helpers(inspection, object, why) || document_kernel(inspection, object, why))
 		return -1;
@@ -318,6 +354,9 @@ int show_verdicts(const struct cli *cli, const struct survey *survey, const stru
 		if (say_object(&saying, survey, &survey->objects[i], policy, why))
 			return -1;
 	}
+	if (policy->verifier_seconds_max)
+		cli_say(cli, "at load   %-14s the kernel's verifier, in %u s a program", "verifier",
+			policy->verifier_seconds_max);
 	*out = HAND_OVER(list);
 	if (saying.first.code == FAULT_NONE)
 		return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/owned.h"
@@ -54,42 +55,74 @@ static bool may_delegate(const struct bytes *data)
 	return has_text(data, "\"delegations\"") || has_text(data, "\\u");
 }
 
-// Does the server list exactly these bytes? It signs no entry without length and digest.
-static bool is_listed(const struct json *published, const struct paper *paper,
-		      struct role_meta *meta)
+// What the server's snapshot says of a role's file. It signs no entry without length and digest.
+static bool find_listed(const struct json *published, const char *role, struct role_meta *meta)
 {
 	OWNED(bytes_drop) struct bytes entry = {0};
 	struct fault ignored = {0};
 	const struct json *listed;
 
 	// A snapshot names roles as they are; a file and a URL name them quoted.
-	if (bytes_format(&entry, &ignored, "%s.json", paper->role))
+	if (bytes_format(&entry, &ignored, "%s.json", role))
 		return false;
 	listed = json_member(published, bytes_text(&entry));
-	return listed && role_meta_parse(listed, meta, &ignored) == 0 && meta->has_sha256 &&
-	       role_meta_check(meta, paper->role, paper->data.data, paper->data.len, &ignored) == 0;
+	return listed && role_meta_parse(listed, meta, &ignored) == 0 && meta->has_sha256;
+}
+
+// Exactly the bytes that the server lists, and a role that delegates to nobody: nothing to look for in it.
+static int compare(struct memo *memo, const char *file, const struct stat *then,
+		   const struct role_meta *meta, struct paper *paper, struct fault *why)
+{
+	struct sha256 sha256;
+
+	if (sha256_of(paper->data.data, paper->data.len, &sha256, why))
+		return -1;
+	paper->is_published = sha256_equal(&sha256, &meta->sha256);
+	if (!paper->is_published || may_delegate(&paper->data))
+		return 0;
+	bytes_drop(&paper->data);
+	return memo_note(memo, file, then, &sha256, why);
+}
+
+static bool is_remembered(struct memo *memo, const char *file, const struct stat *now,
+			  const struct role_meta *meta)
+{
+	struct sha256 sha256;
+
+	return memo_recall(memo, file, now, &sha256) && sha256_equal(&sha256, &meta->sha256);
+}
+
+static int read_file(const struct folder_known *known, const char *path, const char *file,
+		     struct paper *paper, struct fault *why)
+{
+	struct role_meta meta;
+	struct stat st = {0};
+	bool listed = known && find_listed(known->published, paper->role, &meta);
+
+	if (listed && stat(path, &st) == 0 && is_remembered(known->memo, file, &st, &meta)) {
+		paper->is_published = true;
+	} else if (file_read(path, PAPER_MAX, &paper->data, why) ||
+		   (listed && compare(known->memo, file, &st, &meta, paper, why))) {
+		return -1;
+	}
+	if (!paper->is_published || paper->data.len)
+		return parse_paper(path, paper, why);
+	paper->version = meta.version;
+	paper->is_signed = true;
+	return 0;
 }
 
 // `file` below metadata/. *out is filled only when all went well.
 static int read_paper(const char *dir, const char *file, const char *role,
-		      const struct json *published, struct paper *out, struct fault *why)
+		      const struct folder_known *known, struct paper *out, struct fault *why)
 {
 	OWNED(paper_drop) struct paper paper = {0};
 	OWNED(bytes_drop) struct bytes path = {0};
-	struct role_meta meta;
 
 	if (bytes_format(&path, why, "%s/metadata/%s", dir, file) ||
-	    file_read(bytes_text(&path), PAPER_MAX, &paper.data, why) ||
-	    text_copy(role, &paper.role, why) || role_quote(role, &paper.quoted, why))
+	    text_copy(role, &paper.role, why) || role_quote(role, &paper.quoted, why) ||
+	    read_file(known, bytes_text(&path), file, &paper, why))
 		return -1;
-	paper.is_published = published && is_listed(published, &paper, &meta);
-	if (paper.is_published && !may_delegate(&paper.data)) {
-		bytes_drop(&paper.data);
-		paper.version = meta.version;
-		paper.is_signed = true;
-	} else if (parse_paper(bytes_text(&path), &paper, why)) {
-		return -1;
-	}
 	*out = paper;
 	paper = (struct paper){0};
 	return 0;
@@ -97,7 +130,7 @@ static int read_paper(const char *dir, const char *file, const char *role,
 
 // ---- roles in the order of their delegation ----
 
-static int add_role(struct folder *folder, const char *role, const struct json *published,
+static int add_role(struct folder *folder, const char *role, const struct folder_known *known,
 		    struct fault *why)
 {
 	OWNED(drop_heap) char *file = NULL;
@@ -112,7 +145,7 @@ static int add_role(struct folder *folder, const char *role, const struct json *
 		return fault_set(why, FAULT_TOO_LARGE, "more than %d roles", FOLDER_ROLES_MAX);
 	if (role_file(role, 0, &file, why))
 		return -1;
-	if (read_paper(folder->dir, file, role, published, &paper, why)) {
+	if (read_paper(folder->dir, file, role, known, &paper, why)) {
 		// Delegated, and not kept here: another team's.
 		if (why->code != FAULT_NOT_FOUND || folder->count == 0)
 			return -1;
@@ -129,7 +162,7 @@ static int add_role(struct folder *folder, const char *role, const struct json *
 	return 0;
 }
 
-static int add_delegated(struct folder *folder, size_t index, const struct json *published,
+static int add_delegated(struct folder *folder, size_t index, const struct folder_known *known,
 			 struct fault *why)
 {
 	// Kept: the array of roles moves while it grows, the documents do not.
@@ -140,7 +173,7 @@ static int add_delegated(struct folder *folder, size_t index, const struct json 
 		const char *name;
 
 		if (json_need_text(json_item(roles, i), "name", &name, why) ||
-		    add_role(folder, name, published, why))
+		    add_role(folder, name, known, why))
 			return -1;
 	}
 	return 0;
@@ -158,13 +191,13 @@ int folder_open(const char *dir, struct folder *out, struct fault *why)
 	return 0;
 }
 
-int folder_roles(struct folder *folder, const struct json *published, struct fault *why)
+int folder_roles(struct folder *folder, const struct folder_known *known, struct fault *why)
 {
-	if (add_role(folder, "targets", published, why))
+	if (add_role(folder, "targets", known, why))
 		return fault_within(why, "%s is not a ceremony directory", folder->dir);
 	// Grows while it is walked: a parent always stands before its children.
 	for (size_t i = 0; i < folder->count; i++)
-		if (add_delegated(folder, i, published, why))
+		if (add_delegated(folder, i, known, why))
 			return fault_within(why, "cannot read the ceremony directory %s",
 					    folder->dir);
 	return 0;

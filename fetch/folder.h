@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "fetch/memo.h"
 
 // One metadata file. `quoted` is the role's name as it stands in file names and URLs.
 struct paper {
@@ -36,9 +37,15 @@ struct folder {
 
 // Reads root.json. `*out` is yours, also after a refusal.
 int folder_open(const char *dir, struct folder *out, struct fault *why) MUST_CHECK;
-// Reads targets.json, and each delegated role that has a file. `published` is the `meta` of the server's snapshot (NULL:
-// it has none): what is listed there by its digest is held against that and looked into no further.
-int folder_roles(struct folder *folder, const struct json *published, struct fault *why) MUST_CHECK;
+// What the server has: the `meta` of its snapshot (NULL: none), and what was seen of our own files (NULL: nothing).
+struct folder_known {
+	const struct json *published;
+	struct memo *memo;
+};
+// Reads targets.json, and each delegated role that has a file. What the server lists by its digest is held against that
+// and looked into no further.
+int folder_roles(struct folder *folder, const struct folder_known *known, struct fault *why)
+	MUST_CHECK;
 void folder_drop(struct folder *folder);
 
 // An earlier root, "<version>.root.json".

@@ -365,6 +365,7 @@ static int run_publish(struct cli *cli, struct fault *why)
 {
 	OWNED(secret_key_drop) struct secret_key *key = NULL;
 	OWNED(download_drop) struct download *download = NULL;
+	OWNED(memo_drop) struct memo *memo = NULL;
 	const struct download_limits limits = publish_limits();
 	const char *dir = cli_value(cli, "--dir"), *ca = cli_value(cli, "--ca");
 	const char *url, *key_path;
@@ -374,12 +375,13 @@ static int run_publish(struct cli *cli, struct fault *why)
 	if (!dir)
 		dir = ".";
 	if (cli_need(cli, "--url", &url, why) || cli_need(cli, "--key", &key_path, why) ||
-	    secret_key_open(cli, key_path, &key, why) || enter_publish_jail(dir, ca, why) ||
-	    download_new(url, ca, &limits, &download, why))
+	    secret_key_open(cli, key_path, &key, why) || memo_open(dir, &memo, why) ||
+	    enter_publish_jail(dir, ca, why) || download_new(url, ca, &limits, &download, why))
 		return -1;
 	struct publish_options options = {
 		.dir = dir,
 		.upload = {.download = download, .key = key, .clock = time_now},
+		.memo = memo,
 		.say = progress,
 		.ctx = cli,
 	};

@@ -147,8 +147,29 @@ static int put_roles(struct json *object, const struct client_versions *versions
 	return json_put(object, "versions", HAND_OVER(roles), why);
 }
 
-static int add_repository(struct json *list, const struct outcome_repository *repository,
-			  struct fault *why)
+// A clock that was set back is refused for itself, and makes nothing younger.
+static int64_t age_of(const struct outcome *outcome, const struct outcome_repository *repository)
+{
+	int64_t age = outcome->now - repository->refreshed_at;
+
+	return age > 0 ? age : 0;
+}
+
+static int put_age(struct json *object, const struct outcome *outcome,
+		   const struct outcome_repository *repository, struct fault *why)
+{
+	char text[CLOCK_TEXT_LEN];
+
+	if (!repository->refreshed_at)
+		return 0;
+	clock_write(repository->refreshed_at, text);
+	if (json_put_text(object, "refreshed_at", text, why))
+		return -1;
+	return json_put_int(object, "age_s", age_of(outcome, repository), why);
+}
+
+static int add_repository(struct json *list, const struct outcome *outcome,
+			  const struct outcome_repository *repository, struct fault *why)
 {
 	OWNED(json_drop) struct json *entry = json_make_object();
 
@@ -158,6 +179,7 @@ static int add_repository(struct json *list, const struct outcome_repository *re
 	    json_put_text(entry, "url", repository->url, why) ||
 	    json_put_text(entry, "state", outcome_state_name(repository->state), why) ||
 	    json_put_bool(entry, "held_back", repository->is_held, why) ||
+	    put_age(entry, outcome, repository, why) ||
 	    put_roles(entry, &repository->versions, why) ||
 	    put_refusal(entry, &repository->fault, why))
 		return -1;
@@ -191,7 +213,7 @@ int outcome_document(const struct outcome *outcome, struct json **out, struct fa
 	if (!document || !repositories || !uses)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < outcome->repository_count; i++)
-		if (add_repository(repositories, &outcome->repositories[i], why))
+		if (add_repository(repositories, outcome, &outcome->repositories[i], why))
 			return -1;
 	for (size_t i = 0; i < outcome->use_count; i++)
 		if (add_use(uses, &outcome->uses[i], why))
@@ -250,12 +272,32 @@ static int print_repositories(const struct outcome *outcome, const struct cli *c
 	return 0;
 }
 
+static void warn_of_age(const struct outcome *outcome, const struct cli *cli)
+{
+	for (size_t i = 0; i < outcome->repository_count; i++) {
+		const struct outcome_repository *it = &outcome->repositories[i];
+		int64_t age = age_of(outcome, it);
+		char text[CLOCK_TEXT_LEN];
+
+		if (it->state != OUTCOME_REFUSED)
+			continue;
+		if (!it->refreshed_at) {
+			cli_note(cli, "warning: %s was never refreshed on this node", it->name);
+		} else if (age >= OUTCOME_OLD_S) {
+			clock_write(it->refreshed_at, text);
+			cli_note(cli, "warning: %s was last refreshed %" PRId64 " hours ago, at %s",
+				 it->name, age / 3600, text);
+		}
+	}
+}
+
 int outcome_print(const struct outcome *outcome, const struct cli *cli, struct fault *why)
 {
 	static const char *const columns[] = {"USE",   "WANTED", "VERSION", "FROM",
 					      "STATE", "SHA256", "WHY",	    NULL};
 	OWNED(table_drop) struct table *table = NULL;
 
+	warn_of_age(outcome, cli);
 	if (print_repositories(outcome, cli, why))
 		return -1;
 	if (!outcome->use_count)

@@ -20,6 +20,7 @@ enum outcome_state {
 struct outcome_repository {
 	char *name, *url;
 	struct client_versions versions; // zero: not known
+	int64_t refreshed_at;		 // when its metadata was last verified as current; 0: never
 	bool is_held; // verified, and not made current: something it names could not be had
 	enum outcome_state state;
 	struct fault fault;
@@ -34,6 +35,7 @@ struct outcome_use {
 };
 
 struct outcome {
+	int64_t now; // of the pass
 	struct outcome_repository *repositories;
 	size_t repository_count;
 	struct outcome_use *uses;
@@ -54,6 +56,9 @@ int outcome_add_repository(struct outcome *outcome, const char *name, const char
 			   struct fault *why) MUST_CHECK;
 int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted,
 		    const char *channel, const char *from, struct fault *why) MUST_CHECK;
+
+// A repository that could not be refreshed for so long is warned of (A23): who withholds it hides what was taken back.
+#define OUTCOME_OLD_S INT64_C(86400)
 
 // Keeps the first refusal.
 void outcome_fault(struct outcome *outcome, const struct fault *fault);

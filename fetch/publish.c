@@ -403,12 +403,16 @@ static int carry_out(struct job *job, const struct errand *errands, struct fault
 
 static int publish(struct job *job, struct fault *why)
 {
+	struct folder_known known = {.memo = job->options->memo};
 	struct errand *errands;
 	int rc;
 
-	if (folder_open(job->options->dir, &job->folder, why) || ask_snapshot(job, why) ||
-	    folder_roles(&job->folder, meta_of(job->snapshot), why))
+	if (folder_open(job->options->dir, &job->folder, why) || ask_snapshot(job, why))
 		return -1;
+	known.published = meta_of(job->snapshot);
+	if (folder_roles(&job->folder, &known, why))
+		return -1;
+	memo_save(known.memo);
 	errands = calloc(job->folder.count, sizeof(*errands));
 	if (!errands)
 		return fault_set(why, FAULT_OTHER, "out of memory");

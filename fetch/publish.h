@@ -6,11 +6,13 @@
 
 #include "base/fault.h"
 #include "base/json.h"
+#include "fetch/memo.h"
 #include "fetch/upload.h"
 
 struct publish_options {
 	const char *dir;
 	struct upload upload;
+	struct memo *memo; // of an earlier publication from this directory, or NULL
 	void (*say)(void *ctx, const char *line); // one line of progress, or NULL
 	void *ctx;
 };

@@ -158,18 +158,6 @@ int store_repositories_fd(const struct store *store)
 	return store->repositories;
 }
 
-int names_list(int dirfd, struct names *out, struct fault *why)
-{
-	names_drop(out);
-	return dir_list(dirfd, &out->name, &out->count, why);
-}
-
-void names_drop(struct names *names)
-{
-	names_free(names->name, names->count);
-	*names = (struct names){0};
-}
-
 int store_remove_dir(int dirfd, const char *name, struct fault *why)
 {
 	OWNED(names_drop) struct names names = {0};

@@ -53,11 +53,3 @@ int store_make_dir(int dirfd, const char *name, int *out, struct fault *why) MUS
 
 // Removes a directory of plain files, and its files; absent is fine.
 int store_remove_dir(int dirfd, const char *name, struct fault *why) MUST_CHECK;
-
-// The names in a directory, as one thing to own.
-struct names {
-	char **name;
-	size_t count;
-};
-int names_list(int dirfd, struct names *out, struct fault *why) MUST_CHECK;
-void names_drop(struct names *names);

@@ -302,8 +302,10 @@ static int follow_metadata(struct visit *visit, int repo_dirfd, const struct tru
 {
 	client_versions(visit->client, &visit->result->versions);
 	if (check_class(visit, pin_class, client_class(visit->client), why) ||
-	    local_clock_raise(trusted->dirfd, visit->run->options->now, why) ||
-	    source_is_consistent(&visit->source, &visit->consistent, why) || sync_deny(visit, why))
+	    local_clock_raise(trusted->dirfd, visit->run->options->now, why))
+		return -1;
+	visit->result->refreshed_at = visit->run->options->now;
+	if (source_is_consistent(&visit->source, &visit->consistent, why) || sync_deny(visit, why))
 		return -1;
 	sync_uses(visit);
 	visit->result->state = OUTCOME_PRESENT;
@@ -359,6 +361,7 @@ static int visit_repository(struct visit *visit, struct fault *why)
 	if (pin_load(root, name, &pinned, why) || pin_url(root, name, &url, &class, why) ||
 	    store_repository(visit->run->store, name, &repo_dirfd, why) ||
 	    trusted_open(repo_dirfd, &pinned, &trusted, why) ||
+	    local_clock_read(trusted.dirfd, &visit->result->refreshed_at, why) ||
 	    local_clock_check(trusted.dirfd, visit->run->options->now, why) ||
 	    refresh(visit, &trusted, class ? class : "", why))
 		return -1;
@@ -450,6 +453,7 @@ int sync_run(const struct sync_options *options, struct outcome **out, struct fa
 	// Whoever held the lock may have trusted a later time than the one we came with.
 	if (mine.clock)
 		mine.now = mine.clock();
+	outcome->now = mine.now;
 	struct run run = {.options = &mine, .node = node, .store = store, .outcome = outcome};
 	for (size_t i = 0; i < node->repository_count && !is_stopped(options); i++)
 		sync_repository(&run, i);

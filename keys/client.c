@@ -32,6 +32,7 @@ struct client {
 	struct trust *trust;
 	enum state state;
 	struct fault refused; // why the refresh failed
+	bool forgets;	      // client_verify_all
 	struct found *found;
 };
 
@@ -353,7 +354,11 @@ static int load_delegate(struct client *client, const struct targets *targets,
 
 	if (knows(ctx, edge))
 		return 0;
-	return load_targets(client, targets, edge->role, &ignored, why);
+	if (load_targets(client, targets, edge->role, &ignored, why))
+		return -1;
+	if (client->forgets)
+		trust_forget_last(client->trust);
+	return 0;
 }
 
 // Verifies what one role delegates to. A role that the snapshot does not list yet cannot be reached, and is none of
@@ -407,6 +412,12 @@ int client_load_unknown(struct client *client,
 int client_load_all(struct client *client, struct fault *why)
 {
 	return client_load_unknown(client, knows_none, NULL, why);
+}
+
+int client_verify_all(struct client *client, struct fault *why)
+{
+	client->forgets = true;
+	return client_load_all(client, why);
 }
 
 // ---- what is trusted ----

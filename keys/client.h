@@ -56,6 +56,10 @@ int client_find(struct client *client, const char *path, const struct target **o
 // Loads and verifies every delegated role that can be reached (repod's check, and `status`).
 int client_load_all(struct client *client, struct fault *why) MUST_CHECK;
 
+// The same for who only wants the verdict: what a role without delegations lists is given back as soon as it is verified,
+// so that a large repository takes little memory. client_find finds nothing there afterwards.
+int client_verify_all(struct client *client, struct fault *why) MUST_CHECK;
+
 // "This delegator, in these bytes, lets this role, in these bytes, speak": what a verdict on a delegated role depends
 // on, its expiry apart.
 struct client_edge {

@@ -53,7 +53,8 @@ int cmd_request(struct cli *cli, struct fault *why)
 	}
 	if (file_replace(output, text.data, text.len, 0644, why) != 0)
 		return -1;
-	cli_say(cli, "%s asks for signatures on %zu files", output, cli_arg_count(cli));
+	cli_say(cli, "%s asks for signatures on %zu file%s", output, cli_arg_count(cli),
+		cli_arg_count(cli) == 1 ? "" : "s");
 	cli_say(cli, "next, on the machine that has the key: bpfseal sign %s --key KEY", output);
 	if (json_put_text(told, "request", output, why) != 0 ||
 	    json_put(told, "sign", json_keep(request.sign), why) != 0)
@@ -145,7 +146,7 @@ int cmd_merge(struct cli *cli, struct fault *why)
 	if (merger_open(cli, &merger, why) != 0 || merger_check(&merger, why) != 0 ||
 	    merger_write(cli, &merger, list, why) != 0)
 		return -1;
-	cli_say(cli, "%zu signatures are new", merger.added);
+	cli_say(cli, "%zu signature%s new", merger.added, merger.added == 1 ? " is" : "s are");
 	if (json_put_int(document, "added", (int64_t)merger.added, why) != 0)
 		return -1;
 	return cli_document(cli, "bpfseal.merge/1", HAND_OVER(document), why);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "keys/kinship.h"
 #include "keys/pin.h"
 #include "keys/report.h"
 
@@ -87,6 +88,28 @@ static int existing_check(const char *root_dir, const char *name, const struct s
 			 name);
 }
 
+// A13: two repositories that one key speaks for are one, whatever they are called.
+static int refuse_kin(void *ctx, const struct kinship *found, struct fault *why)
+{
+	const struct cli *cli = ctx;
+	const char *role = root_role_name(found->role);
+
+	if (!found->enough) {
+		cli_note(cli, "warning: %zu key%s of the role %s speak%s for %s too", found->count,
+			 found->count == 1 ? "" : "s", role, found->count == 1 ? "s" : "",
+			 found->name);
+		return 0;
+	}
+	fault_set(why, FAULT_POLICY,
+		  "the keys of its role %s speak for %s too: what one repository signs would pass "
+		  "for the other's",
+		  role, found->name);
+	return fault_fix(why,
+			 "ask for a root with keys of its own; if it is the same repository, "
+			 "pin the very root that is pinned for %s",
+			 found->name);
+}
+
 static int pin_make(const struct cli *cli, const char *url, const char *class,
 		    const struct sha256 *fingerprint, struct pin *out, struct fault *why)
 {
@@ -134,6 +157,7 @@ int cmd_trust_add(struct cli *cli, struct fault *why)
 		return show_and_stop(cli, root, why);
 	if (fingerprint_check(fingerprint, &seen, why) != 0 ||
 	    existing_check(cli_root(cli), name, &seen, why) != 0 ||
+	    kinship_walk(cli_root(cli), name, root, refuse_kin, cli, why) != 0 ||
 	    pin_make(cli, url, class, &seen, &pin, why) != 0)
 		return -1;
 	if (root->role->expires <= cli_now(cli))
@@ -144,6 +168,45 @@ int cmd_trust_add(struct cli *cli, struct fault *why)
 }
 
 // ---- trust show ----
+
+// What the warnings beside the table are made from.
+struct showing {
+	const struct cli *cli;
+	const char *name;
+	struct json *shared; // of the entry
+};
+
+static int show_kin(void *ctx, const struct kinship *found, struct fault *why)
+{
+	const struct showing *showing = ctx;
+	const char *role = root_role_name(found->role);
+	struct json *entry = json_make_object();
+
+	cli_note(showing->cli, "warning: %s and %s share %zu key%s of the role %s%s", showing->name,
+		 found->name, found->count, found->count == 1 ? "" : "s", role,
+		 found->enough ? ": what one signs passes for the other's" : "");
+	if (json_add(showing->shared, entry, why) != 0 ||
+	    json_put_text(entry, "with", found->name, why) != 0 ||
+	    json_put_text(entry, "role", role, why) != 0 ||
+	    json_put_int(entry, "keys", (int64_t)found->count, why) != 0)
+		return -1;
+	return json_put_bool(entry, "enough", found->enough, why);
+}
+
+static int show_shared(const struct cli *cli, const char *name, const struct bytes *data,
+		       struct json *entry, struct fault *why)
+{
+	struct showing showing = {cli, name, json_make_array()};
+	OWNED(role_drop) struct role *role = NULL;
+	OWNED(root_drop) struct root *root = NULL;
+
+	if (json_put(entry, "shared_keys", showing.shared, why) != 0 ||
+	    role_parse("root", data->data, data->len, &role, why) != 0 ||
+	    root_parse(role, &root, why) != 0)
+		return -1;
+	(void)HAND_OVER(role);
+	return kinship_walk(cli_root(cli), name, root, show_kin, &showing, why);
+}
 
 // The pin with its root read and held against the record; a damaged one is told, not passed over.
 static int show_one(const struct cli *cli, const char *name, struct table *table, struct json *list,
@@ -170,19 +233,10 @@ static int show_one(const struct cli *cli, const char *name, struct table *table
 	    json_put_text(entry, "url", pin.url, why) != 0 ||
 	    json_put_text(entry, "class", pin.class, why) != 0 ||
 	    json_put_text(entry, "pinned_at", at, why) != 0 ||
-	    json_put_int(entry, "uid", pin.uid, why) != 0)
+	    json_put_int(entry, "uid", pin.uid, why) != 0 ||
+	    json_put_text(entry, "fingerprint", fingerprint, why) != 0)
 		return -1;
-	return json_put_text(entry, "fingerprint", fingerprint, why);
-}
-
-struct names {
-	char **list;
-	size_t count;
-};
-
-static void names_drop(struct names *names)
-{
-	names_free(names->list, names->count);
+	return show_shared(cli, name, &root, entry, why);
 }
 
 int cmd_trust_show(struct cli *cli, struct fault *why)
@@ -200,11 +254,11 @@ int cmd_trust_show(struct cli *cli, struct fault *why)
 	if (cli_arg_count(cli) == 1) {
 		if (name_of(cli, &name, why) != 0 || show_one(cli, name, table, list, why) != 0)
 			return -1;
-	} else if (pin_list(cli_root(cli), &names.list, &names.count, why) != 0) {
+	} else if (pin_list(cli_root(cli), &names.name, &names.count, why) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < names.count; i++)
-		if (show_one(cli, names.list[i], table, list, why) != 0)
+		if (show_one(cli, names.name[i], table, list, why) != 0)
 			return -1;
 	table_print(table, cli);
 	return cli_document(cli, "bpfseal.trust/1", HAND_OVER(document), why);

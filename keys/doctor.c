@@ -21,7 +21,7 @@ struct exam {
 	struct root *root;
 	int64_t now;
 	struct json *findings;
-	struct json *known; // what a finding says -> its place in the list
+	struct json *known; // what a finding says, and what helps -> its place in the list
 	bool due;
 };
 
@@ -43,7 +43,7 @@ static const char *grade_name(enum grade grade)
 // ---- findings ----
 
 static int finding_new(struct exam *exam, enum grade grade, const char *code, const char *text,
-		       const char *fix, struct fault *why)
+		       const char *fix, const char *key, struct fault *why)
 {
 	struct json *finding = json_make_object();
 	int64_t place = (int64_t)json_count(exam->findings);
@@ -57,10 +57,10 @@ static int finding_new(struct exam *exam, enum grade grade, const char *code, co
 	if (fix && json_put_text(finding, "fix", fix, why) != 0)
 		return -1;
 	exam->due = exam->due || grade == GRADE_DUE;
-	return json_put_int(exam->known, text, place, why);
+	return json_put_int(exam->known, key, place, why);
 }
 
-// 256 bins that expire together are one finding.
+// 256 bins that expire together are one finding; a root that does so with them is another, with another way out.
 static int found(struct exam *exam, enum grade grade, const char *code, const char *role,
 		 const char *fix, struct fault *why, const char *format, ...)
 	__attribute__((format(printf, 7, 8)));
@@ -68,16 +68,18 @@ static int found(struct exam *exam, enum grade grade, const char *code, const ch
 static int found(struct exam *exam, enum grade grade, const char *code, const char *role,
 		 const char *fix, struct fault *why, const char *format, ...)
 {
-	char text[FAULT_TEXT_MAX];
+	char text[FAULT_TEXT_MAX], key[2 * FAULT_TEXT_MAX];
 	const struct json *finding;
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (!json_member(exam->known, text) && finding_new(exam, grade, code, text, fix, why) != 0)
+	snprintf(key, sizeof(key), "%s: %s; %s", grade_name(grade), text, fix ? fix : "");
+	if (!json_member(exam->known, key) &&
+	    finding_new(exam, grade, code, text, fix, key, why) != 0)
 		return -1;
-	finding = json_item(exam->findings, (size_t)json_int(json_member(exam->known, text)));
+	finding = json_item(exam->findings, (size_t)json_int(json_member(exam->known, key)));
 	return json_add((struct json *)json_member(finding, "roles"), json_make_text(role), why);
 }
 
@@ -255,8 +257,8 @@ static int share(struct exam *exam, const struct office *a, const struct office 
 		if (found(exam, GRADE_WARNING, "shared", a->role, "give each role keys of its own",
 			  why, "key %s signs for %s as well as for %s", signer->id, a->role,
 			  b->role) != 0 ||
-		    found(exam, GRADE_WARNING, "shared", b->role, NULL, why,
-			  "key %s signs for %s as well as for %s", signer->id, a->role,
+		    found(exam, GRADE_WARNING, "shared", b->role, "give each role keys of its own",
+			  why, "key %s signs for %s as well as for %s", signer->id, a->role,
 			  b->role) != 0)
 			return -1;
 	}

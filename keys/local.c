@@ -137,8 +137,7 @@ int local_keep(void *ctx, const char *role, int64_t version, const void *data, s
 	return file_replace_at(local->dirfd, name, data, len, local->mode, why);
 }
 
-// The floor, or 0 when none was set yet.
-static int read_clock(int dirfd, int64_t *floor, struct fault *why)
+int local_clock_read(int dirfd, int64_t *floor, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
@@ -162,7 +161,7 @@ int local_clock_check(int dirfd, int64_t now, struct fault *why)
 	char have[CLOCK_TEXT_LEN], want[CLOCK_TEXT_LEN];
 	int64_t floor;
 
-	if (read_clock(dirfd, &floor, why))
+	if (local_clock_read(dirfd, &floor, why))
 		return -1;
 	if (now >= floor)
 		return 0;
@@ -180,7 +179,7 @@ int local_clock_raise(int dirfd, int64_t now, struct fault *why)
 	char text[CLOCK_TEXT_LEN + 1];
 	int64_t floor;
 
-	if (read_clock(dirfd, &floor, why))
+	if (local_clock_read(dirfd, &floor, why))
 		return -1;
 	if (now <= floor)
 		return 0;

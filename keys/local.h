@@ -33,5 +33,7 @@ int target_file(const struct target *target, bool consistent, char **out, struct
 
 // The clock floor (A22): the latest time at which something was trusted, kept in the file "clock" below dirfd.
 // local_clock_check refuses with FAULT_CLOCK when `now` lies before it; local_clock_raise moves it up, never down.
+// local_clock_read tells it; 0 when there is none yet.
+int local_clock_read(int dirfd, int64_t *floor, struct fault *why) MUST_CHECK;
 int local_clock_check(int dirfd, int64_t now, struct fault *why) MUST_CHECK;
 int local_clock_raise(int dirfd, int64_t now, struct fault *why) MUST_CHECK;

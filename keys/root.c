@@ -41,6 +41,11 @@ static int read_class(const struct json *body, struct root *root, struct fault *
 	return 0;
 }
 
+const char *root_role_name(enum root_role role)
+{
+	return role_names[role];
+}
+
 int root_parse(struct role *role, struct root **out, struct fault *why)
 {
 	OWNED(root_drop) struct root *root = calloc(1, sizeof(*root));

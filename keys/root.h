@@ -14,6 +14,9 @@ enum root_role {
 	ROOT_ROLES,
 };
 
+// "root", "timestamp", "snapshot", "targets".
+const char *root_role_name(enum root_role role);
+
 struct root {
 	struct role *role;
 	bool consistent_snapshot;

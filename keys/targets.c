@@ -239,6 +239,16 @@ int targets_parse(const char *name, struct role *role, struct targets **out, str
 	return 0;
 }
 
+void targets_forget(struct targets *targets)
+{
+	struct role *role = targets->role;
+
+	json_drop(&role->document);
+	bytes_drop(&role->raw);
+	role->body = role->signatures = NULL;
+	targets->files = NULL;
+}
+
 void targets_free(struct targets *targets)
 {
 	if (!targets)

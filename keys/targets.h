@@ -58,6 +58,9 @@ static inline void targets_drop(struct targets **targets)
 	*targets = NULL;
 }
 
+// Gives back what a role without delegations lists, and the bytes it came in: who it was and which version stays.
+void targets_forget(struct targets *targets);
+
 // The file at this path, if this very role lists it. `*out` borrows from the role.
 bool targets_find(const struct targets *targets, const char *path, struct target *out);
 

@@ -402,6 +402,14 @@ int trust_take_targets(struct trust *trust, const struct targets *delegator, con
 	return accept_targets(trust, delegator, &fresh, out, why);
 }
 
+void trust_forget_last(struct trust *trust)
+{
+	struct targets *last = trust->held_count ? trust->held[trust->held_count - 1] : NULL;
+
+	if (last && !last->bins && !last->delegation_count)
+		targets_forget(last);
+}
+
 // ---- what is trusted ----
 
 const struct root *trust_root_now(const struct trust *trust)

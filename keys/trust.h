@@ -59,6 +59,10 @@ int trust_take_targets(struct trust *trust, const struct targets *delegator, con
 const struct targets *trust_held(const struct trust *trust, const struct targets *delegator,
 				 const char *role);
 
+// Gives back the contents of the role that was verified last, if it delegates to nobody: for who only wants the verdict.
+// It stays trusted, and lists nothing.
+void trust_forget_last(struct trust *trust);
+
 // What is trusted so far; NULL before it is. The timestamp and the snapshot given are today's, never a recalled one.
 const struct root *trust_root_now(const struct trust *trust);
 const struct timestamp *trust_timestamp_now(const struct trust *trust);

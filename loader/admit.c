@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/chain.h"
 #include "bpf/custom.h"
 #include "bpf/index.h"
 #include "bpf/inspect.h"
@@ -414,6 +415,24 @@ static int admit_program(const struct admit *admit, const struct target *target,
 	return admit_keep(admit, &wanted->sha256, &bytes, why);
 }
 
+// What the chain has to know of the program's own tail calls. That it is there, inspect_check_manifest has seen.
+static void admit_jumps(const struct inspection *inspection, struct member *member)
+{
+	const struct manifest_program *said = member->program;
+	const struct inspect_program *program = inspection_program(inspection, said->entry);
+	const char *next = said->linkage == LINK_OWN_MAP ? said->next_map : CHAIN_NEXT_MAP;
+	struct inspect_ways ways;
+
+	if (!program)
+		return;
+	snprintf(member->section, sizeof(member->section), "%s", program->section);
+	member->jumps_most = program->jumps_most;
+	if (said->linkage != LINK_OWN_MAP && said->linkage != LINK_CHAIN)
+		return;
+	ways = inspection_ways(inspection, program, next);
+	member->falls = (struct fall_ways){.counted = ways.through, .uncounted = ways.unknown};
+}
+
 int admit_object(const struct policy *policy, struct member *member, struct fault *why)
 {
 	OWNED(inspection_drop) struct inspection *inspection = NULL;
@@ -425,11 +444,11 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 	    policy_check(policy, inspection, member->manifest, why))
 		return fault_within(why, "%s %s is not admitted", member->name, member->version);
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
-	member->tail_calls = inspection->tail_calls && member->program->linkage == LINK_WRAP;
+	admit_jumps(inspection, member);
 	return 0;
 }
 
-static int admit_values(const struct node_use *use, struct member *member, struct fault *why)
+int admit_values(const struct node_use *use, struct member *member, struct fault *why)
 {
 	member->maps = json_make_object();
 	if (!member->maps)

@@ -47,8 +47,11 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 	      struct member *out, const struct deny_entry **denied, struct fault *why) MUST_CHECK;
 
 // The half that needs no metadata: bytes that were verified, held against the manifest and today's policy. Fills what
-// the object itself says (member->tail_calls). For the restore of copies that were admitted before.
+// the object itself says (its section, its tail calls). For the restore of copies that were admitted before.
 int admit_object(const struct policy *policy, struct member *member, struct fault *why) MUST_CHECK;
+
+// The admin's values for the maps of a use, as a member has them.
+int admit_values(const struct node_use *use, struct member *member, struct fault *why) MUST_CHECK;
 
 // Whether a recorded member (loader/record.h) may come back from our copies: its repository's verified metadata names
 // it to the byte, and its index, where there is one, lists it. Where the store has no metadata that can be verified

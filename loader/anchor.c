@@ -28,6 +28,22 @@ int32_t anchor_verdict(enum hook hook, _Bool drop)
 	return drop ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
+// Whether a program takes several buffers the kernel does not tell; so a root that does has a pin that others have not.
+#define FRAGS "frags"
+
+static int anchor_open_frags(const char *dir, struct anchor *root, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+
+	root->frags = bpffs_get(dir, FRAGS, &fd, why) == 0;
+	if (root->frags)
+		return 0;
+	if (why->code != FAULT_NOT_FOUND)
+		return -1;
+	fault_clear(why);
+	return 0;
+}
+
 static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 {
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
@@ -39,7 +55,7 @@ static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 	if (bpffs_get(dir, "prog", &root.program_fd, why) ||
 	    bpffs_get(dir, "array", &root.array_fd, why) ||
 	    bpffs_get(dir, "fell", &root.fell_fd, why) ||
-	    bpffs_get(dir, "verdict", &verdict_fd, why) ||
+	    bpffs_get(dir, "verdict", &verdict_fd, why) || anchor_open_frags(dir, &root, why) ||
 	    sys_program(root.program_fd, &about, why) ||
 	    sys_map_check(root.array_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why) ||
 	    sys_map_check(root.fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why) ||
@@ -82,20 +98,21 @@ static int anchor_pin_map(struct object *object, const char *map_name, const cha
 }
 
 // Our embedded root, loaded; nothing is pinned.
-static int anchor_make(enum hook hook, int32_t verdict, struct object **out, struct fault *why)
+static int anchor_make(const struct anchor_kind *kind, struct object **out, struct fault *why)
 {
-	const unsigned char *start =
-		hook == HOOK_XDP ? embedded_root_xdp_start : embedded_root_tc_start;
-	const unsigned char *end = hook == HOOK_XDP ? embedded_root_xdp_end : embedded_root_tc_end;
+	bool xdp = kind->hook == HOOK_XDP;
+	const unsigned char *start = xdp ? embedded_root_xdp_start : embedded_root_tc_start;
+	const unsigned char *end = xdp ? embedded_root_xdp_end : embedded_root_tc_end;
 	const struct object_source source = {.data = start,
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_root",
-					     .hook = hook,
+					     .hook = kind->hook,
+					     .frags = kind->frags,
 					     .label = "the root program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (object_open(&source, &object, why) || anchor_set_verdict(object, verdict, why) ||
+	if (object_open(&source, &object, why) || anchor_set_verdict(object, kind->verdict, why) ||
 	    object_load(object, NULL, why))
 		return -1;
 	*out = HAND_OVER(object);
@@ -104,21 +121,23 @@ static int anchor_make(enum hook hook, int32_t verdict, struct object **out, str
 
 int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why)
 {
+	const struct anchor_kind kind = {.hook = hook, .verdict = anchor_verdict(hook, false)};
 	OWNED(object_drop) struct object *object = NULL;
 	struct sys_program about;
 
-	if (anchor_make(hook, anchor_verdict(hook, false), &object, why) ||
-	    sys_program(object_program_fd(object), &about, why))
+	if (anchor_make(&kind, &object, why) || sys_program(object_program_fd(object), &about, why))
 		return -1;
 	memcpy(tag, about.tag, SYS_TAG_HEX);
 	return 0;
 }
 
-static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct fault *why)
+static int anchor_load(const struct anchor_kind *kind, const char *dir, struct fault *why)
 {
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (anchor_make(hook, verdict, &object, why) || bpffs_make_dir(dir, why))
+	if (anchor_make(kind, &object, why) || bpffs_make_dir(dir, why))
+		return -1;
+	if (kind->frags && anchor_pin_map(object, "fell", dir, FRAGS, why))
 		return -1;
 	if (anchor_pin_map(object, "root_array", dir, "array", why) ||
 	    anchor_pin_map(object, "fell", dir, "fell", why) ||
@@ -127,13 +146,13 @@ static int anchor_load(enum hook hook, int32_t verdict, const char *dir, struct 
 	return bpffs_put(object_program_fd(object), dir, "prog", why);
 }
 
-int anchor_build(const char *place, enum hook hook, uint32_t number, int32_t verdict,
+int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t number,
 		 struct anchor *out, struct fault *why)
 {
 	char dir[BPFFS_PATH_MAX];
 
-	if (bpffs_join_number(place, "root", number, dir, why) ||
-	    anchor_load(hook, verdict, dir, why) || anchor_open(dir, out, why))
+	if (bpffs_join_number(place, "root", number, dir, why) || anchor_load(kind, dir, why) ||
+	    anchor_open(dir, out, why))
 		return -1;
 	out->number = number;
 	return 0;

@@ -16,6 +16,7 @@ struct anchor {
 	char tag[SYS_TAG_HEX];
 	int program_fd, array_fd, fell_fd;
 	int32_t verdict; // for packets that no chain judged
+	_Bool frags;	 // it takes packets in several buffers, as the programs behind it do
 };
 #define ANCHOR_NONE                                             \
 	{                                                       \
@@ -23,8 +24,14 @@ struct anchor {
 	}
 void anchor_drop(struct anchor *root);
 
+// What a root is to be.
+struct anchor_kind {
+	enum hook hook;
+	int32_t verdict;
+	_Bool frags;
+};
 // Loads our embedded root and pins it as root-<number>, its slot still empty.
-int anchor_build(const char *place, enum hook hook, uint32_t number, int32_t verdict,
+int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t number,
 		 struct anchor *out, struct fault *why) MUST_CHECK;
 // The pinned root of this number; FAULT_NOT_FOUND when it is not whole.
 int anchor_at(const char *place, uint32_t number, struct anchor *out, struct fault *why) MUST_CHECK;

@@ -9,6 +9,7 @@
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/follow.h"
+#include "loader/hold.h"
 #include "loader/iface.h"
 #include "loader/record.h"
 
@@ -39,8 +40,8 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 				   .events = places->events};
 }
 
-static int apply_audit(const struct apply_places *places, const struct apply_chain *at,
-		       struct fault *why)
+static int apply_audit(const struct apply_places *places, struct audit *log,
+		       const struct apply_chain *at, struct fault *why)
 {
 	OWNED(json_drop) struct json *details = json_make_object();
 	OWNED(json_drop) struct json *members = json_make_array();
@@ -64,8 +65,8 @@ static int apply_audit(const struct apply_places *places, const struct apply_cha
 	    json_put_int(details, "fell_through", (int64_t)at->plan->truth.fell, why) ||
 	    json_put(details, "members", HAND_OVER(members), why))
 		return -1;
-	return audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "apply",
-			    HAND_OVER(details), why);
+	return audit_add(log, places->now, places->event ? places->event : "apply",
+			 HAND_OVER(details), why);
 }
 
 static bool has_line(const struct json *lines, const struct json *line)
@@ -77,8 +78,8 @@ static bool has_line(const struct json *lines, const struct json *line)
 }
 
 // Each denial once: when it first takes effect here.
-static int apply_audit_denied(const struct apply_places *places, const struct plan_chain *plan,
-			      struct fault *why)
+static int apply_audit_denied(const struct apply_places *places, struct audit *log,
+			      const struct plan_chain *plan, struct fault *why)
 {
 	const struct json *old = json_member(plan->record, "denied");
 
@@ -91,20 +92,29 @@ static int apply_audit_denied(const struct apply_places *places, const struct pl
 		if (json_clone(line, &details, why) ||
 		    json_put_text(details, "interface", plan->iface, why) ||
 		    json_put_text(details, "hook", hook_name(plan->hook), why) ||
-		    audit_append(places->loader_dirfd, AUDIT_FILE, places->now, "denied",
-				 HAND_OVER(details), why))
+		    audit_add(log, places->now, "denied", HAND_OVER(details), why))
 			return -1;
 	}
 	return 0;
 }
 
-static int put_denied(struct json *record, const struct plan_chain *plan, struct fault *why)
+static int put_note(struct json *record, const char *key, const struct json *note, size_t count,
+		    struct fault *why)
 {
-	if (!json_count(plan->denied)) {
-		json_remove(record, "denied");
+	if (!count) {
+		json_remove(record, key);
 		return 0;
 	}
-	return json_put(record, "denied", json_keep(plan->denied), why);
+	return json_put(record, key, json_keep(note), why);
+}
+
+// What is to be said of a chain besides its members.
+static int put_notes(struct json *record, const struct plan_chain *plan, struct fault *why)
+{
+	return put_note(record, "denied", plan->denied, json_count(plan->denied), why) ||
+			       put_note(record, HOLD_KEY, plan->hold, plan->hold ? 1 : 0, why)
+		       ? -1
+		       : 0;
 }
 
 // Whether a refusal came of this that the interface has gone since the plan: then its chain waits, and nobody else's does.
@@ -132,7 +142,7 @@ static int apply_build_one(const struct apply_places *places, struct apply_chain
 		return apply_lost(at, why) ? 0 : -1;
 	if (record_of(&spec, at->chain, &at->record, why))
 		return -1;
-	return put_denied(at->record, at->plan, why);
+	return put_notes(at->record, at->plan, why);
 }
 
 // Builds every chain, and writes down what shall be before anything is.
@@ -186,7 +196,7 @@ static int apply_enter(const struct apply_places *places, struct apply_chain *at
 }
 
 // What the record shall say of one chain; NULL: nothing. Of a chain whose last members were denied it keeps the lines, as
-// only what is known there is left out again and not refused.
+// only what is known there is left out again and not refused; of one that was rolled back to none, that it is held.
 static int apply_entry(const struct apply_chain *at, struct json **out, struct fault *why)
 {
 	const struct plan_chain *plan = at->plan;
@@ -195,16 +205,17 @@ static int apply_entry(const struct apply_chain *at, struct json **out, struct f
 	bool removed = at->done && plan->action == PLAN_REMOVE;
 
 	*out = NULL;
-	if (at->done && at->record) {
-		*out = json_keep(at->record);
+	if ((at->done && at->record) || plan->put_off) {
+		*out = json_keep(plan->put_off ? plan->put_off : at->record);
 		return 0;
 	}
 	if (!removed && plan->record ? json_clone(plan->record, &entry, why) ||
 					       json_put_text(entry, "interface", plan->iface, why)
-	    : !json_count(plan->denied) ? 0
-					: record_of_none(plan->iface, plan->hook, &entry, why))
+	    : !json_count(plan->denied) && !plan->hold
+		    ? 0
+		    : record_of_none(plan->iface, plan->hook, &entry, why))
 		return -1;
-	if (entry && decided && put_denied(entry, plan, why))
+	if (entry && decided && put_notes(entry, plan, why))
 		return -1;
 	*out = HAND_OVER(entry);
 	return 0;
@@ -259,20 +270,36 @@ static int apply_record(const struct apply_places *places, const struct plan *pl
 	return record_commit(places->loader_dirfd, active, why);
 }
 
+static int apply_settle_one(const struct apply_places *places, struct audit *log,
+			    const struct apply_chain *at, struct fault *why)
+{
+	if (at->done &&
+	    ((at->chain && chain_release(at->chain, why)) || apply_audit(places, log, at, why)))
+		return -1;
+	if (at->done || at->plan->action == PLAN_KEEP)
+		return apply_audit_denied(places, log, at->plan, why);
+	return 0;
+}
+
+// What was entered lets go of what it replaced, and is written down. The first refusal is the one that is told.
 static int apply_settle(const struct apply_places *places, const struct apply *out,
 			struct fault *why)
 {
-	for (size_t i = 0; i < out->count; i++) {
-		const struct apply_chain *at = &out->chains[i];
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault first = {0};
+	bool waits = false;
 
-		if (at->done &&
-		    ((at->chain && chain_settle(at->chain, why)) || apply_audit(places, at, why)))
-			return -1;
-		if ((at->done || at->plan->action == PLAN_KEEP) &&
-		    apply_audit_denied(places, at->plan, why))
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < out->count; i++)
+		waits |= out->chains[i].done && out->chains[i].chain &&
+			 chain_replaces(out->chains[i].chain);
+	// Once for all of them: it is the longest step by far.
+	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why) || (waits && sys_grace(why)))
+		return -1;
+	for (size_t i = 0; i < out->count; i++)
+		if (apply_settle_one(places, log, &out->chains[i], why) && first.code == FAULT_NONE)
+			first = *why;
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
 }
 
 // What is pinned of an interface that is gone for good goes too; the record stays, so that its chain can come back with it.
@@ -302,10 +329,10 @@ static int apply_tidy(const struct apply_places *places, const struct plan *plan
 	return record_adopt(places->loader_dirfd, plan->record, why);
 }
 
-static bool denied_differ(const struct plan *plan)
+static bool notes_differ(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan_denied_differs(&plan->chains[i]))
+		if (plan_notes_differ(&plan->chains[i]))
 			return true;
 	return false;
 }
@@ -323,9 +350,10 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 		out->chains[i].plan = &plan->chains[i];
 	if (apply_tidy(places, plan, why) || follow_pins(plan, places->tree, why))
 		return -1;
-	if (!plan_is_pending(plan) && !denied_differ(plan))
+	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return 0;
-	if (apply_build(places, out, plan->record, why))
+	if (follow_records(plan, places->loader_dirfd, why) ||
+	    apply_build(places, out, plan->record, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		if (plan->chains[i].action == PLAN_KEEP || plan->chains[i].action == PLAN_WAIT)

@@ -18,6 +18,7 @@ struct apply_places {
 	const struct events *events; // for probes; may be NULL
 	int64_t now;
 	int64_t (*ticks_us)(void); // a steady clock
+	const char *event;	   // in the audit log; NULL: "apply"
 };
 
 // What was done with one chain of the plan.

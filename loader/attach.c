@@ -38,6 +38,8 @@ struct attach_wish attach_wish(const struct node_interface *interface, const str
 
 // ---- what can be ----
 
+// The kernel makes maps for a card of two types only (bpf_map_offload_map_alloc), and the verifier lets a program on a card
+// use no other maps than that card's ("offload device mismatch between prog and map").
 int attach_check_mode(const struct node_interface *interface, enum hook hook, struct fault *why)
 {
 	if (!interface || hook != HOOK_XDP || !interface->xdp_offload ||

@@ -241,6 +241,19 @@ int bpffs_remove(const char *path, struct fault *why)
 	return bpffs_remove_at(above, slash + 1, why);
 }
 
+void bpffs_forget_empty(const char *place)
+{
+	char above[BPFFS_PATH_MAX];
+	char *slash;
+
+	snprintf(above, sizeof(above), "%s", place);
+	slash = strrchr(above, '/');
+	if (!slash || (rmdir(place) && errno != ENOENT))
+		return;
+	*slash = '\0';
+	rmdir(above);
+}
+
 // Under its name stands the old text or the new one, never none.
 static int bpffs_symlink(const char *dir, const char *name, const char *target, struct fault *why)
 {

@@ -42,6 +42,8 @@ int bpffs_replace(int fd, const char *dir, const char *name, struct fault *why) 
 int bpffs_get(const char *dir, const char *name, int *out, struct fault *why) MUST_CHECK;
 // Removes a file or a whole directory; absent is fine.
 int bpffs_remove(const char *path, struct fault *why) MUST_CHECK;
+// A hook's directory of which nothing is left goes, and its interface's; what is not empty stays.
+void bpffs_forget_empty(const char *place);
 // Points <place>/maps at a generation.
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why) MUST_CHECK;
 // Which one it points at; 0: none.

@@ -12,17 +12,26 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
+#include "loader/crew.h"
 #include "loader/embedded.h"
+#include "loader/fit.h"
+#include "loader/lift.h"
 #include "loader/object.h"
 #include "loader/rider.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
 
-// The map through which programs with bpf/chain.h jump.
-#define CHAIN_NEXT_MAP "bpfseal_next"
+// What a member is loaded from, until it is loaded and its probes ride.
+struct berth {
+	struct object_source source;
+	struct bytes bytes;
+	char label[MEMBER_LABEL_MAX];
+	struct fault refused;
+};
 
 struct chain {
 	struct chain_spec spec;
@@ -31,10 +40,11 @@ struct chain {
 	char old_maps[BPFFS_PATH_MAX];
 	uint32_t generation, old_generation, root_number;
 	struct chain_program *programs;
+	struct berth *berths;
 	struct object **objects; // open until the map values are written: they know the types
 	int *next_fds;
 	int fell_fd, end_fd;
-	bool committed;
+	bool committed, lifted, replaces;
 	struct fault left; // what could not be taken away behind a switch
 	char how[ATTACH_HOW];
 };
@@ -54,16 +64,24 @@ const char *chain_how(const struct chain *chain)
 	return chain->how;
 }
 
+bool chain_replaces(const struct chain *chain)
+{
+	return chain->replaces;
+}
+
 static void chain_close(struct chain *chain)
 {
 	for (size_t i = 0; i < chain->spec.count; i++) {
 		if (chain->objects)
 			object_free(chain->objects[i]);
+		if (chain->berths)
+			bytes_drop(&chain->berths[i].bytes);
 		if (chain->programs)
 			maps_report_drop(&chain->programs[i].maps);
 		if (chain->next_fds)
 			drop_fd(&chain->next_fds[i]);
 	}
+	free(chain->berths);
 	free(chain->objects);
 	free(chain->programs);
 	free(chain->next_fds);
@@ -81,38 +99,16 @@ void chain_free(struct chain *chain)
 	// What cannot be removed now is removed by the next run (chain_clean).
 	if (!chain->committed && chain->dir[0] && bpffs_remove(chain->dir, &ignored))
 		fault_clear(&ignored);
+	if (!chain->committed && chain->place[0])
+		bpffs_forget_empty(chain->place);
 	chain_close(chain);
 }
 
 // ---- rules before anything is loaded ----
 
-static bool member_jumps(const struct member *member)
-{
-	return member->program->linkage == LINK_CHAIN || member->program->linkage == LINK_OWN_MAP;
-}
-
 int chain_check_length(const struct member *members, size_t count, struct fault *why)
 {
-	size_t jumps = count;
-
-	if (count && members[0].program->hook == HOOK_PROBE)
-		return 0; // nobody jumps
-	for (size_t i = 0; i < count; i++) {
-		if (members[i].program->linkage == LINK_TERMINAL && i + 1 < count)
-			return fault_set(why, FAULT_CONFIG,
-					 "%s never goes on: it can only stand last",
-					 members[i].name);
-		// A program with tail calls of its own spends the same budget; one each is set aside.
-		jumps += members[i].tail_calls ? 1 : 0;
-	}
-	if (count && member_jumps(&members[count - 1]))
-		jumps++;
-	if (jumps <= NODE_CHAIN_MAX)
-		return 0;
-	fault_set(why, FAULT_CONFIG,
-		  "a chain of %zu programs needs %zu jumps; the kernel follows %d", count, jumps,
-		  NODE_CHAIN_MAX);
-	return fault_fix(why, "take programs out, or join some into one");
+	return fit_check(members, count, why);
 }
 
 // ---- building ----
@@ -141,12 +137,31 @@ static int fell_make(struct chain *chain, struct fault *why)
 	return bpffs_put(fd, chain->dir, "fell", why);
 }
 
+// fit_check has seen that all do, or none.
+static bool chain_has_frags(const struct chain *chain)
+{
+	for (size_t i = 0; i < chain->spec.count; i++)
+		if (fit_has_frags(&chain->spec.members[i]))
+			return true;
+	return false;
+}
+
 // Whether the member at `index` is followed by something it jumps to.
 static bool chain_goes_on(const struct chain *chain, size_t index)
 {
 	if (chain->spec.hook == HOOK_PROBE)
 		return false;
-	return index + 1 < chain->spec.count || member_jumps(&chain->spec.members[index]);
+	return index + 1 < chain->spec.count || fit_jumps(&chain->spec.members[index]);
+}
+
+// How many tail calls a packet meets: the root's, and one behind each member but the last. A chain of few is faster as it
+// is; of a longer one the first member that can be is lifted, and nothing else has to be.
+static bool chain_wants_lift(const struct chain *chain)
+{
+	size_t count = chain->spec.count;
+
+	return chain->spec.hook != HOOK_PROBE && !chain->lifted &&
+	       count + chain_goes_on(chain, count - 1) > LIFT_JUMPS;
 }
 
 static int chain_reserve(const struct chain_spec *spec, struct chain **out, struct fault *why)
@@ -158,9 +173,10 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 	chain->spec = *spec;
 	chain->fell_fd = chain->end_fd = -1;
 	chain->programs = calloc(spec->count, sizeof(*chain->programs));
+	chain->berths = calloc(spec->count, sizeof(*chain->berths));
 	chain->objects = calloc(spec->count, sizeof(struct object *));
 	chain->next_fds = calloc(spec->count, sizeof(int));
-	if (!chain->programs || !chain->objects || !chain->next_fds)
+	if (!chain->programs || !chain->berths || !chain->objects || !chain->next_fds)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < spec->count; i++)
 		chain->next_fds[i] = -1;
@@ -190,6 +206,7 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 		return -1;
 	chain->old_generation = truth.generation;
 	chain->root_number = truth.root_number;
+	chain->replaces = spec->hook != HOOK_PROBE && (truth.generation || truth.root_number);
 	chain->generation = count ? numbers[count - 1] + 1 : 1;
 	// Another interface of that name starts anew: what was counted on the old one is not its own.
 	if (truth.generation && !truth.renewed &&
@@ -201,24 +218,47 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 	return bpffs_make_dir(chain->dir, why);
 }
 
+static const char *member_next_map(const struct member *member)
+{
+	return member->program->linkage == LINK_OWN_MAP ? member->program->next_map
+							: CHAIN_NEXT_MAP;
+}
+
 // The array that a self-jumping program uses is the one its object declares; a wrapped program gets one of ours.
 static int member_next(struct chain *chain, size_t index, struct fault *why)
 {
-	const struct manifest_program *program = chain->spec.members[index].program;
-	const char *name = program->linkage == LINK_OWN_MAP ? program->next_map : CHAIN_NEXT_MAP;
+	const struct member *member = &chain->spec.members[index];
+	const char *name = member_next_map(member);
 	const struct bpf_map *map =
 		bpf_object__find_map_by_name(object_bpf(chain->objects[index]), name);
 
 	if (!map || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
 		return fault_set(why, FAULT_FORMAT, "%s has no prog_array %s to jump through",
-				 chain->spec.members[index].name, name);
+				 member->name, name);
 	chain->next_fds[index] = dup(object_map_fd(chain->objects[index], map));
 	if (chain->next_fds[index] < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot keep a descriptor");
 	return 0;
 }
 
-static int member_load(struct chain *chain, size_t index, struct fault *why)
+static int32_t chain_fall_verdict(const struct chain *chain)
+{
+	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
+}
+
+static int member_load_jumping(const struct chain *chain, size_t index, struct fault *why)
+{
+	const struct fall fall = {.next_map = member_next_map(&chain->spec.members[index]),
+				  .fell_fd = chain->fell_fd,
+				  .fell_offset = (uint32_t)(index * sizeof(uint64_t)),
+				  .verdict = chain_fall_verdict(chain)};
+
+	object_count_falls(chain->objects[index], &fall);
+	return object_load(chain->objects[index], NULL, why);
+}
+
+// The long step. Members are loaded side by side, so this changes nothing but the member's own object.
+static int member_load(const struct chain *chain, size_t index, bool plain, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
 	const struct wrap wrap = {
@@ -228,17 +268,19 @@ static int member_load(struct chain *chain, size_t index, struct fault *why)
 		.end_verdict = TC_ACT_UNSPEC,
 		.fell_fd = chain->fell_fd,
 		.fell_offset = (uint32_t)(index * sizeof(uint64_t)),
-		.fell_verdict =
-			anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop),
+		.fell_verdict = chain_fall_verdict(chain),
+		.by_call = plain,
 	};
 	// On TC others may stand behind us, and what is a word for "go on" in a chain (TC_ACT_OK) would there skip them.
 	// So also the last member is wrapped, unless it is one whose verdict is to be the last word.
 	bool tc = chain->spec.hook == HOOK_TC_INGRESS || chain->spec.hook == HOOK_TC_EGRESS;
 	bool wrapped = chain->next_fds[index] >= 0 || (tc && member->program->linkage == LINK_WRAP);
 
-	if (object_load(chain->objects[index], wrapped ? &wrap : NULL, why))
-		return -1;
-	return wrapped || !member_jumps(member) ? 0 : member_next(chain, index, why);
+	if (!plain && chain_wants_lift(chain))
+		object_lift(chain->objects[index]);
+	if (fit_jumps(member))
+		return member_load_jumping(chain, index, why);
+	return object_load(chain->objects[index], wrapped ? &wrap : NULL, why);
 }
 
 static int member_pin(struct chain *chain, size_t index, struct fault *why)
@@ -271,39 +313,149 @@ static int member_ride(struct chain *chain, size_t index, const struct object_so
 	return riders_attach(&riders, why);
 }
 
-// Opens one member's object from the bytes that were verified, settles its maps, loads it, pins it.
-static int member_build(struct chain *chain, size_t index, struct fault *why)
+// Opens its object from the bytes that were verified, settles its maps.
+static int member_open(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char key[MEMBER_LABEL_MAX], label[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	struct object_source source = {.entry = member->program->entry,
-				       .hook = chain->spec.hook,
-				       .probe = chain->spec.hook == HOOK_PROBE ? member->program
-									       : NULL,
-				       .policy = chain->spec.policy,
-				       .label = label,
-				       .logs_dirfd = chain->spec.logs_dirfd,
-				       .logs_path = chain->spec.logs_path};
+	char key[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
 
-	member_label(member, label);
 	member_key(chain->spec.members, index, key);
 	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
 		return -1;
-	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
-		return fault_within(why, "cannot read %s", label);
-	source.data = bytes.data;
-	source.len = bytes.len;
-	if (object_open(&source, &chain->objects[index], why) ||
+	if (object_open(&chain->berths[index].source, &chain->objects[index], why) ||
 	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
 			&chain->programs[index].maps, why))
 		return -1;
-	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index) &&
-	    array_make("bpfseal_next", &chain->next_fds[index], why))
+	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index))
+		return array_make("bpfseal_next", &chain->next_fds[index], why);
+	return 0;
+}
+
+static bool member_shares(const struct chain *chain, size_t index)
+{
+	const struct manifest *manifest = chain->spec.members[index].manifest;
+
+	for (size_t i = 0; i < manifest->map_count; i++)
+		if (manifest->maps[i].shared)
+			return true;
+	return false;
+}
+
+// Whether the verifier refused what was made of a member, so that it may still take the member as it is.
+static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
+{
+	return why->code == FAULT_KERNEL && chain->objects[index] &&
+	       !object_is_plain(chain->objects[index]) && !object_is_late(chain->objects[index]);
+}
+
+static void member_close(struct chain *chain, size_t index)
+{
+	object_drop(&chain->objects[index]);
+	maps_report_drop(&chain->programs[index].maps);
+	drop_fd(&chain->next_fds[index]);
+	chain->next_fds[index] = -1;
+}
+
+static int member_berth(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+	struct berth *berth = &chain->berths[index];
+
+	member_label(member, berth->label);
+	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &berth->bytes, why))
+		return fault_within(why, "cannot read %s", berth->label);
+	berth->source = (struct object_source){
+		.data = berth->bytes.data,
+		.len = berth->bytes.len,
+		.entry = member->program->entry,
+		.hook = chain->spec.hook,
+		.frags = chain_has_frags(chain),
+		.probe = chain->spec.hook == HOOK_PROBE ? member->program : NULL,
+		.policy = chain->spec.policy,
+		.label = berth->label,
+		.logs_dirfd = chain->spec.logs_dirfd,
+		.logs_path = chain->spec.logs_path};
+	return member_open(chain, index, why);
+}
+
+// After the first load of a member: once more where that makes sense, then what depends on it.
+static int member_finish(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct berth *berth = &chain->berths[index];
+
+	*why = berth->refused;
+	if (why->code != FAULT_NONE) {
+		if (!member_refused(chain, index, why))
+			return -1;
+		member_close(chain, index);
+		fault_clear(why);
+		if (member_open(chain, index, why) || member_load(chain, index, true, why))
+			return -1;
+	}
+	chain->lifted |= object_is_lifted(chain->objects[index]);
+	if (fit_jumps(&chain->spec.members[index])) {
+		chain->programs[index].falls = object_falls(chain->objects[index]);
+		if (member_next(chain, index, why))
+			return -1;
+	}
+	if (member_pin(chain, index, why) || member_ride(chain, index, &berth->source, why))
 		return -1;
-	if (member_load(chain, index, why) || member_pin(chain, index, why))
-		return -1;
-	return member_ride(chain, index, &source, why);
+	bytes_drop(&chain->berths[index].bytes);
+	return 0;
+}
+
+// ---- all members ----
+
+struct batch {
+	struct chain *chain;
+	size_t first;
+};
+
+static void batch_load(void *ctx, size_t index)
+{
+	const struct batch *batch = ctx;
+	struct fault *why = &batch->chain->berths[batch->first + index].refused;
+
+	if (member_load(batch->chain, batch->first + index, false, why) && why->code == FAULT_NONE)
+		fault_set(why, FAULT_OTHER, "it cannot be loaded");
+}
+
+// How many members from this one on can be loaded side by side: as long as one is to be lifted, it is only known of each
+// when it is loaded whether it was; and maps that are shared are found by the next when they are pinned.
+static size_t batch_size(const struct chain *chain, size_t first)
+{
+	size_t size = 1;
+
+	if (chain_wants_lift(chain) || member_shares(chain, first))
+		return 1;
+	while (first + size < chain->spec.count && !member_shares(chain, first + size))
+		size++;
+	return size;
+}
+
+static int refuse_place(const struct chain *chain, size_t index, struct fault *why)
+{
+	return fault_within(why, "place %zu of %s on %s cannot be built", index + 1,
+			    hook_name(chain->spec.hook), chain->spec.iface);
+}
+
+static int chain_build_members(struct chain *chain, struct fault *why)
+{
+	size_t count = chain->spec.count, size;
+
+	for (size_t first = 0; first < count; first += size) {
+		struct batch batch = {.chain = chain, .first = first};
+
+		size = batch_size(chain, first);
+		for (size_t i = first; i < first + size; i++)
+			if (member_berth(chain, i, why))
+				return refuse_place(chain, i, why);
+		crew_run(batch_load, &batch, size);
+		for (size_t i = first; i < first + size; i++)
+			if (member_finish(chain, i, why))
+				return refuse_place(chain, i, why);
+	}
+	return 0;
 }
 
 // A last member that jumps lands on a program of ours that returns "pass": so a fall-through is always an anomaly.
@@ -316,11 +468,12 @@ static int chain_build_end(struct chain *chain, struct fault *why)
 					     .len = (size_t)(end - start),
 					     .entry = "bpfseal_end",
 					     .hook = chain->spec.hook,
+					     .frags = chain_has_frags(chain),
 					     .label = "the terminal program",
 					     .logs_dirfd = -1};
 	OWNED(object_drop) struct object *object = NULL;
 
-	if (probe || !member_jumps(&chain->spec.members[chain->spec.count - 1]))
+	if (probe || !fit_jumps(&chain->spec.members[chain->spec.count - 1]))
 		return 0;
 	if (object_open(&source, &object, why) || object_load(object, NULL, why) ||
 	    bpffs_put(object_program_fd(object), chain->dir, "end", why))
@@ -369,11 +522,7 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 	if (chain_check_length(spec->members, spec->count, why) ||
 	    chain_reserve(spec, &chain, why) || chain_prepare(chain, why) || fell_make(chain, why))
 		return -1;
-	for (size_t i = 0; i < spec->count; i++)
-		if (member_build(chain, i, why))
-			return fault_within(why, "place %zu of %s on %s cannot be built", i + 1,
-					    hook_name(spec->hook), spec->iface);
-	if (chain_build_end(chain, why))
+	if (chain_build_members(chain, why) || chain_build_end(chain, why))
 		return -1;
 	for (size_t i = 0; i < spec->count; i++)
 		if (chain_link(chain, i, why))
@@ -413,14 +562,17 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 {
 	const struct chain_spec *spec = &chain->spec;
 	const struct attach attach = chain_attach(chain);
-	int32_t verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop);
+	const struct anchor_kind kind = {.hook = spec->hook,
+					 .verdict = chain_fall_verdict(chain),
+					 .frags = chain_has_frags(chain)};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	uint32_t number;
-	bool sound = truth->root_number && truth->verdict == verdict && !spec->renew_root;
+	bool sound = truth->root_number && truth->verdict == kind.verdict &&
+		     truth->frags == kind.frags && !spec->renew_root;
 	bool live = sound && truth->attached;
 
 	if (!sound && (anchor_free_number(chain->place, &number, why) ||
-		       anchor_build(chain->place, spec->hook, number, verdict, &root, why)))
+		       anchor_build(chain->place, &kind, number, &root, why)))
 		return -1;
 	if (sound && anchor_find(chain->place, truth->root_id, &root, why))
 		return -1;
@@ -484,12 +636,17 @@ static int chain_forget_falls(const struct chain *chain, struct fault *why)
 
 int chain_settle(struct chain *chain, struct fault *why)
 {
+	return chain->replaces && sys_grace(why) ? -1 : chain_release(chain, why);
+}
+
+int chain_release(struct chain *chain, struct fault *why)
+{
 	if (chain->left.code != FAULT_NONE) {
 		*why = chain->left;
 		return fault_within(why, "the new chain of %s on %s runs, the old attachment too",
 				    hook_name(chain->spec.hook), chain->spec.iface);
 	}
-	if (chain->spec.hook != HOOK_PROBE && (chain_forget_falls(chain, why) || sys_grace(why)))
+	if (chain->spec.hook != HOOK_PROBE && chain_forget_falls(chain, why))
 		return -1;
 	return chain_tidy(chain->place, chain->generation, chain->root_number, why);
 }
@@ -525,14 +682,10 @@ int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root,
 
 int chain_remove(const char *place, struct fault *why)
 {
-	char above[BPFFS_PATH_MAX];
 
 	if (attach_remove(place, why) || bpffs_remove(place, why))
 		return -1;
 	// Names come and go: the last hook of an interface takes its directory with it. Where another is left, it stays.
-	snprintf(above, sizeof(above), "%s", place);
-	*strrchr(above, '/') = '\0';
-	if (rmdir(above) && errno != ENOTEMPTY && errno != ENOENT)
-		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", above);
+	bpffs_forget_empty(place);
 	return 0;
 }

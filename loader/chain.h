@@ -12,6 +12,7 @@
 #include "bpf/policy.h"
 #include "loader/attach.h"
 #include "loader/events.h"
+#include "loader/fall.h"
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
@@ -37,7 +38,8 @@ struct chain;
 struct chain_program {
 	struct sys_program program;
 	struct maps_report maps;
-	size_t probes; // that ride along
+	struct fall_ways falls; // of a member that jumps by itself
+	size_t probes;		// that ride along
 };
 
 // Checks the length (A90) and whose the hook is (A88), loads every member, fills and freezes the arrays, pins all of it,
@@ -59,8 +61,13 @@ const struct chain_program *chain_program(const struct chain *chain, size_t inde
 int chain_commit(struct chain *chain, struct fault *why) MUST_CHECK;
 // How the hook was entered: "switched", "attached (native)" or another way, "root replaced".
 const char *chain_how(const struct chain *chain);
-// After the commit: waits until no packet is in the old generation, then lets go of it and of older leftovers.
+// Whether something of ours stood there before, in which packets may still be: then chain_release needs a wait
+// (sys_grace) after the commit.
+bool chain_replaces(const struct chain *chain);
+// After the commit: waits, where that is needed, until no packet is in the old generation, then lets go of it and of older leftovers.
 int chain_settle(struct chain *chain, struct fault *why) MUST_CHECK;
+// The same where the caller has waited (sys_grace) since the commit, once for many chains.
+int chain_release(struct chain *chain, struct fault *why) MUST_CHECK;
 
 // Detaches and forgets the chain of a place (bpffs_place). Absent is fine.
 int chain_remove(const char *place, struct fault *why) MUST_CHECK;
@@ -72,5 +79,5 @@ int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fau
 int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
 	MUST_CHECK;
 
-// Only the length rule, for `plan`.
+// Only whether the members fit together (loader/fit.h), for `plan`.
 int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;

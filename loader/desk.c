@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -124,9 +125,22 @@ static int desk_shut(const struct desk *desk, struct fault *why)
 	return jail_syscalls(JAIL_KERNEL, why);
 }
 
+// Until all chains are built each holds its programs and maps open: some ten descriptors a program.
+static void desk_stretch(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		// Where that is refused, what was enough is enough still.
+		(void)!setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int desk_open(struct desk *desk, const struct cli *cli, bool locked, struct fault *why)
 {
 	desk->now = cli_now(cli);
+	desk_stretch();
 	if (desk_paths(desk, cli, why) || desk_become(desk, cli, why) ||
 	    desk_directories(desk, cli, why) || desk_shut(desk, why))
 		return -1;

@@ -10,6 +10,7 @@
 #include "base/owned.h"
 #include "bpf/version.h"
 #include "loader/denied.h"
+#include "loader/hold.h"
 #include "loader/record.h"
 #include "loader/standin.h"
 
@@ -211,6 +212,17 @@ static int damage_probes(struct findings *findings, struct place place, const st
 	return damage_riders(findings, place, truth, record, why);
 }
 
+int findings_others(struct findings *findings, const char *iface, enum hook hook,
+		    const struct truth *truth, struct fault *why)
+{
+	const struct place place = {iface, hook};
+
+	return damage_others(findings, place, &truth->before, true, why) ||
+			       damage_others(findings, place, &truth->after, false, why)
+		       ? -1
+		       : 0;
+}
+
 static int damage_member(struct findings *findings, struct place place, const struct truth *truth,
 			 size_t index, struct fault *why)
 {
@@ -249,8 +261,7 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 		return -1;
 	if (!truth->iface_index)
 		return 0;
-	if (damage_others(findings, place, &truth->before, true, why) ||
-	    damage_others(findings, place, &truth->after, false, why))
+	if (findings_others(findings, iface, hook, truth, why))
 		return -1;
 	if (!truth->root_id || !truth->generation || (recorded && truth->count != recorded))
 		return add(findings, place, why, "pin_missing",
@@ -355,6 +366,10 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 	const struct json *members = json_member(record, "members");
 	size_t wanted = interface ? interface->chain_count[hook] : 0;
 
+	if (hold_stands(hold_of(record), interface, hook))
+		return add(findings, place, why, "rolled_back",
+			   "held as it was rolled back at %s, until something else is asked for",
+			   hold_since(hold_of(record)));
 	if (!wanted && truth->root_id)
 		return add(findings, place, why, "drift_from_config",
 			   truth->iface_index

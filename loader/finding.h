@@ -18,7 +18,7 @@ enum finding_weight {
 };
 
 // The codes: "not_as_applied", "program_replaced", "root_replaced", "link_detached", "link_replaced", "attached_twice", "root_slot_changed", "pin_missing", "slot_changed",
-// "fell_through", "interface_missing", "foreign_before", "foreign_after", "drift_from_config", "denied",
+// "fell_through", "interface_missing", "foreign_before", "foreign_after", "drift_from_config", "rolled_back", "denied",
 // "no_longer_signed".
 struct finding {
 	const char *code;
@@ -46,7 +46,11 @@ size_t findings_count(const struct findings *findings, enum finding_weight weigh
 int findings_damage(struct findings *findings, const char *iface, enum hook hook,
 		    const struct truth *truth, const struct json *record, struct fault *why)
 	MUST_CHECK;
+// Of these only who else stands on the hook: "foreign_before" and "foreign_after".
+int findings_others(struct findings *findings, const char *iface, enum hook hook,
+		    const struct truth *truth, struct fault *why) MUST_CHECK;
 // Drift: the running chain is not the one that node.json describes, as far as names, version patterns and values tell.
+// One that was rolled back and is held is told as just that.
 // `interface` is NULL when node.json does not name it.
 int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 		   const struct node_interface *interface, const struct truth *truth,

@@ -125,11 +125,12 @@ static int judge_copy(const struct judge_places *places, const struct json *reco
 	return 0;
 }
 
-static int judge_place(const struct judge_places *places, struct judged *judged, struct fault *why)
+static int judge_place(const struct judge_places *places, struct judged *judged, enum hook hook,
+		       struct fault *why)
 {
 	struct fault reason = {0};
-	bool failed = policy_check_place(&places->node->policy, judged->use->use, judged->interface,
-					 &reason);
+	bool failed = policy_check_place(&places->node->policy, judged->use->use,
+					 hook == HOOK_PROBE ? NULL : judged->interface, &reason);
 
 	return judged_say(judged, "place", !failed, &reason, why);
 }
@@ -159,7 +160,8 @@ static int judge_use(const struct judge_places *places, const struct node_interf
 	    json_put_int(made, "place", (int64_t)place + 1, why) ||
 	    json_put_text(made, "use", use->use, why) ||
 	    json_put_text(made, "version", use->version, why) ||
-	    judge_place(places, &judged, why) || judge_copy(places, recorded, &judged, &known, why))
+	    judge_place(places, &judged, hook, why) ||
+	    judge_copy(places, recorded, &judged, &known, why))
 		return -1;
 	if (json_put_text(made, "known", known ? json_text(json_member(recorded, "version")) : "",
 			  why))

@@ -6,13 +6,28 @@
 #include "base/jail.h"
 #include "loader/cmd_apply.h"
 #include "loader/cmd_config.h"
+#include "loader/cmd_doctor.h"
+#include "loader/cmd_import.h"
 #include "loader/cmd_map.h"
+#include "loader/cmd_rollback.h"
 #include "loader/cmd_status.h"
+#include "loader/cmd_trial.h"
 #include "loader/cmd_unload.h"
 #include "loader/cmd_watch.h"
 
 static const struct cli_option plan_options[] = {
 	{"--check", NULL, "exit with 8 when something is to be done", false},
+	{"--resume", NULL, "as if no chain were held after a rollback", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option apply_options[] = {
+	{"--resume", NULL, "go on with node.json where a rollback is held", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option rollback_options[] = {
+	{"--dry-run", NULL, "only show what would be done", false},
 	{NULL, NULL, NULL, false},
 };
 
@@ -32,17 +47,38 @@ static const struct cli_option map_options[] = {
 	{NULL, NULL, NULL, false},
 };
 
+static const struct cli_option import_options[] = {
+	{"--publisher", "NAME", "who publishes the bundles; default: net", false},
+	{"--repository", "NAME", "where they come from; default: corp", false},
+	{"--url", "URL", "where that is", false},
+	{"--host", "NAME", "take what is for this host, where the payload is for several", false},
+	{"--output", "FILE", "write there, not to stdout; never over a file that exists", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option trial_options[] = {
+	{"--load", NULL, "fail when this process may not load programs", false},
+	{NULL, NULL, NULL, false},
+};
+
 static const struct cli_command commands[] = {
 	{"plan", "", "show the difference between the kernel and node.json", plan_options, 0, 0,
 	 run_plan},
-	{"apply", "", "make the kernel's chains as node.json says, all or nothing", NULL, 0, 0,
-	 run_apply},
+	{"apply", "", "make the kernel's chains as node.json says, all or nothing", apply_options,
+	 0, 0, run_apply},
+	{"rollback", "[INTERFACE]", "go back to what ran before the last change, and stay there",
+	 rollback_options, 0, 1, run_rollback},
 	{"status", "", "the chains as the kernel has them", status_options, 0, 0, run_status},
 	{"watch", "", "look at the chains every second, tell and mend what is wrong", watch_options,
 	 0, 0, run_watch},
 	{"unload", "[INTERFACE]", "take chains out of the kernel", NULL, 0, 1, run_unload},
 	{"map get", "USE MAP", "print a map of a running program", map_options, 2, 2, run_map_get},
+	{"doctor", "", "what is amiss with this node, and how to mend it", NULL, 0, 0, run_doctor},
+	{"trial", "", "try a bundle's programs in this kernel, for 'bundle check'", trial_options,
+	 0, 0, run_trial},
 	{"config check", "[FILE]", "check node.json", NULL, 0, 1, run_config_check},
+	{"config import-l3af", "FILE", "turn a payload of l3afd into a node.json", import_options,
+	 1, 1, run_config_import_l3af},
 	{"config schema", "", "print the JSON Schema of node.json", NULL, 0, 0, run_config_schema},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "bpf/manifest.h"
+#include "loader/fall.h"
 
 #define MEMBER_LABEL_MAX 256
 
@@ -24,8 +25,10 @@ struct member {
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
 	size_t place;				// in the list of node.json, from 0
-	bool tail_calls;			// spends tail calls of its own
-	uint64_t map_bytes;			// what its maps take, about
+	char section[64];	// of the program in its object; "" where nobody has looked
+	uint32_t jumps_most;	// tail calls of one run of it; JUMPS_ENDLESS
+	struct fall_ways falls; // its jumps to the next program, as far as its object tells
+	uint64_t map_bytes;	// what its maps take, about
 };
 
 void member_drop(struct member *member);

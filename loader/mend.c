@@ -159,14 +159,16 @@ static bool is_overtaken(const struct truth *truth)
 static int take_lead(struct mend *mend, const struct truth *truth, char how[static ATTACH_HOW],
 		     struct fault *why)
 {
+	const struct anchor_kind kind = {.hook = mend->chain->hook,
+					 .verdict = mend->root.verdict,
+					 .frags = mend->root.frags};
 	OWNED(anchor_drop) struct anchor fresh = ANCHOR_NONE;
 	OWNED(drop_fd) int old = -1, link = -1;
 	uint32_t number;
 
 	if (bpffs_get(mend->place, "link", &old, why) ||
 	    anchor_free_number(mend->place, &number, why) ||
-	    anchor_build(mend->place, mend->chain->hook, number, mend->root.verdict, &fresh, why) ||
-	    fill_slot(mend, &fresh, why))
+	    anchor_build(mend->place, &kind, number, &fresh, why) || fill_slot(mend, &fresh, why))
 		return -1;
 	link = sys_attach(fresh.program_fd, truth->iface_index, mend->chain->hook, false);
 	if (link < 0)

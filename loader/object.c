@@ -2,6 +2,7 @@
 #include "loader/object.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,15 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/code.h"
+#include "loader/deadline.h"
 #include "loader/gate.h"
+#include "loader/lift.h"
 #include "loader/sys.h"
+#include "loader/verifier.h"
 
-// The verifier keeps the end of its log when the room is short, and the end is what explains a refusal (A80).
+// libbpf asks for a log only when the verifier has refused without one, once, into this room. The kernel keeps the end of
+// a log that is too long, and the end is what explains a refusal (A80).
 #define VERIFIER_LOG_MAX (256u << 10)
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
@@ -63,11 +69,14 @@ struct object {
 	struct bpf_program *program;
 	struct object_source source;
 	const struct wrap *wrap;
+	struct fall fall; // with a next_map of NULL: nothing is counted
+	struct fall_ways falls;
 	struct use *uses;
 	size_t use_count;
-	struct wrapped wrapped; // lives from the hook to the end of the load
+	struct code code; // lives from the hook to the end of the load
 	struct log *log;
-	bool gated;
+	bool gated, lift, sewn, lifted;
+	struct deadline deadline;
 	struct fault refusal; // what the hook says; libbpf only carries a number
 };
 
@@ -79,6 +88,26 @@ struct bpf_object *object_bpf(const struct object *object)
 int object_program_fd(const struct object *object)
 {
 	return bpf_program__fd(object->program);
+}
+
+const char *object_log(const struct object *object)
+{
+	return object->log ? object->log->text : "";
+}
+
+bool object_is_plain(const struct object *object)
+{
+	return !object->sewn && !object->lifted;
+}
+
+bool object_is_late(const struct object *object)
+{
+	return object->deadline.struck;
+}
+
+bool object_is_lifted(const struct object *object)
+{
+	return object->lifted;
 }
 
 int object_map_fd(const struct object *object, const struct bpf_map *map)
@@ -98,8 +127,19 @@ void object_free(struct object *object)
 		close(object->uses[i].fd);
 	free(object->uses);
 	free(object->log);
-	wrapped_drop(&object->wrapped);
+	code_drop(&object->code);
+	deadline_stop(&object->deadline);
 	free(object);
+}
+
+void object_count_falls(struct object *object, const struct fall *fall)
+{
+	object->fall = *fall;
+}
+
+struct fall_ways object_falls(const struct object *object)
+{
+	return object->falls;
 }
 
 // Rewrites the descriptors of maps that the caller replaced.
@@ -143,37 +183,91 @@ static int check_own_maps(const struct object *object, const struct bpf_insn *in
 	return 0;
 }
 
+// Gives back what a splice made.
+static void code_put(struct code *code, struct spliced *spliced)
+{
+	free(code->insns);
+	code->insns = HAND_OVER(spliced->insns);
+	code->count = spliced->insn_count;
+	if (spliced->func_info) {
+		free(code->functions.data);
+		code->functions.data = HAND_OVER(spliced->func_info);
+	}
+	if (spliced->line_info) {
+		free(code->lines.data);
+		code->lines.data = HAND_OVER(spliced->line_info);
+	}
+}
+
+// What counts behind the jumps of a program that goes on by itself.
+static int object_count(struct object *object, struct fault *why)
+{
+	struct code *code = &object->code;
+	const struct bpf_map *next =
+		bpf_object__find_map_by_name(object->bpf, object->fall.next_map);
+	LIBBPF_OPTS(bpf_prog_load_opts, records, .func_info = code->functions.data,
+		    .func_info_cnt = code->functions.count,
+		    .func_info_rec_size = code->functions.size, .line_info = code->lines.data,
+		    .line_info_cnt = code->lines.count, .line_info_rec_size = code->lines.size);
+	OWNED(spliced_drop) struct spliced spliced = {0};
+
+	if (!next)
+		return fault_set(why, FAULT_FORMAT, "it has no map %s", object->fall.next_map);
+	if (fall_count(&object->fall, object_map_fd(object, next), code->insns, code->count,
+		       &records, &spliced, &object->falls, why))
+		return -1;
+	if (spliced.insns)
+		code_put(code, &spliced);
+	return 0;
+}
+
+static int object_rewrite(struct object *object, struct fault *why)
+{
+	struct code *code = &object->code;
+
+	if ((object->wrap && wrap_program(object->wrap, code, why)) ||
+	    (!object->wrap && object->fall.next_map && object_count(object, why)) ||
+	    (object->lift && lift_program(code, why)))
+		return -1;
+	object->sewn = code->sewn;
+	object->lifted = code->lifted;
+	return 0;
+}
+
 static int object_prepare(struct object *object, struct bpf_program *program,
 			  struct bpf_prog_load_opts *opts, struct fault *why)
 {
-	size_t count = bpf_program__insn_cnt(program);
-	OWNED(drop_heap) struct bpf_insn *insns = calloc(count ? count : 1, sizeof(*insns));
-	struct wrapped *wrapped = &object->wrapped;
+	struct code *code = &object->code;
 
-	if (!insns)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	memcpy(insns, bpf_program__insns(program), count * sizeof(*insns));
-	if (object->source.policy &&
-	    gate_check(object->source.policy, object->source.hook, insns, count, why))
+	if (code_take(bpf_program__insns(program), bpf_program__insn_cnt(program), opts, code, why))
 		return -1;
-	if (check_own_maps(object, insns, count, why))
+	if (object->source.policy &&
+	    gate_check(object->source.policy, object->source.hook, code->insns, code->count, why))
+		return -1;
+	if (check_own_maps(object, code->insns, code->count, why))
 		return -1;
 	object->gated = true;
-	object_redirect_maps(object, insns, count);
-	if (!object->wrap) {
-		if (bpf_program__set_insns(program, insns, count))
-			return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
-		return 0;
-	}
-	if (wrap_program(object->wrap, insns, count, opts, wrapped, why))
+	object_redirect_maps(object, code->insns, code->count);
+	if (object_rewrite(object, why))
 		return -1;
-	if (bpf_program__set_insns(program, wrapped->insns, wrapped->insn_count))
+	if (bpf_program__set_insns(program, code->insns, code->count))
 		return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
-	opts->func_info = wrapped->func_info;
-	opts->func_info_cnt = wrapped->func_info_count;
-	opts->line_info = wrapped->line_info;
-	opts->line_info_cnt = wrapped->line_info_count;
+	opts->func_info = code->functions.data;
+	opts->func_info_cnt = code->functions.count;
+	opts->line_info = code->lines.data;
+	opts->line_info_cnt = code->lines.count;
 	return 0;
+}
+
+// The load comes next. Our own programs need no limit.
+static int object_start_clock(struct object *object, struct fault *why)
+{
+	const struct policy *policy = object->source.policy;
+
+	if (!policy || !policy->verifier_seconds_max)
+		return 0;
+	return deadline_start(&object->deadline, policy->verifier_seconds_max, object->log->text,
+			      why);
 }
 
 // libbpf's prog_prepare_load_fn: the instructions are complete here, and a negative number vetoes the load.
@@ -187,7 +281,9 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	if (!text || size != VERIFIER_LOG_MAX)
 		return -EPERM;
 	object = ((const struct log *)(const void *)(text - offsetof(struct log, text)))->object;
-	return object_prepare(object, program, opts, &object->refusal) ? -EPERM : 0;
+	if (object_prepare(object, program, opts, &object->refusal))
+		return -EPERM;
+	return object_start_clock(object, &object->refusal) ? -EPERM : 0;
 }
 
 // Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback comes
@@ -280,18 +376,25 @@ static int object_choose(struct object *object, struct fault *why)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", source->label,
 				 source->entry);
 	section = bpf_program__section_name(object->program);
-	// Members of one PROG_ARRAY must agree on frags, and the roots are without (kernel commit 4540aed51b12).
-	if (!strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
-		fault_set(why, FAULT_KERNEL,
-			  "%s is in section \"%s\": a chain takes no frags programs", source->label,
-			  section);
-		return fault_fix(why, "build it with SEC(\"xdp\")");
-	}
 	if (!section_fits(source, section))
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
 				 section);
 	object_set_type(object);
+	return 0;
+}
+
+// What libbpf complained of in a load that never came to the verifier: a function or a setting that this kernel does not
+// have, a map that it does not make. Its print function is process-wide and carries no word of ours.
+static _Thread_local char complaint[FAULT_TEXT_MAX / 2];
+
+// The first that quotes a name: before it stand words about another way that it tries, behind it that all has failed.
+static int hear(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level != LIBBPF_WARN || strchr(complaint, '\''))
+		return 0;
+	vsnprintf(complaint, sizeof(complaint), format, args);
+	complaint[strcspn(complaint, "\n")] = '\0';
 	return 0;
 }
 
@@ -305,7 +408,7 @@ int object_open(const struct object_source *source, struct object **out, struct 
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->source = *source;
 	// libbpf would talk to stderr; what matters is in the refusal and in the log file.
-	libbpf_set_print(NULL);
+	libbpf_set_print(hear);
 	if (object_register(why))
 		return -1;
 	object->bpf = bpf_object__open_mem(source->data, source->len, &opts);
@@ -339,7 +442,7 @@ int object_use_map(struct object *object, struct bpf_map *map, int fd, struct fa
 	return 0;
 }
 
-// A wrapped program is a static function to the verifier, which then follows the context into it; a global one would
+// A program that is called is a static function to the verifier, which then follows the context into it; a global one would
 // be checked by itself, with an unknown argument, and refused.
 static void object_make_static(struct object *object)
 {
@@ -356,24 +459,36 @@ static void object_make_static(struct object *object)
 	type->info = (BTF_KIND_FUNC << 24) | BTF_FUNC_STATIC;
 }
 
-// The last line that says something: the statistics that the verifier ends with do not.
-static void log_reason(const char *log, char *out, size_t room)
+static void object_keep_log(const struct object *object, struct fault *why)
 {
-	const char *end = log + strlen(log), *start;
+	const struct object_source *source = &object->source;
+	size_t len = strlen(object->log->text);
+	char name[FILE_NAME_LEN];
+	struct fault ignored = {0};
 
-	snprintf(out, room, "the kernel gives no reason");
-	while (end > log) {
-		while (end > log && end[-1] == '\n')
-			end--;
-		for (start = end; start > log && start[-1] != '\n';)
-			start--;
-		if (end > start && strncmp(start, "processed ", 10) && *start != ';' &&
-		    strncmp(start, "verification time", 17) && strncmp(start, "stack depth", 11)) {
-			snprintf(out, room, "%.*s", (int)(end - start), start);
-			return;
-		}
-		end = start;
-	}
+	if (source->logs_dirfd < 0)
+		return;
+	snprintf(name, sizeof(name), "%.200s.log", source->label);
+	if (!file_replace_at(source->logs_dirfd, name, object->log->text, len, 0600, &ignored))
+		fault_fix(why, "the %slog is %s/%s",
+			  len + 1 < VERIFIER_LOG_MAX ? "whole " : "end of the ", source->logs_path,
+			  name);
+}
+
+// The verifier was stopped.
+static int object_explain_late(const struct object *object, struct fault *why)
+{
+	unsigned seconds = object->source.policy->verifier_seconds_max;
+
+	if (object->deadline.explaining)
+		fault_set(why, FAULT_KERNEL,
+			  "the kernel's verifier refuses %s, and needs longer than %u s to say why",
+			  object->source.label, seconds);
+	else
+		fault_set(why, FAULT_KERNEL, "the kernel's verifier works longer than %u s on %s",
+			  seconds, object->source.label);
+	return fault_fix(why, "make the program simpler: fewer branches, loops with less state; or "
+			      "raise \"verifier_seconds_max\" in the policy");
 }
 
 static void drop_btf(struct btf **btf)
@@ -382,48 +497,24 @@ static void drop_btf(struct btf **btf)
 	*btf = NULL;
 }
 
-// The first function of the kernel that the object declares and this kernel does not have, or NULL. libbpf then says no
-// more than EINVAL.
-static const char *missing_kfunc(const struct object *object)
-{
-	const struct btf *btf = bpf_object__btf(object->bpf);
-	OWNED(drop_btf) struct btf *kernel = btf ? btf__load_vmlinux_btf() : NULL;
-
-	for (__u32 id = 1; kernel && id < btf__type_cnt(btf); id++) {
-		const struct btf_type *type = btf__type_by_id(btf, id);
-		const char *name = btf__name_by_offset(btf, type->name_off);
-
-		if (btf_is_func(type) && btf_vlen(type) == BTF_FUNC_EXTERN && name &&
-		    btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) < 0)
-			return name;
-	}
-	return NULL;
-}
-
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
-	char reason[256], name[FILE_NAME_LEN];
-	struct fault ignored = {0};
-	const char *missing;
+	struct verifier_word word;
 
-	if (!object->log->text[0]) {
-		missing = error == EINVAL ? missing_kfunc(object) : NULL;
-		if (missing)
-			return fault_set(why, FAULT_KERNEL,
-					 "%s needs a function that this kernel does not have: %s",
-					 source->label, missing);
+	if (object->deadline.struck)
+		return object_explain_late(object, why);
+	if (!object->log->text[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
-				 strerror(error));
-	}
-	log_reason(object->log->text, reason, sizeof(reason));
-	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label, reason);
-	if (source->logs_dirfd < 0)
-		return -1;
-	snprintf(name, sizeof(name), "%.200s.log", source->label);
-	if (!file_replace_at(source->logs_dirfd, name, object->log->text, strlen(object->log->text),
-			     0600, &ignored))
-		fault_where(why, "the whole log is %s/%s", source->logs_path, name);
+				 complaint[0] ? complaint : strerror(error));
+	verifier_read(object->log->text, &word);
+	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
+		  word.reason);
+	if (word.source[0])
+		fault_where(why, "%s%s%s", word.place, word.place[0] ? ": " : "", word.source);
+	// Of a program in other than the plain form the caller tries that, and it has the last word.
+	if (object_is_plain(object))
+		object_keep_log(object, why);
 	return -1;
 }
 
@@ -460,22 +551,54 @@ static int object_aim(struct object *object, struct fault *why)
 	return 0;
 }
 
+void object_lift(struct object *object)
+{
+	object->lift = true;
+}
+
+// Members of one PROG_ARRAY must agree on frags (kernel commit 4540aed51b12), so all of a chain do, our own included.
+static int object_set_frags(struct object *object, struct fault *why)
+{
+	const struct object_source *source = &object->source;
+	const char *section = bpf_program__section_name(object->program);
+
+	if (source->hook != HOOK_XDP)
+		return 0;
+	if (!source->frags && !strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
+		fault_set(why, FAULT_KERNEL,
+			  "%s is in section \"%s\": this chain takes no frags programs",
+			  source->label, section);
+		return fault_fix(why, "build it with SEC(\"xdp\")");
+	}
+	if (source->frags &&
+	    bpf_program__set_flags(object->program,
+				   bpf_program__flags(object->program) | BPF_F_XDP_HAS_FRAGS))
+		return fault_set(why, FAULT_OTHER, "libbpf does not take flags");
+	return 0;
+}
+
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why)
 {
 	int error;
 
+	if (object_set_frags(object, why))
+		return -1;
 	if (object_aim(object, why))
 		return -1;
 	object->wrap = wrap;
-	if (wrap)
+	if (wrap || object->lift)
 		object_make_static(object);
-	object->log = calloc(1, sizeof(*object->log));
+	// Not cleared: all but its first page is touched only when there is something to say (A80).
+	object->log = malloc(sizeof(*object->log));
 	if (!object->log)
 		return fault_set(why, FAULT_OTHER, "out of memory");
+	object->log->text[0] = '\0';
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
+	complaint[0] = '\0';
 	error = -bpf_object__load(object->bpf);
-	wrapped_drop(&object->wrapped);
+	code_drop(&object->code);
+	deadline_stop(&object->deadline);
 	if (object->refusal.code != FAULT_NONE) {
 		*why = object->refusal;
 		return fault_within(why, "%s is not allowed", object->source.label);

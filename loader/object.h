@@ -3,6 +3,7 @@
 // wrapped.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <bpf/libbpf.h>
@@ -10,6 +11,7 @@
 #include "base/fault.h"
 #include "bpf/manifest.h"
 #include "bpf/policy.h"
+#include "loader/fall.h"
 #include "loader/wrap.h"
 
 // Where the bytes are and what to take from them. Borrowed until object_load has returned.
@@ -20,6 +22,7 @@ struct object_source {
 	enum hook hook;	   // decides the program's type; section names decide nothing (A81)
 	const struct manifest_program
 		*probe; // with HOOK_PROBE: what to load it for; NULL: only its maps count
+	bool frags; // the programs of its chain take packets in several buffers; only with HOOK_XDP
 	const struct policy *policy; // NULL only for our own, embedded objects
 	const char *label;     // "net.count.1.0.0": names the program in refusals and its log file
 	int logs_dirfd;	       // where a verifier's log goes; -1: nowhere
@@ -49,8 +52,23 @@ int object_use_map(struct object *object, struct bpf_map *map, int fd, struct fa
 // The descriptor that the loaded program really uses. Borrowed.
 int object_map_fd(const struct object *object, const struct bpf_map *map);
 
+// Between open and load: asks that the whole of it be lifted (lift.h), if that is possible.
+void object_lift(struct object *object);
+// Between open and load: the program goes on by itself, and what falls through is to be counted.
+void object_count_falls(struct object *object, const struct fall *fall);
+// After the load: what came of it.
+struct fall_ways object_falls(const struct object *object);
+
 // Gate, wrapper (NULL: none), verifier. FAULT_POLICY from the gate; FAULT_KERNEL with the verifier's last word and the
-// path of its whole log.
+// path of its whole log; the latter only in the plain form.
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why) MUST_CHECK;
+// What the verifier said, "" when it was not asked or had no objection. Borrowed.
+const char *object_log(const struct object *object);
 // Borrowed.
 int object_program_fd(const struct object *object);
+// After object_load, whatever it said. Plain: neither sewn to its wrapper nor lifted. Should the verifier ever refuse what
+// comes of these, the plain form of a new object is worth a try.
+bool object_is_plain(const struct object *object);
+bool object_is_lifted(const struct object *object);
+// The verifier was stopped: no other form of it is worth as much time again.
+bool object_is_late(const struct object *object);

@@ -13,6 +13,7 @@
 #include "loader/bpffs.h"
 #include "loader/chain.h"
 #include "loader/denied.h"
+#include "loader/hold.h"
 #include "loader/object.h"
 #include "loader/record.h"
 #include "loader/restore.h"
@@ -48,6 +49,7 @@ void plan_free(struct plan *plan)
 		free(chain->maps);
 		members_free(chain->members, chain->count);
 		json_free(chain->denied);
+		json_free(chain->hold);
 		findings_drop(&chain->damage);
 	}
 	free(plan->chains);
@@ -58,7 +60,8 @@ void plan_free(struct plan *plan)
 bool plan_is_pending(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT)
+		if (plan->chains[i].put_off ||
+		    (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT))
 			return true;
 	return false;
 }
@@ -72,13 +75,19 @@ size_t plan_waiting(const struct plan *plan)
 	return count;
 }
 
-bool plan_denied_differs(const struct plan_chain *chain)
+static bool denied_differs(const struct plan_chain *chain)
 {
 	const struct json *recorded = json_member(chain->record, "denied");
 
-	if (!chain->denied || (!json_count(chain->denied) && !json_count(recorded)))
+	if (!json_count(chain->denied) && !json_count(recorded))
 		return false;
 	return !recorded || !json_same(recorded, chain->denied);
+}
+
+bool plan_notes_differ(const struct plan_chain *chain)
+{
+	// Not decided: nothing is to be said.
+	return chain->denied && (denied_differs(chain) || (!chain->hold && hold_of(chain->record)));
 }
 
 // ---- what is there ----
@@ -127,6 +136,61 @@ static int plan_place(const struct plan_chain *chain, const char *tree,
 	return 0;
 }
 
+static struct plan_chain *plan_find(const struct plan *plan, const char *iface, enum hook hook)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (!strcmp(plan->chains[i].iface, iface) && plan->chains[i].hook == hook)
+			return &plan->chains[i];
+	return NULL;
+}
+
+static int plan_add(struct plan *plan, const struct plan_places *places, const char *iface,
+		    enum hook hook, struct fault *why)
+{
+	struct plan_chain *grown =
+		reallocarray(plan->chains, plan->count + 1, sizeof(*plan->chains));
+
+	if (!grown)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	plan->chains = grown;
+	grown += plan->count++;
+	*grown =
+		(struct plan_chain){.hook = hook, .interface = node_interface(places->node, iface)};
+	snprintf(grown->iface, sizeof(grown->iface), "%s", iface);
+	snprintf(grown->was, sizeof(grown->was), "%s", iface);
+	return 0;
+}
+
+// One that only a pattern meant, and that is gone: nobody waits for it.
+static bool plan_is_past(const struct plan_places *places, const char *iface)
+{
+	const struct node_interface *interface = node_interface(places->node, iface);
+	struct fault ignored = {0};
+	struct iface found;
+
+	return interface && interface->is_pattern && iface_find(iface, &found, &ignored);
+}
+
+// What was rolled back to and is neither in node.json nor, after a reboot, in the kernel.
+static int plan_add_held(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	const struct json *chains = json_member(plan->record, "chains");
+
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *chain = json_item(chains, i);
+		const char *iface = json_text(json_member(chain, "interface"));
+		const char *hook_text = json_text(json_member(chain, "hook"));
+		enum hook hook;
+
+		if (!hold_of(chain) || !iface || !hook_text || hook_parse(hook_text, &hook, why) ||
+		    plan_find(plan, iface, hook) || plan_is_past(places, iface))
+			continue;
+		if (plan_add(plan, places, iface, hook, why))
+			return -1;
+	}
+	return 0;
+}
+
 int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
 {
 	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
@@ -165,6 +229,42 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 	return tamper_findings(&tamper, &chain->damage, why);
 }
 
+int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
+		  enum hook hook, struct plan_chain **out, struct fault *why)
+{
+	struct plan_tags tags = {0};
+
+	*out = plan_find(plan, iface, hook);
+	if (*out)
+		return 0;
+	if (plan_add(plan, places, iface, hook, why))
+		return -1;
+	*out = &plan->chains[plan->count - 1];
+	(*out)->record = record_chain(plan->record, iface, hook_name(hook));
+	return plan_see(*out, places, &tags, why);
+}
+
+// What an interface that has just come under a pattern has to go by: a denial that is known there, a rollback that holds
+// there and, while nothing new can be admitted, what runs there.
+static const struct json *plan_like(const struct plan *plan, const struct plan_places *places,
+				    const struct plan_chain *chain)
+{
+	const struct json *chains = json_member(plan->record, "chains");
+
+	if (chain->record || !chain->interface || !chain->interface->is_pattern)
+		return chain->record;
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *other = json_item(chains, i);
+		const char *iface = json_text(json_member(other, "interface"));
+		const char *hook = json_text(json_member(other, "hook"));
+
+		if (iface && hook && !strcmp(hook, hook_name(chain->hook)) &&
+		    node_interface(places->node, iface) == chain->interface)
+			return other;
+	}
+	return NULL;
+}
+
 static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	struct plan_tags tags = {0};
@@ -175,6 +275,7 @@ static int plan_see_all(struct plan *plan, const struct plan_places *places, str
 		if (chain->was[0])
 			chain->record =
 				record_chain(plan->record, chain->was, hook_name(chain->hook));
+		chain->like = plan_like(plan, places, chain);
 		if (plan_see(chain, places, &tags, why))
 			return -1;
 	}
@@ -188,7 +289,7 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 
 	if (roster_make(places->node, places->tree, &roster, why) ||
 	    plan_new(places, roster.lines, roster.count, &plan, why) ||
-	    plan_see_all(plan, places, why))
+	    plan_add_held(plan, places, why) || plan_see_all(plan, places, why))
 		return -1;
 	plan->is_whole = true;
 	*out = HAND_OVER(plan);
@@ -235,7 +336,7 @@ static int plan_deny(struct plan_chain *chain, const struct node_use *use, struc
 	struct member *next = &chain->members[chain->count];
 
 	*member = (struct member){.object_fd = -1};
-	if (!denied_is_known(chain->record, entry))
+	if (!denied_is_known(chain->like, entry))
 		return refuse_denied(use, &own, entry, why);
 	// To keep is to keep what runs: what is gone is not loaded again.
 	if (how == NODE_DENIED_KEEP && !denied_runs(chain->record, entry))
@@ -280,7 +381,7 @@ static void fault_first(struct fault *first, struct fault *why)
 	fault_clear(why);
 }
 
-static int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
+int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
 	struct fault first = {0};
@@ -313,7 +414,8 @@ static int plan_check_places(const struct plan_chain *chain, const struct policy
 	for (size_t i = 0; i < wanted; i++) {
 		const struct node_use *use = &chain->interface->chain[chain->hook][i];
 
-		if (policy_check_place(policy, use->use, chain->iface, why))
+		if (policy_check_place(policy, use->use,
+				       chain->hook == HOOK_PROBE ? NULL : chain->iface, why))
 			return fault_where(why, "%s", use->where);
 	}
 	return 0;
@@ -350,7 +452,8 @@ static bool chain_is_the_same(const struct plan_chain *chain, const struct polic
 
 static bool plan_drops_denied(const struct plan_chain *chain)
 {
-	return json_count(chain->denied) && chain->interface->on_denied != NODE_DENIED_KEEP;
+	return json_count(chain->denied) &&
+	       (!chain->interface || chain->interface->on_denied != NODE_DENIED_KEEP);
 }
 
 static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
@@ -417,14 +520,83 @@ static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct 
 	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
 }
 
+int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+{
+	chain->action = plan_choose(chain, &places->node->policy);
+	return plan_foretell_all(chain, places->tree, why);
+}
+
+// ---- what is held ----
+
+static int plan_hold_from(struct plan_chain *chain, const struct restore *restore,
+			  const struct plan_places *places, struct fault *why)
+{
+	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
+	    json_clone(hold_of(chain->like), &chain->hold, why) || plan_settle(chain, places, why))
+		return -1;
+	// Rolled back to none, and none is there.
+	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
+		chain->action = PLAN_KEEP;
+	return 0;
+}
+
+// What was rolled back to, from our own copies: without what is denied by now, and where it is gone or damaged only if its
+// repository still vouches for it.
+static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
+		     struct admit *admit, struct fault *why)
+{
+	OWNED(drop_fd) int objects = -1;
+	OWNED(drop_fd) int trust = -1;
+
+	if (dir_open_at(places->loader_dirfd, "objects", &objects, why) ||
+	    dir_open_at(places->loader_dirfd, "trust", &trust, why))
+		return -1;
+	const struct restore restore = {.objects_dirfd = objects,
+					.trust_dirfd = trust,
+					.admit = admit,
+					.node = places->node,
+					.interface = chain->interface,
+					.hook = chain->hook,
+					.record = chain->like,
+					.runs = chain->truth.root_id && !chain->damage.count,
+					.unasked = true};
+
+	return plan_hold_from(chain, &restore, places, why);
+}
+
+// A chain that is held and whose lines still say what they said. `wished`: what they mean could be admitted, and is filled
+// in. Where what is held cannot be had any more, node.json holds again.
+static int plan_decide_held(struct plan_chain *chain, const struct plan_places *places,
+			    struct admit *admit, bool wished, struct fault *why)
+{
+	plan_reset(chain);
+	if (!plan_hold(chain, places, admit, why))
+		return 0;
+	plan_reset(chain);
+	if (!wished)
+		return -1;
+	chain->lost = *why;
+	fault_clear(why);
+	return plan_admit(chain, admit, why) ? -1 : plan_settle(chain, places, why);
+}
+
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	if (attach_check_mode(chain->interface, chain->hook, why) ||
-	    plan_check_places(chain, &places->node->policy, why) || plan_admit(chain, admit, why))
+	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
+	bool held = hold_stands(hold, chain->interface, chain->hook);
+	bool wished = !attach_check_mode(chain->interface, chain->hook, why) &&
+		      !plan_check_places(chain, &places->node->policy, why) &&
+		      !plan_admit(chain, admit, why);
+
+	// What the store keeps back may come tomorrow, and the others are to hear of it.
+	if (!wished && (!held || admit_is_store_fault(why->code)))
 		return -1;
-	chain->action = plan_choose(chain, &places->node->policy);
-	return plan_foretell_all(chain, places->tree, why);
+	if (held && (!wished || hold_is_instead_of(hold, chain->members, chain->count))) {
+		fault_clear(why);
+		return plan_decide_held(chain, places, admit, wished, why);
+	}
+	return plan_settle(chain, places, why);
 }
 
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
@@ -450,13 +622,14 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 }
 
 // Forgets what was decided.
-static void plan_reset(struct plan_chain *chain)
+void plan_reset(struct plan_chain *chain)
 {
 	for (size_t k = 0; chain->maps && k < chain->count; k++)
 		maps_report_drop(&chain->maps[k]);
 	free(HAND_OVER(chain->maps));
 	members_free(HAND_OVER(chain->members), chain->count);
 	json_free(HAND_OVER(chain->denied));
+	json_free(HAND_OVER(chain->hold));
 	chain->count = 0;
 	chain->action = PLAN_KEEP;
 }
@@ -468,9 +641,8 @@ static bool plan_is_broken(const struct plan_chain *chain)
 	       (findings_count(&chain->damage, FINDING_BROKEN) || !chain->truth.root_id);
 }
 
-static int plan_restore_chain(struct plan_chain *chain, const struct json *record,
-			      const struct plan_places *places, const struct plan_copies *copies,
-			      struct fault *why)
+static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
+			      const struct plan_copies *copies, struct fault *why)
 {
 	struct restore restore = {.objects_dirfd = copies->objects_dirfd,
 				  .trust_dirfd = copies->trust_dirfd,
@@ -478,9 +650,12 @@ static int plan_restore_chain(struct plan_chain *chain, const struct json *recor
 				  .node = places->node,
 				  .interface = chain->interface,
 				  .hook = chain->hook,
-				  .record = record,
+				  .record = chain->like,
 				  .runs = chain->truth.root_id};
+	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool denied;
+
+	restore.unasked = hold_stands(hold, chain->interface, chain->hook);
 
 	if (restore_has_denied(&restore, &denied, why))
 		return -1;
@@ -496,23 +671,12 @@ static int plan_restore_chain(struct plan_chain *chain, const struct json *recor
 	}
 	if (restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
 		return -1;
+	if (restore.unasked && json_clone(hold, &chain->hold, why))
+		return -1;
 	chain->action = chain->count && chain->truth.iface_index ? PLAN_REPAIR : PLAN_REMOVE;
 	if (!chain->count && !chain->truth.root_id)
 		chain->action = PLAN_KEEP;
 	return 0;
-}
-
-// What an interface that has just come gets while nothing new can be admitted: what runs on others under the same pattern.
-static const struct json *plan_record_like(const struct plan *plan, const struct plan_chain *chain)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *other = &plan->chains[i];
-
-		if (other->interface == chain->interface && other->hook == chain->hook &&
-		    json_count(json_member(other->record, "members")))
-			return other->record;
-	}
-	return NULL;
 }
 
 void plan_restore(struct plan *plan, const struct plan_places *places,
@@ -521,14 +685,11 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 	plan->from_copies = true;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
-		const struct json *record = chain->record;
 
 		plan_reset(chain);
-		if (!record && chain->interface && chain->interface->is_pattern)
-			record = plan_record_like(plan, chain);
-		if (!json_count(json_member(record, "members")))
+		if (!json_count(json_member(chain->like, "members")))
 			continue;
-		if (plan_restore_chain(chain, record, places, copies, &chain->lost) ||
+		if (plan_restore_chain(chain, places, copies, &chain->lost) ||
 		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
 		if (chain->action == PLAN_KEEP && chain->was[0] &&

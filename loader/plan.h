@@ -36,13 +36,18 @@ struct plan_chain {
 	struct member *members;			// what shall run
 	size_t count;
 	struct json *denied;	  // lines as in loader/denied.h; NULL: not decided
+	struct json *hold;	  // as in loader/hold.h, for its record; NULL: node.json holds
 	struct maps_report *maps; // of each member, foretold
 	struct truth truth;
 	const struct json *record; // what was applied here; NULL: nothing
+	const struct json *
+		like; // to go by: that, or for an interface that has just come what others of its pattern have
+	struct json
+		*put_off; // rolled back while the interface is away: the record to come back with
 	struct findings damage;
 	enum plan_action action;
 	struct fault refused; // why it cannot be admitted as node.json says; FAULT_NONE: it can
-	struct fault lost;    // why it was not restored
+	struct fault lost;    // why it was not restored, or is held no longer
 };
 
 struct plan {
@@ -63,9 +68,11 @@ struct plan_places {
 	const struct node *node;
 	const char *tree;
 	int loader_dirfd;
+	bool resume; // holds of rollbacks end
 };
 
-// A plan of the kernel's side: every hook that node.json names or that has pins of ours, what runs and what is damaged.
+// A plan of the kernel's side: every hook that node.json names, or that has pins of ours, or that is held; what runs and what
+// is damaged.
 // Nothing is admitted yet: what `status` shows.
 int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
 // The same for one hook.
@@ -77,8 +84,9 @@ int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fa
 // What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
 int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
 	     struct fault *why) MUST_CHECK;
-// Admits what node.json asks for and decides each chain's action. All or nothing: a refusal of one is the refusal of all,
-// the first one's is told, each chain has its own. Nothing has changed then but what is kept of the metadata.
+// Admits what node.json asks for and decides each chain's action; a chain that is held (loader/hold.h) stays as it was rolled
+// back. All or nothing: a refusal of one is the refusal of all, the first one's is told, each chain has its own. Nothing
+// has changed then but what is kept of the metadata.
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why) MUST_CHECK;
 // Where nothing new can be admitted: our own copies and deny lists, and who vouches for them. Borrowed for the call.
@@ -98,8 +106,21 @@ static inline void plan_drop(struct plan **plan)
 	plan_free(*plan);
 	*plan = NULL;
 }
-// Whether there is something to do now; and how many chains wait for their interface.
+// Whether there is something to do, or to write down, now; and how many chains wait for their interface.
 bool plan_is_pending(const struct plan *plan);
 size_t plan_waiting(const struct plan *plan);
-// Whether what is denied in a chain is not what its record says.
-bool plan_denied_differs(const struct plan_chain *chain);
+// Whether what is denied in a chain, or holds it, is not what its record says.
+bool plan_notes_differ(const struct plan_chain *chain);
+
+// ---- the parts, for who plans something else than node.json (loader/rollback.h) ----
+
+// The chain of a hook, added where the plan has none yet.
+int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
+		  enum hook hook, struct plan_chain **out, struct fault *why) MUST_CHECK;
+// Fills in what node.json asks for.
+int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why) MUST_CHECK;
+// Forgets what was filled in and decided.
+void plan_reset(struct plan_chain *chain);
+// Decides how to get to what is filled in, and foretells its maps.
+int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;

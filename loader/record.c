@@ -8,12 +8,13 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/previous.h"
 #include "loader/truth.h"
 
 #define NEXT   RECORD_NEXT
 #define SCHEMA "bpfseal.record/1"
 
-static int record_new(struct json **out, struct fault *why)
+int record_new(struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *record = json_make_object();
 
@@ -183,12 +184,16 @@ int record_load(int dirfd, const char *tree, struct json **out, struct fault *wh
 
 // ---- writing ----
 
-static int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
+int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 
 	if (json_write(record, true, &bytes, why))
 		return -1;
+	if (bytes.len > RECORD_FILE_MAX)
+		return fault_set(why, FAULT_TOO_LARGE,
+				 "the record of what is applied would have %zu bytes, past %u",
+				 bytes.len, RECORD_FILE_MAX);
 	return file_replace_at(dirfd, name, bytes.data, bytes.len, 0600, why);
 }
 
@@ -196,9 +201,7 @@ int record_adopt(int dirfd, const struct json *record, struct fault *why)
 {
 	if (faccessat(dirfd, NEXT, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
 		return 0;
-	if (record_write(dirfd, RECORD_ACTIVE, record, why))
-		return -1;
-	return file_remove_at(dirfd, NEXT, why);
+	return record_commit(dirfd, record, why);
 }
 
 int record_stage(int dirfd, const struct json *record, struct fault *why)
@@ -206,23 +209,9 @@ int record_stage(int dirfd, const struct json *record, struct fault *why)
 	return record_write(dirfd, NEXT, record, why);
 }
 
-// A copy, not a rename: at no moment is there no record of what runs.
-static int keep_previous(int dirfd, struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes bytes = {0};
-
-	if (file_read_at(dirfd, RECORD_ACTIVE, RECORD_FILE_MAX, &bytes, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
-	return file_replace_at(dirfd, RECORD_PREVIOUS, bytes.data, bytes.len, 0600, why);
-}
-
 int record_commit(int dirfd, const struct json *record, struct fault *why)
 {
-	if (keep_previous(dirfd, why))
+	if (previous_keep(dirfd, record, why))
 		return fault_within(why, "cannot keep the previous record");
 	if (record_write(dirfd, RECORD_ACTIVE, record, why))
 		return -1;
@@ -251,8 +240,7 @@ static int put_pins(struct json *made, const struct maps_report *maps, struct fa
 	return 0;
 }
 
-static int member_record(const struct member *member, const struct chain_program *program,
-			 struct json **out, struct fault *why)
+int record_of_member(const struct member *member, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *made = json_make_object();
 
@@ -266,7 +254,19 @@ static int member_record(const struct member *member, const struct chain_program
 	    put_digest(made, "bundle", &member->bundle, why) ||
 	    put_digest(made, "object", &member->object, why) ||
 	    put_digest(made, "manifest", &member->manifest_sha256, why) ||
-	    json_put(made, "maps", json_keep(member->maps), why) ||
+	    json_put(made, "maps", json_keep(member->maps), why))
+		return -1;
+	*out = HAND_OVER(made);
+	return 0;
+}
+
+static int member_record(const struct member *member, const struct chain_program *program,
+			 struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *made = NULL;
+
+	if (record_of_member(member, &made, why) ||
+	    json_put_text(made, "fell_counted", fall_ways_word(&program->falls), why) ||
 	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
 	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/if_link.h>
+
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "loader/hold.h"
 #include "loader/news.h"
 
 static const char *text_of(const struct json *object, const char *key)
@@ -62,6 +65,25 @@ void report_squatters(const struct cli *cli, const struct plan *plan, const stru
 		news_name(&program, &who->now, name);
 		cli_note(cli, "%s on %s is held by another program%s", hook_name(chain->hook),
 			 chain->iface, name);
+	}
+}
+
+void report_held(const struct cli *cli, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->hold)
+			cli_note(cli,
+				 "note: %s on %s is held as it was rolled back at %s; 'bpfseal "
+				 "apply --resume' goes on with node.json",
+				 hook_name(chain->hook), chain->iface, hold_since(chain->hold));
+		else if (chain->lost.code != FAULT_NONE)
+			cli_note(cli,
+				 "alarm: %s on %s can be held no longer as it was rolled back: "
+				 "%s%s%s",
+				 hook_name(chain->hook), chain->iface, chain->lost.text,
+				 chain->lost.cause[0] ? ": " : "", chain->lost.cause);
 	}
 }
 
@@ -137,6 +159,23 @@ static int plan_rows(struct table *table, const struct plan_chain *chain, struct
 	return 0;
 }
 
+// Behind jumps of which the code does not show where they lead nothing is counted; an admin has to know.
+static void say_uncounted(const struct cli *cli, const struct plan_chain *chain)
+{
+	for (size_t i = 0; i < chain->count && chain->action != PLAN_REMOVE; i++) {
+		const struct fall_ways *falls = &chain->members[i].falls;
+
+		if (falls->uncounted)
+			cli_say(cli,
+				"%s on %s: place %zu, %s: not counted: of %zu jump%s to the next "
+				"program the code does not show where %zu lead%s",
+				hook_name(chain->hook), chain->iface, i + 1, chain->members[i].name,
+				falls->counted + falls->uncounted,
+				falls->counted + falls->uncounted == 1 ? "" : "s", falls->uncounted,
+				falls->uncounted == 1 ? "s" : "");
+	}
+}
+
 static int members_json(const struct plan_chain *chain, const struct json *now, struct json *out,
 			struct fault *why)
 {
@@ -158,6 +197,8 @@ static int members_json(const struct plan_chain *chain, const struct json *now, 
 		if (json_add(next_list, member, why) ||
 		    json_put_text(member, "name", chain->members[i].name, why) ||
 		    json_put_text(member, "version", chain->members[i].version, why) ||
+		    json_put_text(member, "fell_counted", fall_ways_word(&chain->members[i].falls),
+				  why) ||
 		    maps_json(chain->maps ? &chain->maps[i] : NULL, &maps, why) ||
 		    json_put(member, "maps", maps, why))
 			return -1;
@@ -218,6 +259,7 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 		if (json_add(chains, made, why) || json_put(made, "findings", findings, why) ||
 		    put_place(made, chain, why) ||
 		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
+		    json_put_bool(made, "held", chain->hold != NULL, why) ||
 		    members_json(chain, json_member(chain->record, "members"), made, why) ||
 		    put_denied(made, chain, why) ||
 		    findings_json(&chain->damage, NULL, findings, why))
@@ -261,8 +303,10 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 			return -1;
 	if (plan->count)
 		table_print(table, cli);
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
 		say_findings(cli, &plan->chains[i].damage, NULL);
+		say_uncounted(cli, &plan->chains[i]);
+	}
 	if (!plan_is_pending(plan) && plan_waiting(plan))
 		cli_say(cli, "nothing to do now: what is missing waits for its interface");
 	else if (!plan_is_pending(plan))
@@ -335,6 +379,10 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 			at->plan->members[i].name, at->plan->members[i].version,
 			program->program.id, program->program.tag, maps.len ? " (" : "",
 			bytes_text(&maps), maps.len ? ")" : "");
+		if (program->falls.uncounted)
+			cli_say(cli, "     not counted: what falls behind %zu of its %zu jumps",
+				program->falls.uncounted,
+				program->falls.counted + program->falls.uncounted);
 	}
 	return 0;
 }
@@ -387,6 +435,25 @@ static const char *member_state(const struct truth *truth, size_t index)
 	return "running";
 }
 
+// "all" but of a program whose own jumps cannot all be told. Records from before say nothing.
+static const char *fell_counted(const struct json *recorded)
+{
+	const char *word = text_of(recorded, "fell_counted");
+
+	return *word ? word : "unknown";
+}
+
+static void fell_cell(const struct json *recorded, uint64_t fell, char *out, size_t room)
+{
+	const char *counted = fell_counted(recorded);
+
+	if (!strcmp(counted, "none"))
+		snprintf(out, room, "not counted");
+	else
+		snprintf(out, room, "%" PRIu64 "%s", fell,
+			 strcmp(counted, "some") ? "" : " (not all)");
+}
+
 static int status_rows(struct table *table, const struct plan_chain *chain, struct fault *why)
 {
 	const struct json *members = json_member(chain->record, "members");
@@ -395,11 +462,11 @@ static int status_rows(struct table *table, const struct plan_chain *chain, stru
 
 	for (size_t i = 0; i < rows && i < NODE_CHAIN_MAX; i++) {
 		const struct json *member = json_item(members, i);
-		char place[24], id[16], fell[24];
+		char place[24], id[16], fell[40];
 
 		snprintf(place, sizeof(place), "%zu", i + 1);
 		snprintf(id, sizeof(id), "%u", truth->members[i].program.id);
-		snprintf(fell, sizeof(fell), "%" PRIu64, truth->members[i].fell);
+		fell_cell(member, truth->members[i].fell, fell, sizeof(fell));
 		if (table_row(table,
 			      (const char *[]){
 				      i ? "" : chain->iface, i ? "" : hook_name(chain->hook), place,
@@ -430,10 +497,39 @@ static int members_truth(const struct plan_chain *chain, struct json *list, stru
 		    json_put_text(made, "tag", member->program.tag, why) ||
 		    json_put_text(made, "state", member_state(truth, i), why) ||
 		    json_put_int(made, "slot", member->slot, why) ||
-		    json_put_int(made, "fell_through", (int64_t)member->fell, why))
+		    json_put_int(made, "fell_through", (int64_t)member->fell, why) ||
+		    json_put_text(made, "fell_counted", fell_counted(json_item(records, i)), why))
 			return -1;
 	}
 	return 0;
+}
+
+static int put_others(struct json *out, const char *key, const struct truth_others *others,
+		      struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put(out, key, list, why))
+		return -1;
+	for (size_t i = 0; i < others->count && i < TRUTH_OTHERS_MAX; i++) {
+		const struct truth_other *other = &others->list[i];
+		struct json *made = json_make_object();
+
+		if (json_add(list, made, why) || json_put_text(made, "kind", other->kind, why) ||
+		    json_put_int(made, "program_id", other->program_id, why) ||
+		    json_put_int(made, "pref", other->pref, why) ||
+		    json_put_int(made, "handle", other->handle, why) ||
+		    json_put_text(made, "name", other->name, why))
+			return -1;
+	}
+	return 0;
+}
+
+static const char *mode_of(const struct plan_chain *chain)
+{
+	if (chain->hook != HOOK_XDP || !chain->truth.attached)
+		return "";
+	return chain->truth.xdp_mode == XDP_ATTACHED_SKB ? "generic" : "native";
 }
 
 static int chain_truth(const struct plan_chain *chain, struct json *out, struct fault *why)
@@ -447,6 +543,9 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 	    json_put_int(out, "generation", truth->generation, why) ||
 	    json_put_bool(link, "attached", truth->attached, why) ||
 	    json_put_text(link, "by", truth_by_name(truth->by), why) ||
+	    json_put_text(link, "mode", mode_of(chain), why) ||
+	    put_others(out, "before", &truth->before, why) ||
+	    put_others(out, "after", &truth->after, why) ||
 	    json_put_int(link, "id", truth->link.id, why) ||
 	    json_put_int(link, "program_id", truth->link.program_id, why) ||
 	    json_put_int(root, "program_id", truth->root_id, why) ||

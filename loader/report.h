@@ -28,3 +28,5 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 void report_squatters(const struct cli *cli, const struct plan *plan, const struct report_who *who);
 // One alarm for each place of a plan that a deny list has something to say about, on stderr.
 void report_denied(const struct cli *cli, const struct plan *plan);
+// One note for each chain of a plan that is held as it was rolled back, and one for each whose hold ends against its will.
+void report_held(const struct cli *cli, const struct plan *plan);

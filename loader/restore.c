@@ -183,8 +183,9 @@ int restore_members(const struct restore *restore, struct member **out, size_t *
 	OWNED(json_drop) struct json *lines = NULL;
 	struct member *members;
 
-	if (!restore->runs && (!restore->interface ||
-			       !record_fits(restore->record, restore->interface, restore->hook)))
+	if (!restore->runs && !restore->unasked &&
+	    (!restore->interface ||
+	     !record_fits(restore->record, restore->interface, restore->hook)))
 		return fault_set(why, FAULT_UNTRUSTED,
 				 "what ran here is not what node.json asks for");
 	if (restore_lines(restore, &lines, why))

@@ -21,7 +21,8 @@ struct restore {
 	const struct node_interface *interface; // NULL: node.json does not name it
 	enum hook hook;
 	const struct json *record;
-	bool runs; // the chain is in the kernel, and only what is denied shall leave it
+	bool runs;    // the chain is in the kernel, and only what is denied shall leave it
+	bool unasked; // whatever node.json asks for: a rollback, or what one holds
 };
 
 // Whether a member of it is denied and, by on_denied, may not stay.
@@ -30,7 +31,7 @@ int restore_has_denied(const struct restore *restore, bool *out, struct fault *w
 // Makes the members of a recorded chain again, without those that are denied by now: these get a line in `*denied` (and
 // a stand-in, by on_denied). Every byte is held against the digest in the record and every object against today's
 // policy; and unless it runs the chain against today's node.json and each member against verified metadata: only what
-// the admin still asks for and its repository still signs comes back.
+// the admin still asks for (or has rolled back to) and its repository still signs comes back.
 // `*out` holds `*count`; free with members_free. `*denied` is yours.
 int restore_members(const struct restore *restore, struct member **out, size_t *count,
 		    struct json **denied, struct fault *why) MUST_CHECK;

@@ -324,3 +324,20 @@ int source_open_kept(const struct source_places *places, struct source **out, st
 	*out = HAND_OVER(source);
 	return 0;
 }
+
+int source_look(const struct source_places *places, struct client_versions *out, struct fault *why)
+{
+	OWNED(source_drop) struct source *source = NULL;
+
+	if (source_new(&source, why))
+		return -1;
+	source->io = (struct client_io){
+		.ctx = source, .fetch = set_fetch, .load = kept_load, .keep = kept_none};
+	if (kept_look(places, &source->trust_dirfd, why) ||
+	    local_clock_check(source->trust_dirfd, places->now, why) ||
+	    set_open(places, &source->set_dirfd, why) ||
+	    source_verify(source, places, places->now, why))
+		return -1;
+	client_versions(source->client, out);
+	return 0;
+}

@@ -25,6 +25,10 @@ int source_open(const struct source_places *places, struct source **out, struct 
 // (all of it was fresh then), nothing is changed. FAULT_UNTRUSTED without a pin, or when it is another one by now.
 int source_open_kept(const struct source_places *places, struct source **out, struct fault *why)
 	MUST_CHECK;
+// Whether source_open would take what is in the store, and until when that is good. Nothing is kept or changed.
+// FAULT_NOT_FOUND when nothing was ever verified here, or nothing has been fetched.
+int source_look(const struct source_places *places, struct client_versions *out, struct fault *why)
+	MUST_CHECK;
 void source_free(struct source *source);
 
 // A target as the verified metadata names it, or FAULT_UNTRUSTED. Borrowed.

@@ -130,6 +130,17 @@ enum bpf_prog_type sys_program_type(enum hook hook)
 	return hook == HOOK_XDP ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS;
 }
 
+int sys_tiny_program(enum hook hook, bool frags, int verdict)
+{
+	struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict},
+				   {.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0,
+		    .prog_flags = frags ? BPF_F_XDP_HAS_FRAGS : 0);
+
+	return bpf_prog_load(sys_program_type(hook), "bpfseal_tiny", "GPL", insns, 2, &opts);
+}
+
 int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);

@@ -44,6 +44,9 @@ int sys_slot(int array_fd, uint32_t *program_id, struct fault *why) MUST_CHECK;
 uint32_t sys_attach_type(enum hook hook);
 enum bpf_prog_type sys_program_type(enum hook hook);
 
+// Loads `return verdict;`, the smallest program of a hook's type. Returns -1 with errno, else its descriptor.
+int sys_tiny_program(enum hook hook, bool frags, int verdict);
+
 // Attaches a program to a hook, at its head. `generic` is XDP's slow mode. Returns -errno, else the link's descriptor.
 int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic);
 

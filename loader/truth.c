@@ -177,6 +177,7 @@ static int truth_root(const char *place, struct truth *out, struct fault *why)
 	out->root_number = root.number;
 	out->root_id = root.program_id;
 	out->verdict = root.verdict;
+	out->frags = root.frags;
 	memcpy(out->root_tag, root.tag, sizeof(out->root_tag));
 	if (sys_slot(root.array_fd, &out->slot, why))
 		return -1;

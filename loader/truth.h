@@ -59,6 +59,7 @@ struct truth {
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
 	uint32_t root_number, root_id; // 0: no sound root is pinned
 	int32_t verdict;
+	bool frags; // the root takes packets in several buffers
 	char root_tag[SYS_TAG_HEX];
 	uint32_t slot; // the program the root jumps to
 	uint64_t fell; // packets the root found nothing for

@@ -54,7 +54,8 @@ int unload_chains(const struct unload_places *places, struct plan *plan, const c
 		struct plan_chain *chain = &plan->chains[i];
 
 		chain->action = PLAN_KEEP;
-		if (iface && strcmp(chain->iface, iface))
+		// Also by the name that the interface has got since.
+		if (iface && strcmp(chain->iface, iface) && strcmp(chain->truth.now, iface))
 			continue;
 		if (unload_one(places, plan, chain, &fault)) {
 			keep_first(&first, &fault);

@@ -2,13 +2,12 @@
 // Puts a few instructions before a finished program, so that a program that knows nothing of chains takes part in one.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
-
 #include "base/fault.h"
+#include "loader/code.h"
 
 // Where a wrapped program goes on, and what happens when there is nothing.
 struct wrap {
@@ -19,19 +18,9 @@ struct wrap {
 	int fell_fd;	      // ARRAY of one element, a row of u64 counters
 	uint32_t fell_offset; // of this member's counter in that element, bytes
 	int32_t fell_verdict; // the policy's answer for a packet that fell through
+	bool by_call; // the way that every verifier takes, for a program that it refused the other way
 };
 
-// A program with its wrapper: replaces instructions, func_info and line_info of a load. Owned.
-struct wrapped {
-	struct bpf_insn *insns;
-	size_t insn_count;
-	void *func_info, *line_info; // NULL when the program has none
-	uint32_t func_info_count, line_info_count;
-};
-void wrapped_drop(struct wrapped *wrapped);
-
-// The program becomes a subprogram of the wrapper; all its jumps are relative, so nothing in it moves. `opts` is
-// what libbpf is about to load with; it is only read. FAULT_FORMAT when its records do not fit.
-int wrap_program(const struct wrap *wrap, const struct bpf_insn *insns, size_t insn_count,
-		 const struct bpf_prog_load_opts *opts, struct wrapped *out, struct fault *why)
-	MUST_CHECK;
+// Puts the wrapper before the program. Where that is possible (seam.h) each exit of the program becomes a jump into it,
+// and code->sewn is set; else the wrapper calls the program as a subprogram. FAULT_FORMAT when the verdicts make no sense.
+int wrap_program(const struct wrap *wrap, struct code *code, struct fault *why) MUST_CHECK;

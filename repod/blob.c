@@ -149,19 +149,17 @@ int upload_keep(struct upload *upload, const struct sha256 *wanted, bool *made, 
 
 int blob_tidy(int dirfd, size_t *removed, struct fault *why)
 {
-	char **names;
-	size_t count;
-	int failed = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	*removed = 0;
-	if (dir_list(dirfd, &names, &count, why))
+	if (names_list(dirfd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !failed; i++) {
-		if (strncmp(names[i], TEMPORARY, strlen(TEMPORARY)) != 0)
+	for (size_t i = 0; i < names.count; i++) {
+		if (strncmp(names.name[i], TEMPORARY, strlen(TEMPORARY)) != 0)
 			continue;
-		failed = file_remove_at(dirfd, names[i], why);
-		*removed += !failed;
+		if (file_remove_at(dirfd, names.name[i], why))
+			return -1;
+		(*removed)++;
 	}
-	names_free(names, count);
-	return failed;
+	return 0;
 }

@@ -153,7 +153,7 @@ int candidate_judge(struct candidate *candidate, int64_t now, struct client **ou
 		return -1;
 	if (candidate->vouch)
 		return client_load_unknown(*out, vouch_knows, candidate->vouch, why);
-	return client_load_all(*out, why);
+	return client_verify_all(*out, why);
 }
 
 // ---- the rehearsal ----

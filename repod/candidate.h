@@ -31,7 +31,8 @@ int candidate_put(struct candidate *candidate, const char *file, const void *dat
 // Sees no roots in the directory or laid over it: the client stays with the one that it started from.
 void candidate_hide_roots(struct candidate *candidate);
 
-// Lets a release vouch for what has not changed since (NULL at first: everything is verified). Borrowed.
+// Lets a release vouch for what has not changed since. Borrowed. Without one (NULL, as at first) everything is verified,
+// and nothing can be looked up in the client afterwards.
 void candidate_vouch(struct candidate *candidate, struct vouch *vouch);
 
 // Runs the client: root, timestamp, snapshot and top-level targets as they stand at `now` (0: whenever), then every

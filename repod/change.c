@@ -13,17 +13,15 @@ void changes_drop(struct changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		free(changes->list[i].role);
-		bytes_drop(&changes->list[i].data);
 		targets_free(changes->list[i].targets);
 	}
 	free(changes->list);
 	*changes = (struct changes){0};
 }
 
-int changes_add(struct changes *changes, const char *role, int64_t version, const void *data,
-		size_t len, bool submitted, struct fault *why)
+int changes_add(struct changes *changes, const char *role, struct role **envelope, bool submitted,
+		struct fault *why)
 {
-	OWNED(role_drop) struct role *envelope = NULL;
 	struct change *change;
 
 	change = reallocarray(changes->list, changes->count + 1, sizeof(*change));
@@ -31,12 +29,13 @@ int changes_add(struct changes *changes, const char *role, int64_t version, cons
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	changes->list = change;
 	change += changes->count++;
-	*change = (struct change){.version = version, .submitted = submitted};
-	if (text_copy(role, &change->role, why) || bytes_append(&change->data, data, len, why) ||
-	    role_parse(role, data, len, &envelope, why) ||
-	    targets_parse(role, envelope, &change->targets, why))
+	*change = (struct change){.submitted = submitted};
+	if (text_copy(role, &change->role, why) ||
+	    targets_parse(role, *envelope, &change->targets, why))
 		return -1;
-	(void)HAND_OVER(envelope);
+	(void)HAND_OVER(*envelope);
+	change->version = change->targets->role->version;
+	change->data = &change->targets->role->raw;
 	return 0;
 }
 
@@ -69,6 +68,7 @@ int changes_find_held(struct changes *changes, int metadata, const struct releas
 
 	while (json_next(state->meta, &walk)) {
 		OWNED(bytes_drop) struct bytes data = {0};
+		OWNED(role_drop) struct role *envelope = NULL;
 		size_t len = strlen(walk.key);
 		OWNED(drop_heap) char *role = strndup(walk.key, len > 5 ? len - 5 : 0);
 		OWNED(drop_heap) char *file = NULL;
@@ -86,7 +86,8 @@ int changes_find_held(struct changes *changes, int metadata, const struct releas
 		if (file_read_at(metadata, file, COMMITTED_FILE_MAX, &data, &ignored) ||
 		    !changes_signed(state, walk.key, version, &data))
 			continue;
-		if (changes_add(changes, role, version, data.data, data.len, false, why))
+		if (role_take(role, &data, &envelope, why) ||
+		    changes_add(changes, role, &envelope, false, why))
 			return -1;
 	}
 	return 0;

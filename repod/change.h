@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "keys/role.h"
 #include "keys/targets.h"
 #include "repod/release.h"
 #include "repod/signer.h"
@@ -14,9 +15,9 @@
 struct change {
 	char *role;
 	int64_t version;
-	struct bytes data;
 	struct targets *targets;
-	bool submitted; // or found on disk, as the signer knows it
+	const struct bytes *data; // the file: those of `targets`
+	bool submitted;		  // or found on disk, as the signer knows it
 };
 
 struct changes {
@@ -25,9 +26,9 @@ struct changes {
 };
 
 void changes_drop(struct changes *changes);
-// Parses and adds a file of a targets role.
-int changes_add(struct changes *changes, const char *role, int64_t version, const void *data,
-		size_t len, bool submitted, struct fault *why) MUST_CHECK;
+// Adds a file of a targets role. Takes over the envelope when it succeeds.
+int changes_add(struct changes *changes, const char *role, struct role **envelope, bool submitted,
+		struct fault *why) MUST_CHECK;
 // Does the signer's last snapshot list exactly these bytes under `file` ("net.json")?
 bool changes_signed(const struct signer_state *state, const char *file, int64_t version,
 		    const struct bytes *data);

@@ -48,7 +48,7 @@ static int put_change(struct candidate *candidate, const struct change *change, 
 
 	if (role_file(change->role, change->version, &file, why))
 		return -1;
-	return candidate_put(candidate, file, change->data.data, change->data.len, why);
+	return candidate_put(candidate, file, change->data->data, change->data->len, why);
 }
 
 static int plan_meta(struct commit *commit, struct fault *why)
@@ -62,7 +62,7 @@ static int plan_meta(struct commit *commit, struct fault *why)
 
 		// In the snapshot the role's name is not quoted (TUF 4.4).
 		if (bytes_format(&file, why, "%s.json", change->role) ||
-		    candidate_entry(change->version, change->data.data, change->data.len, &entry,
+		    candidate_entry(change->version, change->data->data, change->data->len, &entry,
 				    why) ||
 		    json_put(commit->meta, bytes_text(&file), entry, why))
 			return -1;
@@ -80,7 +80,7 @@ static int reached(void *ctx, const char *role, int64_t version, const void *dat
 		struct change *change = &changes->list[i];
 
 		if (strcmp(change->role, role) == 0 && change->version == version &&
-		    change->data.len == len && memcmp(change->data.data, data, len) == 0)
+		    change->data->len == len && memcmp(change->data->data, data, len) == 0)
 			change->version = -version; // marked; undone below
 	}
 	return 0;
@@ -176,8 +176,8 @@ static int write_changes(struct commit *commit, struct fault *why)
 		OWNED(drop_heap) char *file = NULL;
 
 		if (role_file(change->role, change->version, &file, why) ||
-		    file_store_at(commit->ground->metadata, file, change->data.data,
-				  change->data.len, METADATA_MODE, why))
+		    file_store_at(commit->ground->metadata, file, change->data->data,
+				  change->data->len, METADATA_MODE, why))
 			return -1;
 	}
 	return 0;
@@ -201,7 +201,7 @@ void commit_undo(struct commit *commit)
 		if (bytes_format(&entry, &ignored, "%s.json", change->role) ||
 		    role_file(change->role, change->version, &file, &ignored))
 			continue;
-		if (changes_signed(&state, bytes_text(&entry), change->version, &change->data))
+		if (changes_signed(&state, bytes_text(&entry), change->version, change->data))
 			commit->held = commit->held || change->submitted;
 		else if (file_remove_at(commit->ground->metadata, file, &ignored))
 			fault_clear(&ignored);

@@ -98,10 +98,24 @@ static int write_versions(const struct release *release, int64_t now, struct byt
 	return 0;
 }
 
+// What a publication costs grows with the first of the two, not with the second.
+static int write_roles(const struct release *release, struct bytes *out, struct fault *why)
+{
+	if (head(out, "bpfseal_repod_roles_checked", "gauge",
+		 "Targets roles read and verified for the last commit; all of them at start.",
+		 why) ||
+	    bytes_format(out, why, "bpfseal_repod_roles_checked %zu\n", release->checked) ||
+	    head(out, "bpfseal_repod_roles", "gauge", "Targets roles that the snapshot lists.",
+		 why))
+		return -1;
+	return bytes_format(out, why, "bpfseal_repod_roles %zu\n", release->role_count);
+}
+
 int metrics_write(struct metrics *metrics, const struct release *release, int64_t now,
 		  struct bytes *out, struct fault *why)
 {
-	if (write_answers(metrics, out, why) || write_counters(metrics, out, why))
+	if (write_answers(metrics, out, why) || write_counters(metrics, out, why) ||
+	    write_roles(release, out, why))
 		return -1;
 	return write_versions(release, now, out, why);
 }

@@ -14,6 +14,7 @@
 #include "repod/blob.h"
 #include "repod/candidate.h"
 #include "repod/commit.h"
+#include "repod/stray.h"
 #include "repod/upkeep.h"
 
 #define METADATA_MODE 0440
@@ -221,12 +222,12 @@ static int check_life(const struct role *role, const char *name, int64_t now, st
 			      "for at most 90 days");
 }
 
-static int add_submitted(struct commit *commit, const char *role, int64_t version, const void *data,
-			 size_t len, struct fault *why)
+static int add_submitted(struct commit *commit, const char *role, struct role **envelope,
+			 struct fault *why)
 {
 	struct changes *changes = &commit->changes;
 
-	if (changes_add(changes, role, version, data, len, true, why))
+	if (changes_add(changes, role, envelope, true, why))
 		return -1;
 	return check_life(changes->list[changes->count - 1].targets->role, role,
 			  commit->ground->now, why);
@@ -248,9 +249,8 @@ static int run_submitted(struct publish *publish, struct commit *commit, const c
 	return -1;
 }
 
-static int submit_targets(struct publish *publish, const char *role, int64_t version,
-			  const void *data, size_t len, const char *who, enum publish_outcome *out,
-			  struct fault *why)
+static int submit_targets(struct publish *publish, const char *role, struct role **envelope,
+			  const char *who, enum publish_outcome *out, struct fault *why)
 {
 	const struct ground ground = ground_of(publish);
 	OWNED(commit_drop) struct commit commit = {0};
@@ -258,7 +258,7 @@ static int submit_targets(struct publish *publish, const char *role, int64_t ver
 	if (commit_begin(&ground, &commit, why))
 		return -1;
 	commit.submitted = true;
-	if (add_submitted(&commit, role, version, data, len, why))
+	if (add_submitted(&commit, role, envelope, why))
 		return -1;
 	return run_submitted(publish, &commit, who, out, why);
 }
@@ -340,9 +340,9 @@ static int submit_root(struct publish *publish, int64_t version, const void *dat
 	return 0;
 }
 
-// What the submission says that it is: its version, if its type fits the role.
-static int read_version(const char *role, const void *data, size_t len, int64_t *version,
-			struct fault *why)
+// What the submission says that it is, if its type fits the role.
+static int open_submitted(const char *role, const void *data, size_t len, struct role **out,
+			  struct fault *why)
 {
 	OWNED(role_drop) struct role *envelope = NULL;
 	bool is_root = strcmp(role, "root") == 0;
@@ -355,24 +355,24 @@ static int read_version(const char *role, const void *data, size_t len, int64_t 
 	if (role_parse(role, data, len, &envelope, why) ||
 	    role_header(envelope, is_root ? "root" : "targets", why))
 		return -1;
-	*version = envelope->version;
+	*out = HAND_OVER(envelope);
 	return 0;
 }
 
 static int submit(struct publish *publish, const char *role, const void *data, size_t len,
 		  const char *who, enum publish_outcome *out, struct fault *why)
 {
-	int64_t version;
+	OWNED(role_drop) struct role *envelope = NULL;
 	int is_new;
 
-	if (read_version(role, data, len, &version, why))
+	if (open_submitted(role, data, len, &envelope, why))
 		return -1;
-	is_new = settle(publish, role, version, data, len, out, why);
+	is_new = settle(publish, role, envelope->version, data, len, out, why);
 	if (is_new <= 0)
 		return is_new;
 	if (strcmp(role, "root") == 0)
-		return submit_root(publish, version, data, len, who, why);
-	return submit_targets(publish, role, version, data, len, who, out, why);
+		return submit_root(publish, envelope->version, data, len, who, why);
+	return submit_targets(publish, role, &envelope, who, out, why);
 }
 
 // What is new of a batch joins the commit.
@@ -381,17 +381,17 @@ static int gather(struct publish *publish, struct commit *commit, const struct b
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct submission *one = &batch->list[i];
-		int64_t version;
+		OWNED(role_drop) struct role *envelope = NULL;
 		int is_new;
 
 		// A root is a commit of its own: it may change who signs the rest.
 		if (strcmp(one->role, "root") == 0)
 			return fault_set(why, FAULT_POLICY, "a root is not sent in a batch");
-		if (read_version(one->role, one->data, one->len, &version, why))
+		if (open_submitted(one->role, one->data, one->len, &envelope, why))
 			return fault_within(why, "role \"%s\" is refused", one->role);
-		is_new = settle(publish, one->role, version, one->data, one->len, out, why);
-		if (is_new < 0 ||
-		    (is_new && add_submitted(commit, one->role, version, one->data, one->len, why)))
+		is_new = settle(publish, one->role, envelope->version, one->data, one->len, out,
+				why);
+		if (is_new < 0 || (is_new && add_submitted(commit, one->role, &envelope, why)))
 			return -1;
 	}
 	return 0;
@@ -482,62 +482,19 @@ int publish_refresh(struct publish *publish, bool *done, struct fault *why)
 
 // ---- start ----
 
-// Files newer than anything committed or signed: a crash left them. One that the signer signed is wanted again.
-static int is_stray(struct publish *publish, const struct signer_state *state, const char *name,
-		    bool *stray, struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes data = {0}, entry = {0};
-	char plain[RELEASE_ROLE_MAX], role[RELEASE_ROLE_MAX];
-	int64_t version;
-
-	*stray = false;
-	if (strncmp(name, ".tmp-", 5) == 0) {
-		*stray = true;
-		return 0;
-	}
-	// What we never wrote is not ours to remove.
-	if (!release_unquote(name, plain, sizeof(plain)) ||
-	    !release_file_split(plain, &version, role) || !version ||
-	    release_shows(publish->release, role, version))
-		return 0;
-	if (strcmp(role, "snapshot") == 0) {
-		*stray = version > state->snapshot_version;
-		return 0;
-	}
-	if (file_read_at(publish->metadata, name, COMMITTED_FILE_MAX, &data, why) ||
-	    bytes_format(&entry, why, "%s.json", role))
-		return -1;
-	*stray = version >= json_int(json_member(json_member(state->meta, bytes_text(&entry)),
-						 "version")) &&
-		 !changes_signed(state, bytes_text(&entry), version, &data);
-	return 0;
-}
-
 static int tidy(struct publish *publish, char mended[static 256], struct fault *why)
 {
-	struct signer_state state = {0};
-	size_t count = 0, removed = 0, uploads = 0;
-	char **names = NULL;
-	int failed;
+	OWNED(signer_state_drop) struct signer_state state = {0};
+	size_t removed = 0, uploads = 0;
 
 	if (blob_tidy(publish->blobs, &uploads, why) ||
-	    signer_state(publish->setup.signer, &state, why))
+	    signer_state(publish->setup.signer, &state, why) ||
+	    stray_remove(publish->metadata, publish->release, &state, &removed, why))
 		return -1;
-	failed = dir_list(publish->metadata, &names, &count, why);
-	for (size_t i = 0; i < count && !failed; i++) {
-		bool stray = false;
-
-		failed = is_stray(publish, &state, names[i], &stray, why);
-		if (!failed && stray)
-			failed = file_remove_at(publish->metadata, names[i], why);
-		removed += !failed && stray;
-	}
-	names_free(names, count);
-	signer_state_drop(&state);
-	if (!failed && removed + uploads > 0)
+	if (removed + uploads > 0)
 		snprintf(mended, 256, "removed %zu unfinished uploads and %zu uncommitted files",
 			 uploads, removed);
-	return failed;
+	return 0;
 }
 
 static int open_state(struct publish *publish, struct fault *why)

@@ -210,6 +210,7 @@ static int take_targets(struct release *release, const struct client *client, st
 		struct release_role *role = find_role(release, targets->name);
 
 		if (role) {
+			release->checked += !role->verified;
 			role->verified = true;
 			role->leaf = !targets->bins && !targets->delegation_count;
 		}

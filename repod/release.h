@@ -35,6 +35,7 @@ struct release {
 	struct sha256 timestamp_sha256;
 	struct release_role *roles; // what the snapshot lists, sorted by name
 	size_t role_count;
+	size_t checked; // how many of them were read and verified for this very release
 	struct release_key *keys;
 	size_t key_count;
 	unsigned references;

@@ -108,6 +108,12 @@ static bool segment_is_plain(const char *segment)
 	return true;
 }
 
+// Names of roles and targets are texts in JSON: what is not UTF-8 names nothing.
+static bool segment_is_name(const char *segment)
+{
+	return segment_is_plain(segment) && text_is_utf8(segment);
+}
+
 static bool read_path(const char *raw, struct path *path)
 {
 	char segment[3 * SEGMENT_MAX];
@@ -125,7 +131,7 @@ static bool read_path(const char *raw, struct path *path)
 		memcpy(segment, raw, len);
 		segment[len] = '\0';
 		if (!release_unquote(segment, path->segments[path->count], SEGMENT_MAX) ||
-		    !segment_is_plain(path->segments[path->count]))
+		    !segment_is_name(path->segments[path->count]))
 			return false;
 		path->count++;
 		raw += len;

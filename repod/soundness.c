@@ -110,16 +110,14 @@ static int look_at_file(struct look *look, const char *name, struct fault *why)
 
 static int look_at_files(struct look *look, struct fault *why)
 {
-	char **names;
-	size_t count;
-	int failed = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	if (dir_list(look->metadata, &names, &count, why))
+	if (names_list(look->metadata, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !failed; i++)
-		failed = look_at_file(look, names[i], why);
-	names_free(names, count);
-	return failed;
+	for (size_t i = 0; i < names.count; i++)
+		if (look_at_file(look, names.name[i], why))
+			return -1;
+	return 0;
 }
 
 // ---- blobs ----
@@ -146,16 +144,14 @@ static int look_at_blob(struct look *look, const char *name, struct fault *why)
 
 static int look_at_blobs(struct look *look, struct fault *why)
 {
-	char **names;
-	size_t count;
-	int failed = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	if (dir_list(look->blobs, &names, &count, why))
+	if (names_list(look->blobs, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !failed; i++)
-		failed = look_at_blob(look, names[i], why);
-	names_free(names, count);
-	return failed;
+	for (size_t i = 0; i < names.count; i++)
+		if (look_at_blob(look, names.name[i], why))
+			return -1;
+	return 0;
 }
 
 // ---- what is listed ----
@@ -220,28 +216,26 @@ static int look_at_role(struct look *look, const char *role, int64_t version, bo
 
 static int look_at_roles(struct look *look, struct fault *why)
 {
-	char **names;
-	size_t count;
-	int failed = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (!look->release)
 		return 0;
-	if (dir_list(look->metadata, &names, &count, why))
+	if (names_list(look->metadata, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !failed; i++) {
+	for (size_t i = 0; i < names.count; i++) {
 		char plain[RELEASE_ROLE_MAX], role[RELEASE_ROLE_MAX];
 		const struct release_role *listed;
 		int64_t version;
 
-		if (!release_unquote(names[i], plain, sizeof(plain)) ||
+		if (!release_unquote(names.name[i], plain, sizeof(plain)) ||
 		    !release_file_split(plain, &version, role))
 			continue;
 		listed = release_role(look->release, role);
-		if (listed && version <= listed->version)
-			failed = look_at_role(look, role, version, version == listed->version, why);
+		if (listed && version <= listed->version &&
+		    look_at_role(look, role, version, version == listed->version, why))
+			return -1;
 	}
-	names_free(names, count);
-	return failed;
+	return 0;
 }
 
 // ---- the catalogue ----

@@ -70,25 +70,24 @@ static int list_roles(int metadata, const struct release *release, struct listed
 		      size_t *out_count, struct fault *why)
 {
 	OWNED(drop_heap) struct listed *list = NULL;
-	char **names = NULL;
-	size_t count = 0, found = 0;
+	OWNED(names_drop) struct names names = {0};
+	size_t found = 0;
 
-	if (dir_list(metadata, &names, &count, why))
+	if (names_list(metadata, &names, why))
 		return -1;
-	list = calloc(count + 1, sizeof(*list));
-	for (size_t i = 0; i < count && list; i++) {
+	list = calloc(names.count + 1, sizeof(*list));
+	for (size_t i = 0; i < names.count && list; i++) {
 		char plain[RELEASE_ROLE_MAX], role[RELEASE_ROLE_MAX];
 		const struct release_role *known;
 		int64_t version;
 
-		if (!release_unquote(names[i], plain, sizeof(plain)) ||
+		if (!release_unquote(names.name[i], plain, sizeof(plain)) ||
 		    !release_file_split(plain, &version, role))
 			continue;
 		known = release_role(release, role);
 		if (known && version <= known->version)
 			list[found++] = (struct listed){known->name, version};
 	}
-	names_free(names, count);
 	if (!list)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	qsort(list, found, sizeof(*list), by_age);

@@ -143,6 +143,49 @@ static void a_timestamp_of_the_same_version_with_other_content_is_not_followed(v
 	assert_true(sha256_equal(&before, &after));
 }
 
+// Version 3 is published, and some of its files are those of version 2 under the new names (A02): every choice of them.
+static void every_mix_of_old_and_new_files_is_refused(void **state)
+{
+	static const char *const roles[] = {"timestamp", "snapshot", "targets", "net"};
+
+	for (unsigned mask = 1; mask < 16; mask++) {
+		struct sim *sim = *state;
+		struct bytes old[4] = {{0}};
+		int64_t kept[4];
+		unsigned first = 0;
+		char file[64];
+
+		publish_version_2(sim);
+		for (size_t i = 0; i < 4; i++) {
+			snprintf(file, sizeof(file), "%s%s.json", i ? "2." : "", roles[i]);
+			copy_served(sim, file, &old[i]);
+		}
+		sim_bump(sim_role(sim, "targets"));
+		sim_bump(sim_role(sim, "net"));
+		sim_publish(sim);
+		for (size_t i = 0; i < 4; i++) {
+			snprintf(file, sizeof(file), "%s%s.json", i ? "3." : "", roles[i]);
+			if (mask & 1u << i)
+				replay(sim, file, &old[i]);
+			bytes_drop(&old[i]);
+		}
+		while (!(mask & 1u << first))
+			first++;
+		// An old timestamp, equal to the kept one, is followed: then nothing is new.
+		if (first == 0) {
+			assert_accepted(sim);
+			assert_int_equal(sim_kept(sim, "net"), 2);
+		} else {
+			for (unsigned i = 0; i < 4; i++)
+				kept[i] = i < first ? 3 : 2;
+			assert_refused_keeping(sim, FAULT_ROLLBACK, 1, kept[0], kept[1], kept[2],
+					       kept[3]);
+		}
+		scene_close(state);
+		assert_int_equal(scene_open(state), 0);
+	}
+}
+
 // ---- mixing ages (A05) ----
 
 static void targets_newer_than_the_snapshot_says_are_refused(void **state)
@@ -236,6 +279,39 @@ static void expired_fresh_targets_are_not_kept(void **state)
 	assert_refused_keeping(sim, FAULT_EXPIRED, 1, 2, 2, 1, 1);
 }
 
+// A22: whoever moves the clock forward stops the node, and spoils nothing for good.
+static void a_clock_far_ahead_refuses_everything_and_forgets_nothing(void **state)
+{
+	static const int64_t ahead[] = {2 * SIM_DAY, 3650 * SIM_DAY, 50 * 365 * SIM_DAY,
+					INT64_C(9000000000)};
+	struct sim *sim = *state;
+
+	for (size_t i = 0; i < 4; i++) {
+		sim->now = SIM_NOW + ahead[i];
+		assert_refused(sim, FAULT_EXPIRED);
+		sim->now = SIM_NOW;
+		assert_accepted(sim);
+	}
+}
+
+static void times_past_2038_are_compared_as_any_others(void **state)
+{
+	struct sim *sim = *state;
+	const int64_t late = (INT64_C(1) << 31) + 1000; // 2038-01-19
+
+	for (struct sim_role *role = sim->roles; role; role = role->next)
+		sim_set_time(role, late);
+	sim_publish_root(sim, NULL);
+	sim_bump(sim_role(sim, "targets"));
+	sim_bump(sim_role(sim, "net"));
+	sim_publish(sim);
+	sim->now = late - 1;
+	assert_accepted(sim);
+	assert_int_equal(sim_kept(sim, "net"), 2);
+	sim->now = late;
+	assert_refused(sim, FAULT_EXPIRED);
+}
+
 static void an_error_in_place_of_the_next_root_does_not_freeze_the_old_one(void **state)
 {
 	struct sim *sim = *state;
@@ -281,6 +357,7 @@ int main(void)
 		SCENE(the_kept_snapshot_guards_even_when_its_digest_is_outdated),
 		SCENE(an_expired_kept_timestamp_still_guards_against_rollback),
 		SCENE(a_timestamp_of_the_same_version_with_other_content_is_not_followed),
+		SCENE(every_mix_of_old_and_new_files_is_refused),
 		SCENE(targets_newer_than_the_snapshot_says_are_refused),
 		SCENE(a_snapshot_other_than_the_timestamps_is_refused),
 		SCENE(signed_metadata_with_another_digest_is_refused),
@@ -288,6 +365,8 @@ int main(void)
 		SCENE(an_expired_fresh_timestamp_is_not_kept),
 		SCENE(an_expired_fresh_snapshot_is_not_kept),
 		SCENE(expired_fresh_targets_are_not_kept),
+		SCENE(a_clock_far_ahead_refuses_everything_and_forgets_nothing),
+		SCENE(times_past_2038_are_compared_as_any_others),
 		SCENE(an_error_in_place_of_the_next_root_does_not_freeze_the_old_one),
 		cmocka_unit_test(a_clock_set_back_is_refused_and_a_later_one_is_not),
 	};

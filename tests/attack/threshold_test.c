@@ -276,6 +276,26 @@ static void the_files_of_another_repository_are_refused(void **state)
 	sim_free(other);
 }
 
+// What is so, and why `trust add` refuses a second repository with the same keys (keys/kinship.c): nothing in a signed
+// file says for which repository it was signed.
+static void with_the_same_key_the_files_of_another_repository_would_pass(void **state)
+{
+	struct sim *sim = *state;
+	struct sim *other = sim_new();
+	OWNED(bytes_drop) struct bytes timestamp = {0};
+
+	// The simulator makes the same keys in each repository.
+	assert_string_equal(sim_role(sim, "timestamp")->keys[0].id,
+			    sim_role(other, "timestamp")->keys[0].id);
+	sim_bump(sim_role(other, "timestamp"));
+	sim_serve(other, "timestamp");
+	copy_served(other, "timestamp.json", &timestamp);
+	replay(sim, "timestamp.json", &timestamp);
+	assert_accepted(sim);
+	assert_int_equal(sim_kept(sim, "timestamp"), 2);
+	sim_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +315,7 @@ int main(void)
 		SCENE(a_key_of_an_unknown_scheme_counts_for_nothing),
 		SCENE(malformed_signatures_neither_count_nor_spoil_the_good_one),
 		SCENE(the_files_of_another_repository_are_refused),
+		SCENE(with_the_same_key_the_files_of_another_repository_would_pass),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

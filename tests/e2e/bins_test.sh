@@ -43,8 +43,15 @@ release() { # MANIFEST
 	sign $(jq -r --arg dir "$team/metadata" '.roles[] | "\($dir)/\(.).json"' "$R/added.json") && publish
 }
 files() { served | sort >"$R/$1"; }
+metric() { curl -s "$URL/metrics" | sed -n "s/^bpfseal_repod_$1 //p"; }
+answers() { curl -s "$URL/metrics" | awk '/^bpfseal_repod_http_answers_total/ { n += $2 } END { print n }'; }
 files before
+asked=$(answers)
 check 'a bundle is put into its bin and published' release "$SOURCE/bpf/count.json"
+check 'for which the server looked into the bins that changed and the two roles above' [ "$(metric roles_checked)" -le 4 ]
+check '... of all that there are' [ "$(metric roles)" = 258 ]
+few_asked() { [ $(($(answers) - asked)) -le 16 ]; }
+check 'and the publisher asked for nothing of the bins that did not change' few_asked
 files after
 came() { comm -13 "$R/before" "$R/after"; }
 check 'two bins change at most' [ "$(came | grep -c '^[0-9]*\.net-')" -le 2 ]

@@ -103,6 +103,38 @@ ends 'a name that climbs is refused' 3 away x.request --key "$(k p1)"
 ends 'what stands above must be signed before' 3 sh -c "'$BIN/bpfseal' root threshold 1 --role targets --dir '$c' --quiet; '$BIN/bpfseal' sign --request '$m/targets.json' --output '$R/z.request'"
 check '... or be asked for in the same request' bs sign --request "$m/root.json" "$m/targets.json" --output "$R/z.request"
 
+# ---- a second repository on the same node (A13) ----
+pinned() { # NAME DIR
+	"$BIN/bpfseal" trust add "$1" --root "$R" --url https://"$1".example --root-json "$2/metadata/root.json" \
+		--fingerprint "$(bs root show --dir "$2" --json | jq -r .fingerprint)"
+}
+second() { # DIR TIMESTAMP-KEY
+	bs root init --dir "$1" --root-key "$(p x1)" --root-threshold 1 --targets-key "$(p x2)" --targets-threshold 1 \
+		--snapshot-key "$(p x3)" --timestamp-key "$2" && bs sign "$1/metadata/root.json" --key "$(k x1)"
+}
+for name in x1 x2 x3 x4; do bs key new "$(k $name)" --no-passphrase --quiet; done
+check 'a repository is made' second "$R/lab" "$(p x4)"
+check '... and pinned' pinned lab "$R/lab"
+check 'the same under another name is the same repository' pinned lab-mirror "$R/lab"
+for name in y1 y2 y3; do bs key new "$(k $name)" --no-passphrase --quiet; done
+third() { # a repository with keys of its own but one
+	bs root init --dir "$R/third" --root-key "$(p y1)" --root-threshold 1 --targets-key "$(p y2)" --targets-threshold 1 \
+		--snapshot-key "$(p y3)" --timestamp-key "$(p x4)" && bs sign "$R/third/metadata/root.json" --key "$(k y1)"
+}
+check 'another one has the same timestamp key' third
+ends 'it is not pinned beside the first' 5 pinned third "$R/third"
+check '... for what the one signs would pass for the other' said 'role timestamp speak for lab too'
+none() { ! "$BIN/bpfseal" trust show third --root "$R" >/dev/null 2>&1; }
+check '... and nothing is pinned' none
+cp -a "$R/etc/bpfseal/trust/lab" "$R/lab.pin"
+check 'without the first it is' sh -c "'$BIN/bpfseal' trust remove lab --yes --root '$R' && '$BIN/bpfseal' trust remove lab-mirror --yes --root '$R'"
+check '... pinned' pinned third "$R/third"
+cp -a "$R/lab.pin" "$R/etc/bpfseal/trust/lab"
+ends 'where both are pinned all the same, trust show says so' 0 "$BIN/bpfseal" trust show --root "$R"
+check '... of each of the two' said 'warning: third and lab share 1 key of the role timestamp: what one signs passes'
+shown() { "$BIN/bpfseal" trust show lab --root "$R" --json 2>/dev/null | jq -e '.pins[0].shared_keys == [{"with": "third", "role": "timestamp", "keys": 1, "enough": true}]'; }
+check '... and in its document' shown
+
 # ---- the doctor ----
 ends 'the doctor finds nothing due' 0 bs keys doctor --dir "$c"
 check '... and warns of a role without a spare key' said 'warning: net needs all of its 2 keys'

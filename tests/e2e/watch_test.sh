@@ -103,7 +103,7 @@ counts() { # a TC chain sees packets
 	before=$(flows "$1")
 	in_node "$PLAYERS/packets" send "wire-$1" --src 10.0.0.1 --count 5 >/dev/null
 	after=$(flows "$1")
-	[ "$after" = $((before + 5)) ] || { echo "seen on $1: $before, then $after"; return 1; }
+	[ "$after" -ge $((before + 5)) ] || { echo "seen on $1: $before, then $after"; return 1; }
 }
 # deed SENTENCE IFACE CODE COMMAND...: done, told, mended, and the chain judges again.
 deed() {

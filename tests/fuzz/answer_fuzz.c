@@ -21,6 +21,13 @@ static void decode_inspection(const uint8_t *data, size_t len)
 	HOLDS(inspection->program_count <= INSPECT_PROGRAMS_MAX);
 	HOLDS(inspection->map_count <= INSPECT_MAPS_MAX);
 	HOLDS(inspection->kfunc_count <= INSPECT_KFUNCS_MAX);
+	HOLDS(inspection->jump_count <= INSPECT_JUMPS_MAX);
+	for (size_t i = 0; i < inspection->program_count; i++) {
+		struct inspect_ways ways =
+			inspection_ways(inspection, &inspection->programs[i], "next");
+
+		HOLDS(ways.through + ways.unknown <= inspection->jump_count + 1);
+	}
 	MUST(inspection_write(inspection, &answer, &must));
 	HOLDS(answer.len == len);
 	MUST(inspect_decode(answer.data, answer.len, &again, &must));
@@ -79,8 +86,16 @@ static void build_bundle(struct fuzz_input *input)
 	struct manifest_program program = {
 		.object = object, .entry = entry, .continue_on = {2}, .continue_count = 1};
 	struct manifest_file files[7] = {0};
-	struct manifest manifest = {publisher, name, version, none, license, &program, 1,
-				    NULL,      0,    files,   0,    none,    none};
+	struct manifest manifest = {.publisher = publisher,
+				    .name = name,
+				    .version = version,
+				    .description = none,
+				    .license = license,
+				    .programs = &program,
+				    .program_count = 1,
+				    .files = files,
+				    .compiler = none,
+				    .source_sha256 = none};
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(bytes_drop) struct bytes members = {0};
 	OWNED(bytes_drop) struct bytes answer = {0};

@@ -39,7 +39,7 @@ curl/                         fetch/download\.c
 sodium\.h                     keys/(key|keyfile|sig|httpsig|passphrase)\.c
 openssl/                      base/digest\.c|keys/(sig|key)\.c
 bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|layout)\.c|loader/[a-z_]+\.[ch]
-(lib|g)elf\.h                 bpf/inspect\.c
+(lib|g)elf\.h                 bpf/(inspect|listing)\.c
 seccomp\.h                    base/jail\.c
 sys/capability\.h             base/jail\.c
 linux/landlock\.h             base/jail\.c
@@ -53,7 +53,7 @@ verdict 'each library has its door' "$wrong"
 
 wrong=$(sources base keys bpf repod fetch loader tests | while read -r file; do
 	case $file in
-	*.bpf.c | bpf/chain.h | bpf/packet.h | tests/kernel/flood.h | tests/kernel/flood_member.h) want='SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause' ;;
+	*.bpf.c | bpf/chain.h | bpf/packet.h | tests/kernel/flood.h | tests/kernel/flood_member.h | tests/kernel/kinds.h) want='SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause' ;;
 	*) want='SPDX-License-Identifier: Apache-2.0' ;;
 	esac
 	head -1 "$file" | grep -q "$want" || echo "$file has no line: $want"

@@ -379,6 +379,91 @@ static void a_frags_program_is_refused_before_the_arrays_do(void **state)
 	member_drop(&members[1]);
 }
 
+static struct member with_frags(const char *name, const char *object, const char *entry,
+				enum linkage linkage)
+{
+	struct member member = ground_member(name, object, entry, HOOK_XDP, linkage, NULL);
+
+	snprintf(member.section, sizeof(member.section), "xdp.frags");
+	return member;
+}
+
+// Wrapped and jumping by themselves, with a terminal of ours behind; and from a chain of the other kind and back under one
+// link, with another root.
+static void a_chain_of_frags_programs_runs_behind_a_root_of_its_kind(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member plain[] = {ordinary("t/a", "mark1"), ordinary("t/b", "mark2")};
+	struct member members[] = {with_frags("t/f", "marks.bpf.o", "mark_frags", LINK_WRAP),
+				   with_frags("t/j", "falls.bpf.o", "fall_frags", LINK_OWN_MAP),
+				   with_frags("t/g", "marks.bpf.o", "mark_frags2", LINK_WRAP),
+				   with_frags("t/k", "falls.bpf.o", "fall_frags", LINK_OWN_MAP)};
+	char way[GROUND_WAY];
+	struct truth first, second;
+
+	ground_apply(ground, plain, 2);
+	first = the_truth(ground);
+	assert_false(first.frags);
+	ground_apply(ground, members, 4);
+	second = the_truth(ground);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5 55");
+	assert_true(second.frags);
+	assert_true(second.entered && second.has_end);
+	assert_int_equal(second.link.id, first.link.id);
+	assert_int_not_equal(second.root_id, first.root_id);
+	// The same kind again keeps the root.
+	ground_apply(ground, members, 3);
+	assert_int_equal(the_truth(ground).root_id, second.root_id);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5 55");
+	ground_apply(ground, plain, 2);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "1 2");
+	assert_false(the_truth(ground).frags);
+	assert_int_equal(the_truth(ground).link.id, first.link.id);
+	for (size_t i = 0; i < 4; i++)
+		member_drop(&members[i]);
+	member_drop(&plain[0]);
+	member_drop(&plain[1]);
+}
+
+// The kernel asks of the root whether it takes packets that need several buffers.
+static void a_chain_of_frags_programs_is_attached_where_packets_are_large(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member plain = ordinary("t/a", "mark1");
+	struct member member = with_frags("t/f", "marks.bpf.o", "mark_frags", LINK_WRAP);
+	struct chain_spec spec = ground_spec(ground, &plain, 1);
+	OWNED(chain_drop) struct chain *chain = NULL;
+	struct fault why = {0};
+	char way[GROUND_WAY];
+
+	ground_sh("ip link set " GROUND_IFACE " mtu 9000 && ip link set peer0 mtu 9000");
+	assert_int_equal(chain_build(&spec, &chain, &why), 0);
+	assert_int_equal(chain_commit(chain, &why), -1);
+	assert_int_equal(why.code, FAULT_KERNEL);
+	ground_apply(ground, &member, 1);
+	assert_int_equal(ground_run(ground, way), PASS);
+	assert_string_equal(way, "5");
+	assert_int_not_equal(the_truth(ground).iface_program, 0);
+	member_drop(&plain);
+	member_drop(&member);
+}
+
+static void frags_and_others_are_refused_by_both_names(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member members[] = {ordinary("t/a", "mark1"),
+				   with_frags("t/f", "marks.bpf.o", "mark_frags", LINK_WRAP)};
+
+	snprintf(members[0].section, sizeof(members[0].section), "xdp");
+	refused(ground, members, 2, FAULT_CONFIG, "t/f takes packets in several buffers");
+	assert_int_equal(generations(ground), 0);
+	member_drop(&members[0]);
+	member_drop(&members[1]);
+}
+
 static void a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded(void **state)
 {
 	static const char *const bad[] = {
@@ -722,7 +807,7 @@ static void no_packet_sees_half_a_chain_while_its_order_changes_under_flood(void
 	}
 }
 
-// ---- TCX ----
+// ---- TC ----
 
 static void a_tc_chain_is_attached_at_the_head_and_runs_in_order(void **state)
 {
@@ -745,7 +830,7 @@ static void a_tc_chain_is_attached_at_the_head_and_runs_in_order(void **state)
 	assert_int_equal(truth_read(ground->tree, GROUND_IFACE, HOOK_TC_INGRESS, &truth, &why), 0);
 	assert_true(truth.linked && truth.entered);
 	assert_int_equal(truth.before.count, 0);
-	assert_int_equal(truth.by, TRUTH_BY_TCX);
+	assert_int_equal(truth.by, sys_has_tcx(truth.iface_index) ? TRUTH_BY_TCX : TRUTH_BY_CLSACT);
 	assert_int_equal(truth.link.ifindex, truth.iface_index);
 	snprintf(path, sizeof(path), "%s/" GROUND_IFACE "/tc_ingress/root-1/prog", ground->tree);
 	root = bpf_obj_get(path);
@@ -774,6 +859,9 @@ int main(void)
 		ON_GROUND(the_gate_refuses_a_helper_that_the_policy_does_not_name),
 		ON_GROUND(code_that_names_a_map_of_another_by_number_is_refused),
 		ON_GROUND(a_frags_program_is_refused_before_the_arrays_do),
+		ON_GROUND(a_chain_of_frags_programs_runs_behind_a_root_of_its_kind),
+		ON_GROUND(a_chain_of_frags_programs_is_attached_where_packets_are_large),
+		ON_GROUND(frags_and_others_are_refused_by_both_names),
 		ON_GROUND(a_program_in_a_section_of_another_kind_is_refused_before_it_is_loaded),
 		ON_GROUND(of_an_object_only_the_program_that_is_asked_for_is_loaded),
 		ON_GROUND(a_foreign_program_on_the_hook_is_named_and_left_alone),

@@ -25,6 +25,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME); // as such collections have it
 } own_next SEC(".maps");
 
 static __always_inline void mark(CONTEXT *ctx, __u32 more)

@@ -26,6 +26,9 @@ struct flood_send {
 	atomic_bool stop;
 };
 
+// So many frames, one after the other, of one flow whose next number is *seq.
+void flood_send_some(const char *iface, unsigned count, uint64_t *seq);
+
 // Out of this interface. They run until flood_send_stop, which returns how many frames were sent in all: each of these
 // was taken by the kernel, what it refused for want of room is sent again under the same number.
 void flood_send_start(struct flood_send *send, const char *iface);

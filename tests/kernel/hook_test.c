@@ -54,6 +54,23 @@ static const struct ground *the_ground(void **state)
 	return *state;
 }
 
+static bool has_tcx(void)
+{
+	return sys_has_tcx(if_nametoindex(GROUND_IFACE));
+}
+
+// What can only be shown with TCX.
+static const struct ground *the_ground_with_tcx(void **state)
+{
+	const struct ground *ground = the_ground(state);
+
+	if (!has_tcx()) {
+		fprintf(stderr, "SKIPPED: this kernel has no TCX\n");
+		skip();
+	}
+	return ground;
+}
+
 static struct truth the_truth(const struct ground *ground, enum hook hook)
 {
 	struct truth truth;
@@ -221,7 +238,7 @@ static struct member flow(const char *name, const char *entry, enum hook hook)
 
 static void others_before_and_after_a_tcx_chain_are_told_with_what_they_are(void **state)
 {
-	const struct ground *ground = the_ground(state);
+	const struct ground *ground = the_ground_with_tcx(state);
 	struct member member = flow("t/2", "flow2", HOOK_TC_INGRESS);
 	OWNED(foreign_drop) struct foreign before = {-1, -1, -1, 0};
 	OWNED(foreign_drop) struct foreign after = {-1, -1, -1, 0};
@@ -360,7 +377,8 @@ static const struct {
 	{HOOK_TC_INGRESS, {.tc = NODE_TC_CLSACT}, TRUTH_BY_CLSACT},
 	{HOOK_TC_EGRESS, {.tc = NODE_TC_CLSACT}, TRUTH_BY_CLSACT},
 };
-#define WAYS (sizeof(ways) / sizeof(*ways))
+#define WAYS	    (sizeof(ways) / sizeof(*ways))
+#define WAYS_BY_TCX 2
 
 static void a_tc_chain_sees_real_packets_in_order_by_tcx_and_by_clsact(void **state)
 {
@@ -373,6 +391,12 @@ static void a_tc_chain_sees_real_packets_in_order_by_tcx_and_by_clsact(void **st
 					   flow("t/never", "flow1", ways[i].hook)};
 		struct truth truth;
 
+		if (ways[i].by == TRUTH_BY_TCX && !has_tcx()) {
+			refused(ground, members, 4, ways[i].wish, "this kernel has no TCX");
+			for (size_t k = 0; k < 4; k++)
+				member_drop(&members[k]);
+			continue;
+		}
 		put(ground, members, 4, ways[i].wish);
 		truth = the_truth(ground, ways[i].hook);
 		assert_int_equal(truth.by, ways[i].by);
@@ -398,8 +422,7 @@ static void auto_takes_tcx_where_the_kernel_has_it(void **state)
 
 	put(ground, &member, 1, by_auto);
 	assert_int_equal(the_truth(ground, HOOK_TC_EGRESS).by,
-			 sys_has_tcx(if_nametoindex(GROUND_IFACE)) ? TRUTH_BY_TCX
-								   : TRUTH_BY_CLSACT);
+			 has_tcx() ? TRUTH_BY_TCX : TRUTH_BY_CLSACT);
 	member_drop(&member);
 }
 
@@ -407,7 +430,7 @@ static void the_filters_of_others_still_see_what_a_chain_lets_on(void **state)
 {
 	const struct ground *ground = the_ground(state);
 
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = has_tcx() ? 0 : WAYS_BY_TCX; i < WAYS; i++) {
 		// It ends with TC_ACT_OK, which alone would skip everybody behind it.
 		struct member member = flow("t/1", "flow1", ways[i].hook);
 		struct member last = ground_member("t/last", "flows.bpf.o", "flow1", ways[i].hook,
@@ -437,7 +460,7 @@ static void the_filters_of_others_still_see_what_a_chain_lets_on(void **state)
 
 static void a_tcx_chain_lets_packets_on_to_clsact_filters_of_others(void **state)
 {
-	const struct ground *ground = the_ground(state);
+	const struct ground *ground = the_ground_with_tcx(state);
 	struct member members[] = {flow("t/2", "flow2", HOOK_TC_INGRESS),
 				   ground_member("t/j", "jumps_tc.bpf.o", "jump_tc",
 						 HOOK_TC_INGRESS, LINK_CHAIN, NULL)};
@@ -490,20 +513,26 @@ static void filters_before_and_after_ours_are_told_by_the_order_that_the_kernel_
 	OWNED(foreign_drop) struct foreign first = {-1, -1, -1, 0};
 	OWNED(foreign_drop) struct foreign last = {-1, -1, -1, 0};
 	struct truth truth;
+	size_t before = 1;
 
 	put(ground, &member, 1, by_clsact);
-	tcx = foreign_tcx(HOOK_TC_EGRESS, TC_ACT_UNSPEC, false);
+	if (has_tcx()) {
+		tcx = foreign_tcx(HOOK_TC_EGRESS, TC_ACT_UNSPEC, false);
+		before = 2;
+	}
 	first = foreign_filter(HOOK_TC_EGRESS, 1, 2); // the newer of one pref stands first
 	last = foreign_filter(HOOK_TC_EGRESS, 2, 1);
 	truth = the_truth(ground, HOOK_TC_EGRESS);
 	assert_true(truth.attached);
-	assert_int_equal(truth.before.count, 2);
-	assert_int_equal(truth.before.list[0].program_id, tcx.id);
-	assert_int_equal(truth.before.list[1].program_id, first.id);
+	assert_int_equal(truth.before.count, before);
+	if (has_tcx())
+		assert_int_equal(truth.before.list[0].program_id, tcx.id);
+	assert_int_equal(truth.before.list[before - 1].program_id, first.id);
 	assert_int_equal(truth.after.count, 1);
 	assert_int_equal(truth.after.list[0].program_id, last.id);
 	packets(HOOK_TC_EGRESS, 3);
-	assert_int_equal(foreign_seen(&tcx), 3);
+	if (has_tcx())
+		assert_int_equal(foreign_seen(&tcx), 3);
 	assert_int_equal(foreign_seen(&first), 3);
 	assert_int_equal(foreign_seen(&last), 3);
 	assert_int_equal(seen(ground, HOOK_TC_EGRESS, "test:t:1"), 3);
@@ -514,7 +543,7 @@ static void filters_before_and_after_ours_are_told_by_the_order_that_the_kernel_
 	packets(HOOK_TC_EGRESS, 3);
 	assert_int_equal(foreign_seen(&first), 3);
 	assert_int_equal(seen(ground, HOOK_TC_EGRESS, "test:t:1"), 3);
-	assert_int_equal(the_truth(ground, HOOK_TC_EGRESS).before.count, 2);
+	assert_int_equal(the_truth(ground, HOOK_TC_EGRESS).before.count, before);
 	member_drop(&member);
 }
 
@@ -653,7 +682,7 @@ static void the_older_ingress_qdisc_serves_ingress_and_is_refused_for_egress(voi
 
 static void a_change_of_way_leaves_no_packet_without_a_chain(void **state)
 {
-	const struct ground *ground = the_ground(state);
+	const struct ground *ground = the_ground_with_tcx(state);
 	struct member member = flow("t/1", "flow1", HOOK_TC_EGRESS);
 	struct flood flood = {.iface = GROUND_IFACE};
 	uint64_t met;
@@ -678,7 +707,7 @@ static void a_change_of_way_leaves_no_packet_without_a_chain(void **state)
 
 static void what_a_crash_between_two_ways_leaves_is_found_and_mended(void **state)
 {
-	const struct ground *ground = the_ground(state);
+	const struct ground *ground = the_ground_with_tcx(state);
 	struct member member = flow("t/1", "flow1", HOOK_TC_INGRESS);
 	struct findings findings = {0};
 	struct fault why = {0};
@@ -766,23 +795,40 @@ static void a_driver_without_native_xdp_is_refused_unless_the_config_allows_gene
 	member_drop(&other);
 }
 
+// Why a chain cannot be offloaded: of a driver that has nothing of the kind the kernel says so, of an array of programs it
+// says that there is no such thing. Should that change, attach_check_mode can.
+static void the_kernel_knows_no_array_of_programs_on_a_card(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, card);
+
+	the_ground(state);
+	ground_sh("ip link add card0 type ifb");
+	card.map_ifindex = if_nametoindex("card0");
+	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_ARRAY, "it", 4, 4, 1, &card), -EOPNOTSUPP);
+	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_HASH, "it", 4, 4, 1, &card), -EOPNOTSUPP);
+	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "it", 4, 4, 1, &card), -EINVAL);
+	ground_sh("ip link del card0");
+}
+
 // ---- as long as it gets ----
 
 static void chains_of_33_run_to_their_end_on_every_hook(void **state)
 {
 	const struct ground *ground = the_ground(state);
 	struct member xdp[NODE_CHAIN_MAX], tc[NODE_CHAIN_MAX];
+	uint64_t in = 0;
 
 	for (size_t i = 0; i < NODE_CHAIN_MAX; i++)
 		xdp[i] = mark("t/many");
 	put(ground, xdp, NODE_CHAIN_MAX, by_auto);
-	for (size_t w = 0; w < WAYS; w++) {
+	for (size_t w = has_tcx() ? 0 : WAYS_BY_TCX; w < WAYS; w++) {
 		char key[32];
 
 		for (size_t i = 0; i < NODE_CHAIN_MAX; i++)
 			tc[i] = flow("t/many", "flow1", ways[w].hook);
 		put(ground, tc, NODE_CHAIN_MAX, ways[w].wish);
 		packets(ways[w].hook, 11);
+		in += ways[w].hook == HOOK_TC_INGRESS ? 11 : 0;
 		for (size_t i = 0; i < NODE_CHAIN_MAX; i++) {
 			snprintf(key, sizeof(key), i ? "test:t:many:%zu" : "test:t:many", i + 1);
 			assert_int_equal(seen(ground, ways[w].hook, key), 11);
@@ -792,9 +838,10 @@ static void chains_of_33_run_to_their_end_on_every_hook(void **state)
 		assert_int_equal(the_truth(ground, ways[w].hook).fell, 0);
 		removed(ground, ways[w].hook);
 	}
-	// The packets for TC ingress have come past XDP, each of two times eleven.
-	assert_int_equal(ground_count(ground, "test:t:many", "seen"), 22);
-	assert_int_equal(ground_count(ground, "test:t:many:33", "seen"), 22);
+	// The packets for TC ingress have come past XDP.
+	assert_true(in > 0);
+	assert_int_equal(ground_count(ground, "test:t:many", "seen"), in);
+	assert_int_equal(ground_count(ground, "test:t:many:33", "seen"), in);
 	for (size_t i = 0; i < NODE_CHAIN_MAX; i++)
 		member_drop(&xdp[i]);
 }
@@ -854,6 +901,7 @@ int main(void)
 		ON_GROUND(what_a_crash_between_two_ways_leaves_is_found_and_mended),
 		ON_GROUND(xdp_changes_its_mode_as_the_config_does_and_keeps_its_maps),
 		ON_GROUND(a_driver_without_native_xdp_is_refused_unless_the_config_allows_generic),
+		ON_GROUND(the_kernel_knows_no_array_of_programs_on_a_card),
 		ON_GROUND(chains_of_33_run_to_their_end_on_every_hook),
 		ON_GROUND(an_interface_made_anew_starts_anew_and_a_detached_one_goes_on),
 	};

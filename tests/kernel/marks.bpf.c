@@ -107,4 +107,10 @@ int mark_frags(struct xdp_md *ctx)
 	return mark(ctx, 5, XDP_PASS);
 }
 
+SEC("xdp.frags")
+int mark_frags2(struct xdp_md *ctx)
+{
+	return mark(ctx, 55, XDP_PASS);
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

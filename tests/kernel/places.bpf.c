@@ -25,6 +25,8 @@ PLACE("perf_event", perf_event)
 PLACE("socket", socket)
 PLACE("cgroup_skb/egress", cgroup)
 PLACE("syscall", syscall)
+PLACE("xdp/devmap", devmap)
+PLACE("xdp.frags/cpumap", cpumap)
 
 SEC("xdp")
 int place_xdp(struct xdp_md *ctx)

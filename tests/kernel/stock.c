@@ -24,6 +24,7 @@
 #include "keys/pin.h"
 #include "keys/signing.h"
 #include "loader/apply.h"
+#include "loader/rollback.h"
 
 #define MUST(call)                                 \
 	do {                                       \
@@ -275,18 +276,25 @@ void stock_configure(struct stock *stock, const char *chain)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
+	MUST(bytes_format(&text, &why, "\"" GROUND_IFACE "\":{\"xdp\":%s}", chain));
+	stock_interfaces(stock, bytes_text(&text));
+}
+
+void stock_interfaces(struct stock *stock, const char *interfaces)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+
 	node_free(stock->node);
 	stock->node = NULL;
 	MUST(bytes_format(&text, &why,
 			  "{\"repositories\":{\"" STOCK_REPO "\":{\"url\":\"https://repo.test\"}},"
-			  "\"interfaces\":{\"" GROUND_IFACE "\":{\"xdp\":%s}},"
-			  "\"policy\":{\"helpers\":[\"base\",\"time\"]}}",
-			  chain));
+			  "\"interfaces\":{%s},\"policy\":{\"helpers\":[\"base\",\"time\"]}}",
+			  interfaces));
 	MUST(node_parse(text.data, text.len, "node.json", &stock->node, &why));
 }
 
-static int plan_with(struct stock *stock, int64_t now, struct admit **admit, struct plan **out,
-		     struct fault *why)
+static int plan_with(struct stock *stock, int64_t now, bool resume, struct admit **admit,
+		     struct plan **out, struct fault *why)
 {
 	const struct admit_places at = {.root = stock->ground->root,
 					.store_dirfd = stock->store_dirfd,
@@ -296,7 +304,8 @@ static int plan_with(struct stock *stock, int64_t now, struct admit **admit, str
 					.node = stock->node};
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
+					   .loader_dirfd = stock->loader_dirfd,
+					   .resume = resume};
 
 	if (plan_look(&places, out, why) || admit_new(&at, admit, why))
 		return -1;
@@ -307,7 +316,7 @@ int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault
 {
 	OWNED(admit_drop) struct admit *admit = NULL;
 
-	return plan_with(stock, now, &admit, out, why);
+	return plan_with(stock, now, false, &admit, out, why);
 }
 
 enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **out)
@@ -320,10 +329,32 @@ enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **ou
 	OWNED(admit_drop) struct admit *admit = NULL;
 	struct fault why = {0};
 
-	assert_int_equal(plan_with(stock, now, &admit, out, &why), -1);
+	assert_int_equal(plan_with(stock, now, false, &admit, out, &why), -1);
 	copies.admit = admit;
 	plan_restore(*out, &places, &copies);
 	return why.code;
+}
+
+int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct plan **out,
+		   struct fault *why)
+{
+	const struct admit_places at = {.root = stock->ground->root,
+					.store_dirfd = stock->store_dirfd,
+					.trust_dirfd = stock->trust_dirfd,
+					.objects_dirfd = stock->objects_dirfd,
+					.now = now,
+					.node = stock->node};
+	const struct plan_places places = {.node = stock->node,
+					   .tree = stock->ground->tree,
+					   .loader_dirfd = stock->loader_dirfd};
+	struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
+				     .trust_dirfd = stock->trust_dirfd};
+	OWNED(admit_drop) struct admit *admit = NULL;
+
+	if (plan_look(&places, out, why) || admit_new(&at, &admit, why))
+		return -1;
+	copies.admit = admit;
+	return rollback_plan(*out, &places, &copies, iface, now, why);
 }
 
 static int64_t no_ticks(void)
@@ -343,6 +374,15 @@ int stock_run(struct stock *stock, struct plan *plan, struct fault *why)
 	OWNED(apply_drop) struct apply apply = {0};
 
 	return apply_plan(&places, plan, &apply, why);
+}
+
+int stock_resume(struct stock *stock, int64_t now, struct fault *why)
+{
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	return plan_with(stock, now, true, &admit, &plan, why) || stock_run(stock, plan, why) ? -1
+											      : 0;
 }
 
 int stock_apply(struct stock *stock, int64_t now, struct fault *why)

@@ -42,10 +42,20 @@ void stock_point(struct stock *stock, const char *target);
 void stock_damage(struct stock *stock, const struct sha256 *digest);
 // node.json with this list as the XDP chain of GROUND_IFACE.
 void stock_configure(struct stock *stock, const char *chain);
+// With these members of "interfaces".
+void stock_interfaces(struct stock *stock, const char *interfaces);
+
+// node.json with these interfaces: what stands in the braces.
+void stock_interfaces(struct stock *stock, const char *interfaces);
 
 // The way of `bpfseal plan` and `bpfseal apply` at a time. -1 with *why as they would say it.
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why) MUST_CHECK;
 // A plan that is refused, with the code that is returned, and then made from our own copies.
 enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **out);
+// The way of `bpfseal rollback [iface]`, up to its plan.
+int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct plan **out,
+		   struct fault *why) MUST_CHECK;
+// And of `bpfseal apply --resume`.
+int stock_resume(struct stock *stock, int64_t now, struct fault *why) MUST_CHECK;
 int stock_apply(struct stock *stock, int64_t now, struct fault *why) MUST_CHECK;
 int stock_run(struct stock *stock, struct plan *plan, struct fault *why) MUST_CHECK;

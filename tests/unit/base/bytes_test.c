@@ -81,6 +81,20 @@ static void terminals_never_see_control_bytes(void **state)
 	assert_string_equal(text_safe("abcdef", out, 4), "abc");
 }
 
+static void only_strict_utf8_is_a_text(void **state)
+{
+	static const char *const good[] = {"", "plain", "\xc3\xa9", "\xe2\x82\xac",
+					   "\xf0\x9f\x98\x80"};
+	static const char *const bad[] = {"\xaa",  "\xc0\xaf", "\xed\xa0\x80",
+					  "a\xff", "\xe2\x82", "\xf4\x90\x80\x80"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		assert_true(text_is_utf8(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(text_is_utf8(bad[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +103,7 @@ int main(void)
 		cmocka_unit_test(every_byte_but_sixteen_is_no_digit),
 		cmocka_unit_test(plain_names_are_a_strict_alphabet),
 		cmocka_unit_test(terminals_never_see_control_bytes),
+		cmocka_unit_test(only_strict_utf8_is_a_text),
 	};
 
 	return cmocka_run_group_tests_name("base/bytes", tests, NULL, NULL);

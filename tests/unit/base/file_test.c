@@ -288,6 +288,79 @@ static void a_torn_last_audit_line_is_cut_and_the_chain_goes_on(void **state)
 	assert_int_equal(records, 2);
 }
 
+// Bytes that this process has read so far.
+static long long bytes_read(void)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+	struct fault why = {0};
+	long long count = -1;
+
+	assert_int_equal(file_read("/proc/self/io", 4096, &text, &why), 0);
+	assert_int_equal(sscanf(bytes_text(&text), "rchar: %lld", &count), 1);
+	return count;
+}
+
+static void a_kept_audit_log_is_read_once_and_not_for_each_record(void **state)
+{
+	const struct place *place = *state;
+	OWNED(audit_drop) struct audit *audit = NULL;
+	struct fault why = {0};
+	uint64_t records = 0;
+	long long before;
+
+	for (int i = 0; i < 2; i++) {
+		audit_drop(&audit);
+		assert_int_equal(audit_new(place->fd, "audit", &audit, &why), 0);
+		for (int j = 0; j < 500; j++)
+			assert_int_equal(audit_add(audit, 1000, "publish", NULL, &why), 0);
+	}
+	before = bytes_read();
+	assert_int_equal(audit_add(audit, 1000, "publish", NULL, &why), 0);
+	// A look at /proc itself, and nothing of the 200 KB.
+	assert_true(bytes_read() - before < 4096);
+	assert_int_equal(audit_check(place->fd, "audit", &records, &why), 0);
+	assert_int_equal(records, 1001);
+}
+
+static void what_was_done_to_a_kept_audit_log_is_seen_at_the_next_record(void **state)
+{
+	const struct place *place = *state;
+	OWNED(audit_drop) struct audit *audit = NULL;
+	OWNED(bytes_drop) struct bytes log = {0};
+	struct fault why = {0};
+	uint64_t records = 0;
+
+	assert_int_equal(audit_new(place->fd, "audit", &audit, &why), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(audit_add(audit, 1000 + i, "publish", NULL, &why), 0);
+	assert_int_equal(file_read_at(place->fd, "audit", 1 << 20, &log, &why), 0);
+	// Another writer added a record: the chain goes on behind it.
+	assert_int_equal(audit_append(place->fd, "audit", 1003, "other", NULL, &why), 0);
+	assert_int_equal(audit_add(audit, 1004, "publish", NULL, &why), 0);
+	assert_int_equal(audit_check(place->fd, "audit", &records, &why), 0);
+	assert_int_equal(records, 5);
+	// Somebody edited one.
+	strstr((char *)log.data, "publish")[0] = 'P';
+	assert_int_equal(file_replace_at(place->fd, "audit", log.data, log.len, 0600, &why), 0);
+	assert_int_equal(audit_add(audit, 1005, "publish", NULL, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+	assert_non_null(strstr(why.cause, "record 1"));
+}
+
+static void an_audit_record_without_an_end_is_damage(void **state)
+{
+	const struct place *place = *state;
+	OWNED(drop_heap) char *text = malloc(3 << 20);
+	struct fault why = {0};
+	uint64_t records = 0;
+
+	assert_non_null(text);
+	memset(text, 'x', 3 << 20);
+	assert_int_equal(file_replace_at(place->fd, "audit", text, 3 << 20, 0600, &why), 0);
+	assert_int_equal(audit_check(place->fd, "audit", &records, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+}
+
 static void times_are_read_in_one_form_only(void **state)
 {
 	static const char *const bad[] = {
@@ -327,6 +400,9 @@ int main(void)
 		TEST(a_file_past_four_gigabytes_is_hashed_to_its_end),
 		TEST(an_edited_cut_or_swapped_audit_log_is_named),
 		TEST(a_torn_last_audit_line_is_cut_and_the_chain_goes_on),
+		TEST(a_kept_audit_log_is_read_once_and_not_for_each_record),
+		TEST(what_was_done_to_a_kept_audit_log_is_seen_at_the_next_record),
+		TEST(an_audit_record_without_an_end_is_damage),
 		TEST(times_are_read_in_one_form_only),
 	};
 

@@ -218,6 +218,36 @@ static void a_helper_number_past_the_end_is_noticed(void **state)
 	}
 }
 
+// In a compiled object, through the worker, under a policy that grants all that it can: every helper there is, by itself.
+static void every_helper_of_an_object_is_found_and_judged_by_itself(void **state)
+{
+	struct policy policy = policy_widest();
+	struct manifest manifest = {0};
+	unsigned refused_count = 0;
+
+	(void)state;
+	memset(policy.helpers, true, sizeof policy.helpers);
+	for (uint32_t id = 1; id < INSPECT_HELPERS_MAX; id++) {
+		OWNED(bytes_drop) struct bytes data = {0};
+		OWNED(inspection_drop) struct inspection *inspection = NULL;
+		struct fault why = {0};
+		int group = policy_helper_group(id);
+		bool passes;
+
+		object("count.bpf.o", &data);
+		memcpy(find(&data, lookup_call, sizeof lookup_call) + 4, &id, 4);
+		assert_int_equal(inspect_object(data.data, data.len, &inspection, &why), 0);
+		assert_true(inspection->helpers[id]);
+		passes = policy_check(&policy, inspection, &manifest, &why) == 0;
+		refused_count += !passes;
+		if (passes != (group >= 0 && group != HELPERS_TRACING))
+			fail_msg("helper %u (%s): %s", id, helper_name(id), why.text);
+		if (!passes)
+			assert_int_equal(strncmp(why.text, "helpers: ", 9), 0);
+	}
+	assert_true(refused_count > 130);
+}
+
 static void a_call_in_another_form_is_noticed(void **state)
 {
 	static const struct {
@@ -574,7 +604,7 @@ static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **sta
 		"place_fentry", "place_fexit",	    "place_fmod_ret",	"place_freplace",
 		"place_iter",	"place_lsm",	    "place_tp_btf",	"place_kprobe",
 		"place_raw_tp", "place_tracepoint", "place_perf_event", "place_socket",
-		"place_cgroup", "place_syscall",
+		"place_cgroup", "place_syscall",    "place_devmap",	"place_cpumap",
 	};
 	OWNED(inspection_drop) struct inspection *places = inspected("places.bpf.o");
 	OWNED(inspection_drop) struct inspection *marks = inspected("marks.bpf.o");
@@ -608,6 +638,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_maps_is_found),
 		cmocka_unit_test(a_map_by_number_is_refused),
 		cmocka_unit_test(a_helper_number_past_the_end_is_noticed),
+		cmocka_unit_test(every_helper_of_an_object_is_found_and_judged_by_itself),
 		cmocka_unit_test(a_call_in_another_form_is_noticed),
 		cmocka_unit_test(a_kernel_function_by_number_is_noticed),
 		cmocka_unit_test(what_is_no_bpf_object_is_refused),

@@ -332,6 +332,13 @@ static void a_bundle_stands_only_where_the_policy_lets_it(void **state)
 	allowed(&policy, &inspection);
 	manifest.name = (char *)"other";
 	refused(&policy, &inspection, "interfaces");
+	// Probes watch the kernel, wherever packets come from.
+	assert_int_equal(stands(&policy, "sec/other", NULL, ""), 0);
+	program.hook = HOOK_PROBE;
+	program.target = (char *)"tcp_connect";
+	policy.probes_any = true;
+	allowed(&policy, &inspection);
+	program.hook = HOOK_XDP;
 	manifest.publisher = manifest.name = NULL;
 }
 

@@ -88,6 +88,27 @@ static void the_document_names_state_version_digest_and_refusal(void **state)
 				     "version")),
 		7);
 	assert_null(json_member(json_member(repository, "versions"), "root"));
+	assert_null(json_member(repository, "refreshed_at"));
+}
+
+// A23: who withholds a repository hides what it takes back; how long that has been so must show.
+static void the_document_tells_how_long_ago_a_repository_was_refreshed(void **state)
+{
+	OWNED(outcome_drop) struct outcome *outcome = NULL;
+	OWNED(json_drop) struct json *document = NULL;
+	const struct json *repository;
+	struct fault why = {0};
+
+	(void)state;
+	make(&outcome);
+	outcome->now = 1800000000;
+	outcome->repositories[0].state = OUTCOME_REFUSED;
+	outcome->repositories[0].refreshed_at = 1800000000 - 7200;
+	assert_int_equal(outcome_document(outcome, &document, &why), 0);
+	repository = json_item(json_member(document, "repositories"), 0);
+	assert_string_equal(json_text(json_member(repository, "refreshed_at")),
+			    "2027-01-15T06:00:00Z");
+	assert_int_equal(json_int(json_member(repository, "age_s")), 7200);
 }
 
 int main(void)
@@ -97,6 +118,7 @@ int main(void)
 		cmocka_unit_test(the_first_refusal_is_the_one_that_counts),
 		cmocka_unit_test(only_a_change_or_a_refusal_is_news),
 		cmocka_unit_test(the_document_names_state_version_digest_and_refusal),
+		cmocka_unit_test(the_document_tells_how_long_ago_a_repository_was_refreshed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
 #include "tests/unit/fetch/place.h"
 #include "tests/unit/fetch/server.h"
 
+#include <time.h>
+
 #include "base/owned.h"
 #include "keys/httpsig.h"
 #include "keys/local.h"
@@ -213,15 +215,21 @@ static int64_t clock_of_test(void)
 	return NOW;
 }
 
-static int publish(struct world *world, struct json **document)
+static int publish_with(struct world *world, struct memo *memo, struct json **document)
 {
 	struct publish_options options = {
 		.dir = place_path(&world->place, "dir"),
 		.upload = {.download = world->download, .key = world->key, .clock = clock_of_test},
+		.memo = memo,
 	};
 
 	fault_clear(&world->why);
 	return publish_run(&options, document, &world->why);
+}
+
+static int publish(struct world *world, struct json **document)
+{
+	return publish_with(world, NULL, document);
 }
 
 static void expect_refusal(struct world *world, enum fault_code code)
@@ -382,6 +390,76 @@ static void what_the_server_has_is_not_sent_again(void **state)
 	expect_writes(world, "");
 }
 
+// A server whose snapshot lists our three roles as they are, by their digests.
+static void serve_digests(struct world *world)
+{
+	static const char *const roles[][2] = {
+		{"targets", "targets"}, {"net/a", "net%2Fa"}, {"net/b", "net%2Fb"}};
+	OWNED(bytes_drop) struct bytes text = {0};
+
+	serve_state(world, 1, "500 {}");
+	MUST(bytes_append_text(&text, "200 {\"signed\":{\"meta\":{", &world->why));
+	for (size_t i = 0; i < 3; i++) {
+		OWNED(bytes_drop) struct bytes data = {0};
+		char path[64], hex[SHA256_HEX];
+		struct sha256 digest;
+
+		snprintf(path, sizeof(path), "dir/metadata/%s.json", roles[i][1]);
+		MUST(file_read(place_path(&world->place, path), 1 << 20, &data, &world->why));
+		MUST(sha256_of(data.data, data.len, &digest, &world->why));
+		sha256_hex(&digest, hex);
+		MUST(bytes_format(&text, &world->why,
+				  "%s\"%s.json\":{\"version\":1,\"length\":%zu,\"hashes\":{"
+				  "\"sha256\":\"%s\"}}",
+				  i ? "," : "", roles[i][0], data.len, hex));
+	}
+	MUST(bytes_append_text(&text, "}}}", &world->why));
+	place_write(&world->place, "answers/GET_metadata_7.snapshot.json", bytes_text(&text));
+}
+
+static void what_the_server_lists_by_digest_is_not_even_asked_for(void **state)
+{
+	struct world *world = *state;
+	OWNED(json_drop) struct json *document = NULL;
+
+	serve_digests(world);
+	MUST(publish(world, &document));
+	place_expect(&world->place, "log",
+		     "GET /metadata/timestamp.json\nGET /metadata/7.snapshot.json\n"
+		     "GET /metadata/1.root.json\n");
+	assert_int_equal(json_count(json_member(document, "steps")), 4);
+}
+
+// The memory of an earlier run saves the reading, and hides nothing: this one has the same version and length.
+static void another_file_of_the_same_version_and_length_is_found(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+	struct world *world = *state;
+	OWNED(bytes_drop) struct bytes file = {0}, canned = {0};
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/dir/metadata/net%%2Fb.json", world->place.path);
+	serve_digests(world);
+	MUST(file_read(path, 1 << 20, &file, &world->why));
+	MUST(bytes_format(&canned, &world->why, "200 %s", bytes_text(&file)));
+	place_write(&world->place, "answers/GET_metadata_1.net%2Fb.json", bytes_text(&canned));
+	for (int i = 0; i < 3; i++) {
+		OWNED(json_drop) struct json *document = NULL;
+		OWNED(memo_drop) struct memo *memo = NULL;
+
+		nanosleep(&pause, NULL);
+		MUST(memo_open(place_path(&world->place, "dir"), &memo, &world->why));
+		if (i < 2) {
+			MUST(publish_with(world, memo, &document));
+			continue;
+		}
+		*strchr(strstr((char *)file.data, "\"length\""), '5') = '6';
+		MUST(file_replace(path, file.data, file.len, 0644, &world->why));
+		assert_int_equal(publish_with(world, memo, &document), -1);
+		assert_int_equal(world->why.code, FAULT_POLICY);
+	}
+}
+
 static void the_same_version_with_other_contents_is_refused_before_anything_is_sent(void **state)
 {
 	struct world *world = *state;
@@ -470,6 +548,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_delegates_draft_does_not_stop_the_delegation,
 						start, end),
 		cmocka_unit_test_setup_teardown(what_the_server_has_is_not_sent_again, start, end),
+		cmocka_unit_test_setup_teardown(
+			what_the_server_lists_by_digest_is_not_even_asked_for, start, end),
+		cmocka_unit_test_setup_teardown(
+			another_file_of_the_same_version_and_length_is_found, start, end),
 		cmocka_unit_test_setup_teardown(
 			the_same_version_with_other_contents_is_refused_before_anything_is_sent,
 			start, end),

@@ -389,6 +389,26 @@ static void expired_metadata_is_stale(void **state)
 	assert_true(place_has(&corp->place, CURRENT "/1.net.json"));
 }
 
+// A23
+static void a_repository_that_cannot_be_refreshed_tells_when_it_was(void **state)
+{
+	struct corp *corp = *state;
+	OWNED(outcome_drop) struct outcome *outcome = NULL;
+
+	corp_add(corp, "1.0.0", "object one", "object one");
+	corp_publish(corp);
+	sync_at(corp, CORP_NOW, &outcome);
+	assert_int_equal(outcome->first.code, FAULT_NONE);
+	assert_int_equal(outcome->repositories[0].refreshed_at, CORP_NOW);
+	for (int64_t later = 1; later < 4; later++) {
+		outcome_drop(&outcome);
+		sync_at(corp, CORP_NOW + later * CORP_LIFE + 1, &outcome);
+		assert_int_equal(outcome->first.code, FAULT_EXPIRED);
+		assert_int_equal(outcome->repositories[0].refreshed_at, CORP_NOW);
+		assert_int_equal(outcome->now, CORP_NOW + later * CORP_LIFE + 1);
+	}
+}
+
 static void while_a_bundle_is_withheld_the_set_before_stays_current(void **state)
 {
 	struct corp *corp = *state;
@@ -582,6 +602,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_clock_before_the_last_trusted_time_stops_the_sync,
 						start, end),
 		cmocka_unit_test_setup_teardown(expired_metadata_is_stale, start, end),
+		cmocka_unit_test_setup_teardown(
+			a_repository_that_cannot_be_refreshed_tells_when_it_was, start, end),
 		cmocka_unit_test_setup_teardown(
 			while_a_bundle_is_withheld_the_set_before_stays_current, start, end),
 		cmocka_unit_test_setup_teardown(a_dead_repository_changes_nothing, start, end),

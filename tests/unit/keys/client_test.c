@@ -163,6 +163,116 @@ static void everything_that_can_be_reached_is_loaded(void **state)
 	assert_int_equal(sim_kept(sim, "deep"), 1);
 }
 
+// Knows the edges it is told in `known` ("targets>net "), and writes down those that it was asked.
+struct knowledge {
+	const char *known;
+	struct bytes asked;
+};
+
+static bool knows(void *ctx, const struct client_edge *edge)
+{
+	struct knowledge *knowledge = ctx;
+	struct fault why = {0};
+	char text[128];
+
+	assert_non_null(edge->delegator_meta);
+	assert_non_null(edge->meta);
+	snprintf(text, sizeof(text), "%s %d>%s %d ", edge->delegator,
+		 (int)edge->delegator_meta->version, edge->role, (int)edge->meta->version);
+	assert_int_equal(bytes_append_text(&knowledge->asked, text, &why), 0);
+	return strstr(knowledge->known, text) != NULL;
+}
+
+static void what_is_known_is_not_asked_for_again(void **state)
+{
+	struct sim *sim = *state;
+	struct knowledge knowledge = {.known = "net 2>b 1 "};
+	OWNED(client_drop) struct client *client = NULL;
+	struct fault why = {0};
+
+	sim_delegate(sim, "net", "a", "net/a/*", false);
+	sim_delegate(sim, "net", "b", "net/b/*", false);
+	sim_bump(sim_role(sim, "net"));
+	sim_publish(sim);
+	client = start(sim);
+	sim_requests_clear(sim);
+	assert_int_equal(client_load_unknown(client, knows, &knowledge, &why), 0);
+	assert_string_equal(bytes_text(&knowledge.asked), "targets 1>net 2 net 2>a 1 net 2>b 1 ");
+	assert_string_equal(sim_requests(sim), "2.root.json timestamp.json 2.snapshot.json "
+					       "1.targets.json 2.net.json 1.a.json ");
+	assert_string_equal(client_targets(client, 2)->name, "a");
+	assert_null(client_targets(client, 3));
+	bytes_drop(&knowledge.asked);
+}
+
+// A role that several delegate to is passed over only where all of them were known.
+static void what_is_known_of_one_delegator_is_verified_for_the_other(void **state)
+{
+	struct sim *sim = *state;
+	struct knowledge knowledge = {.known = "net 2>b 1 "};
+	OWNED(client_drop) struct client *client = NULL;
+	struct sim_role *shared = sim_delegate(sim, "net", "b", "net/*/*", false);
+	struct sim_key own = shared->keys[0];
+	struct fault why = {0};
+
+	// Signed for the first of the two only.
+	shared->keys[0] = sim_key_new(sim);
+	sim_delegate(sim, "targets", "b", "net/*/*", false);
+	shared->keys[0] = own;
+	sim_bump(sim_role(sim, "net"));
+	sim_bump(sim_role(sim, "targets"));
+	sim_publish(sim);
+	client = start(sim);
+	assert_int_equal(client_load_unknown(client, knows, &knowledge, &why), -1);
+	assert_int_equal(why.code, FAULT_SIGNATURE);
+	bytes_drop(&knowledge.asked);
+}
+
+static void for_a_verdict_alone_no_contents_are_kept(void **state)
+{
+	struct sim *sim = *state;
+	OWNED(client_drop) struct client *client = start(sim);
+	const struct targets *targets, *net;
+	struct target ignored;
+	struct fault why = {0};
+
+	assert_int_equal(client_verify_all(client, &why), 0);
+	targets = client_targets(client, 0);
+	net = client_targets(client, 1);
+	assert_string_equal(net->name, "net");
+	assert_int_equal(net->role->version, 1);
+	assert_null(net->role->document);
+	assert_false(targets_find(net, SIM_TARGET, &ignored));
+	// Who delegates is asked later who may sign what.
+	assert_non_null(targets->role->document);
+	assert_true(client_knows_publisher(client, sim_role(sim, "net")->keys[0].public));
+}
+
+// It is the same verdict: for each delegator on its own, and on what is reached in a second way as well.
+static void a_verdict_alone_is_as_strict(void **state)
+{
+	struct sim *sim = *state;
+	struct fault why = {0};
+
+	for (int i = 0; i < 2; i++) {
+		OWNED(client_drop) struct client *client = NULL;
+		struct sim_role *net = sim_role(sim, "net");
+		struct sim_key own = net->keys[0];
+
+		sim_delegate(sim, "targets", i ? "b" : "a", "net/*/*", false);
+		// The second of the two that delegate to it means another key.
+		if (i)
+			net->keys[0] = sim_key_new(sim);
+		sim_delegate(sim, i ? "b" : "a", "net", "net/*/*", false);
+		net->keys[0] = own;
+		sim_bump(sim_role(sim, "targets"));
+		sim_publish(sim);
+		client = start(sim);
+		assert_int_equal(client_verify_all(client, &why), i ? -1 : 0);
+	}
+	assert_int_equal(why.code, FAULT_SIGNATURE);
+}
+
 static int note_role(void *ctx, const char *role, int64_t version, const void *data, size_t len,
 		     struct fault *why)
 {
@@ -266,6 +376,10 @@ int main(void)
 		WITH_SIM(a_refused_refresh_stays_refused),
 		WITH_SIM(find_refreshes_by_itself_and_loads_only_what_it_needs),
 		WITH_SIM(everything_that_can_be_reached_is_loaded),
+		WITH_SIM(what_is_known_is_not_asked_for_again),
+		WITH_SIM(what_is_known_of_one_delegator_is_verified_for_the_other),
+		WITH_SIM(for_a_verdict_alone_no_contents_are_kept),
+		WITH_SIM(a_verdict_alone_is_as_strict),
 		WITH_SIM(the_verified_roles_are_told_in_order),
 		WITH_SIM(versions_are_zero_before_they_are_known),
 		WITH_SIM(who_may_sign_a_targets_role_is_known_and_nobody_else),

@@ -205,6 +205,43 @@ static void targets_are_told_of_as_well_and_their_first_mark_is_a_note(void **st
 	expect(place, NOW + 91 * DAY, "due", "expired", "targets", 1);
 }
 
+static const struct json *expiry_of(const struct json *findings, const char *role)
+{
+	for (size_t i = 0; i < json_count(findings); i++) {
+		const struct json *one = json_item(findings, i), *roles = json_member(one, "roles");
+
+		if (strcmp(json_text(json_member(one, "code")), "expires") == 0 &&
+		    strcmp(json_text(json_item(roles, 0)), role) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+// To the second, and still two: another command helps, and only one of them is news.
+static void a_root_and_targets_that_expire_together_are_two_findings(void **state)
+{
+	OWNED(json_drop) struct json *findings = NULL;
+	const struct place *place = *state;
+	const struct json *root, *targets;
+	struct fault why = {0};
+	bool due;
+
+	expire(place->targets, NOW + 89 * DAY);
+	expire(place->root, NOW + 89 * DAY);
+	save(place);
+	assert_int_equal(doctor_examine(place->dir, NOW, &findings, &due, &why), 0);
+	root = expiry_of(findings, "root");
+	targets = expiry_of(findings, "targets");
+	assert_non_null(root);
+	assert_non_null(targets);
+	assert_string_equal(json_text(json_member(root, "grade")), "warning");
+	assert_non_null(strstr(json_text(json_member(root, "fix")), "root rotate"));
+	assert_int_equal(json_count(json_member(root, "roles")), 1);
+	assert_string_equal(json_text(json_member(targets, "grade")), "note");
+	assert_non_null(strstr(json_text(json_member(targets, "fix")), "renew targets"));
+	assert_int_equal(json_count(json_member(targets, "roles")), 1);
+}
+
 static void bins_that_expire_together_are_one_finding(void **state)
 {
 	const struct place *place = *state;
@@ -326,6 +363,7 @@ int main(void)
 		TEST(a_ceremony_in_order_has_no_finding),
 		TEST(a_root_is_told_of_at_90_30_and_7_days),
 		TEST(targets_are_told_of_as_well_and_their_first_mark_is_a_note),
+		TEST(a_root_and_targets_that_expire_together_are_two_findings),
 		TEST(bins_that_expire_together_are_one_finding),
 		TEST(a_threshold_that_cannot_be_met_is_due),
 		TEST(one_key_under_two_ids_is_one_key),

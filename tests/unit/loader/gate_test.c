@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include <bpf/btf.h>
+
+#include "bpf/helper.h"
 #include "bpf/policy.h"
 #include "loader/gate.h"
 
@@ -66,6 +69,100 @@ static void helpers_that_are_never_granted_are_refused_by_place(void **state)
 		assert_int_equal(why.code, FAULT_POLICY);
 		assert_string_equal(why.where, "instruction 2");
 	}
+}
+
+// The finished instructions are asked by the number alone: whatever a policy grants, only what is in a group passes, and
+// what only probes may call passes in probes only.
+static void of_all_helpers_only_those_that_can_be_granted_pass(void **state)
+{
+	static const enum hook hooks[] = {HOOK_XDP, HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_PROBE};
+	struct policy policy = base_only();
+
+	(void)state;
+	memset(policy.groups, true, sizeof(policy.groups));
+	memset(policy.helpers, true, sizeof(policy.helpers));
+	for (uint32_t id = 0; id < 4 * 2000; id++) {
+		const struct bpf_insn insns[] = {CALL(0, id / 4), EXIT};
+		enum hook hook = hooks[id % 4];
+		int group = policy_helper_group(id / 4);
+		struct fault why = {0};
+		bool passes = gate_check(&policy, hook, insns, 2, &why) == 0;
+
+		if (passes != (group >= 0 && (hook == HOOK_PROBE || group != HELPERS_TRACING)))
+			fail_msg("helper %u on %s: %s", id / 4, hook_name(hook), why.text);
+		assert_int_equal(why.code, passes ? FAULT_NONE : FAULT_POLICY);
+	}
+}
+
+// One by one, and by name, what A82 is about: in the first function, in another, and behind an exit.
+static void each_dangerous_helper_is_refused_wherever_it_is_called(void **state)
+{
+	static const uint32_t never[] = {
+		BPF_FUNC_probe_write_user,
+		BPF_FUNC_override_return,
+		BPF_FUNC_send_signal,
+		BPF_FUNC_send_signal_thread,
+		BPF_FUNC_sys_bpf,
+		BPF_FUNC_sys_close,
+		BPF_FUNC_probe_read,
+		BPF_FUNC_probe_read_str,
+		BPF_FUNC_probe_read_user,
+		BPF_FUNC_probe_read_user_str,
+		BPF_FUNC_copy_from_user,
+		BPF_FUNC_copy_from_user_task,
+		BPF_FUNC_trace_printk,
+		BPF_FUNC_trace_vprintk,
+		BPF_FUNC_kallsyms_lookup_name,
+		BPF_FUNC_d_path,
+		BPF_FUNC_seq_printf,
+	};
+	struct policy policy = base_only();
+
+	(void)state;
+	memset(policy.groups, true, sizeof(policy.groups));
+	memset(policy.helpers, true, sizeof(policy.helpers));
+	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
+		const struct bpf_insn first[] = {CALL(0, never[i]), EXIT};
+		const struct bpf_insn other[] = {CALL(BPF_PSEUDO_CALL, 1), EXIT, CALL(0, never[i]),
+						 EXIT};
+		const struct bpf_insn dead[] = {EXIT, CALL(0, never[i]), EXIT};
+		struct fault why = {0};
+
+		assert_int_equal(gate_check(&policy, HOOK_XDP, first, 2, &why), -1);
+		assert_int_equal(why.code, FAULT_POLICY);
+		assert_non_null(strstr(why.text, helper_name(never[i])));
+		assert_int_equal(gate_check(&policy, HOOK_XDP, other, 4, &why), -1);
+		assert_int_equal(gate_check(&policy, HOOK_XDP, dead, 3, &why), -1);
+		assert_int_equal(gate_check(&policy, HOOK_PROBE, other, 4, &why), -1);
+		assert_int_equal(why.code, FAULT_POLICY);
+	}
+}
+
+// By its number in this kernel, and with its name in the policy.
+static void a_kernel_function_that_does_the_same_is_refused_though_named(void **state)
+{
+	static const char *const never[] = {"bpf_send_signal_task", "bpf_copy_from_user_str",
+					    "bpf_probe_read_kernel_dynptr"};
+	struct btf *kernel = btf__load_vmlinux_btf();
+	struct policy policy = base_only();
+
+	(void)state;
+	if (!kernel)
+		skip();
+	policy.kfunc_count = 1;
+	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
+		int id = btf__find_by_name_kind(kernel, never[i], BTF_KIND_FUNC);
+		const struct bpf_insn insns[] = {CALL(BPF_PSEUDO_KFUNC_CALL, id), EXIT};
+		struct fault why = {0};
+
+		if (id < 0) // not in this kernel
+			continue;
+		strcpy(policy.kfuncs[0], never[i]);
+		assert_int_equal(gate_check(&policy, HOOK_XDP, insns, 2, &why), -1);
+		assert_int_equal(why.code, FAULT_POLICY);
+		assert_non_null(strstr(why.text, "never allowed"));
+	}
+	btf__free(kernel);
 }
 
 static void an_unknown_helper_is_refused(void **state)
@@ -150,6 +247,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_base_helper_passes),
 		cmocka_unit_test(helpers_that_are_never_granted_are_refused_by_place),
+		cmocka_unit_test(of_all_helpers_only_those_that_can_be_granted_pass),
+		cmocka_unit_test(each_dangerous_helper_is_refused_wherever_it_is_called),
+		cmocka_unit_test(a_kernel_function_that_does_the_same_is_refused_though_named),
 		cmocka_unit_test(an_unknown_helper_is_refused),
 		cmocka_unit_test(a_relocation_that_found_nothing_is_the_verifiers_business),
 		cmocka_unit_test(a_kernel_function_is_refused_unless_it_is_named),

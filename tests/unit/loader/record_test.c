@@ -51,17 +51,19 @@ static int tear_down(void **state)
 	return 0;
 }
 
-// A record of one chain that is told by its generation.
+// A record of one chain of one program that is told by its generation, and is another version in each.
 static struct json *record_numbered(int64_t generation)
 {
-	struct json *record = NULL, *chain = NULL;
+	struct json *record = NULL;
 	struct fault why = {0};
-	const char empty[] = "{\"schema\":\"bpfseal.record/1\",\"chains\":[]}";
+	char text[256];
 
-	assert_int_equal(json_parse(empty, strlen(empty), "empty", &record, &why), 0);
-	assert_int_equal(record_of_none("eth0", HOOK_XDP, &chain, &why), 0);
-	assert_int_equal(json_put_int(chain, "generation", generation, &why), 0);
-	assert_int_equal(record_set(record, "eth0", "xdp", chain, &why), 0);
+	snprintf(text, sizeof(text),
+		 "{\"schema\":\"bpfseal.record/1\",\"chains\":[{\"interface\":\"eth0\",\"hook\":"
+		 "\"xdp\",\"generation\":%d,\"members\":[{\"name\":\"net/a\",\"version\":"
+		 "\"%d.0.0\",\"from\":\"corp\",\"place\":0,\"maps\":{}}]}]}",
+		 (int)generation, (int)generation);
+	assert_int_equal(json_parse(text, strlen(text), "record", &record, &why), 0);
 	return record;
 }
 

@@ -25,6 +25,9 @@
 #include "repod/publish.h"
 #include "repod/signer.h"
 
+#ifndef WORLD_TEMPLATE
+#define WORLD_TEMPLATE "/tmp/repod-test-XXXXXX"
+#endif
 #define WORLD_NOW  INT64_C(1800000000)
 #define WORLD_DAY  INT64_C(86400)
 #define WORLD_LIFE (30 * WORLD_DAY)
@@ -204,7 +207,7 @@ static inline void world_dirs(struct world *world)
 	static const char *const names[] = {STATE_METADATA, STATE_BLOBS, STATE_TRUST};
 	struct fault why = {0};
 
-	strcpy(world->dir, "/tmp/repod-test-XXXXXX");
+	strcpy(world->dir, WORLD_TEMPLATE);
 	assert_non_null(mkdtemp(world->dir));
 	snprintf(world->state, sizeof(world->state), "%s/state", world->dir);
 	snprintf(world->signer_dir, sizeof(world->signer_dir), "%s/signer", world->dir);

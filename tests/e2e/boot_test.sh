@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A node starts: the kernel has forgotten everything, no network is up, perhaps the metadata has expired. One apply brings
+# back every chain, XDP and TC, before the first packet; how long that takes is told.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tap.sh"
+is_root || skip_all 'not run as root'
+world_begin
+can_load || skip_all "$WHY"
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+IFACES='eth0 eth1 eth2'
+
+# Interfaces as the kernel has them when it starts: there, and down.
+wires() {
+	for iface in $IFACES; do ip -n "$NS" link add "$iface" type veth peer name "wire${iface#eth}"; done
+}
+go_up() {
+	for iface in $IFACES; do
+		ip -n "$NS" link set "$iface" up
+		ip -n "$NS" link set "wire${iface#eth}" up
+	done
+}
+# Nothing of the kernel's stays, neither pins nor interfaces; everything of the disk does.
+reboot() {
+	ip netns del "$NS"
+	umount "$R/sys/fs/bpf"
+	mount -t bpf bpf "$R/sys/fs/bpf"
+	ip netns add "$NS"
+	wires
+}
+# Two interfaces by a pattern, one by its name.
+write_boot() { # COUNT_VERSION
+	{
+		echo "{ \"repositories\": { \"corp\": { \"url\": \"$URL\" } }, \"policy\": { \"helpers\": [\"base\"] }, \"interfaces\": {"
+		comma=
+		for iface in 'eth*' eth2; do
+			cat <<CHAINS
+$comma "$iface": {
+  "xdp": [ { "use": "net/allow", "version": "1.0.0", "maps": { "allow_v4": [ { "key": "10.0.0.1", "value": 1 } ] } },
+           { "use": "net/ratelimit", "version": "1.0.0" }, { "use": "net/count", "version": "$1" } ],
+  "tc_ingress": [ { "use": "net/hooks", "version": "1.0.0", "program": "flow1" },
+                  { "use": "net/hooks", "version": "1.0.0", "program": "flow2" } ],
+  "tc_egress": [ { "use": "net/hooks", "version": "1.0.0" } ] }
+CHAINS
+			comma=,
+		done
+		echo '} }'
+	} >"$R/etc/bpfseal/node.json"
+	chmod 644 "$R/etc/bpfseal/node.json"
+}
+# How many programs run, in how many chains.
+running() { node status --json | jq -r '"\([.chains[] | select(.link.attached)] | length) \([.chains[].members[] | select(.state == "running")] | length)"'; }
+is_all() { [ "$(running)" = '9 18' ] || { echo "chains and programs: $(running)"; return 1; }; }
+counts() { node status --json | jq -r '[.chains[].members[] | select(.name == "net/count") | .version] | unique | join(" ")'; }
+# Starts the node's loader once, as at boot: sets GOT and TOOK, in milliseconds.
+boot() {
+	began=$(date +%s%N) GOT=0
+	node apply >"$R/tap.out" 2>&1 || GOT=$?
+	TOOK=$((($(date +%s%N) - began) / 1000000))
+}
+
+ip -n "$NS" link set lo up
+wires
+quiet world_team
+quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json" "$SOURCE/tests/kernel/hooks.json"
+quiet pin
+write_boot 1.0.0
+quiet bpfseal sync
+quiet node apply
+check 'nine chains on three interfaces' is_all
+
+# ---- without a network ----
+kill "$REPOD"
+wait "$REPOD" 2>/dev/null
+reboot
+check 'after a reboot nothing runs' [ "$(running)" = '0 0' ]
+boot
+check 'one apply, with every interface down and no repository' [ "$GOT" = 0 ]
+check '... brings back every chain' is_all
+echo "# nine chains, eighteen programs: $TOOK ms"
+ends '... and nothing is found' 0 node status --check
+go_up
+packets send wire0 --src 10.9.9.9 --count 20 >/dev/null
+packets send wire0 --src 10.0.0.1 --count 10 >/dev/null
+check '... with the first packet on' [ "$(counter net/allow allow_drops 0)" = 20 ]
+check '... to its end' [ "$(counter net/count counts 17 packets)" = 10 ]
+
+# ---- without even a store ----
+mv "$R/var/lib/bpfseal/store" "$R/store.away"
+reboot
+boot
+check 'without a store the exit status tells' [ "$GOT" = 6 ]
+check '... and so does an alarm' said 'alarm: nothing new is admitted'
+check '... and every chain is back' is_all
+echo "# from our own copies alone: $TOOK ms"
+mv "$R/store.away" "$R/var/lib/bpfseal/store"
+
+# ---- stale, with something new at hand ----
+: >"$R/repod.address"
+"$BIN/bpfseal" repod serve --listen "$LISTEN" --ready-fd 9 --timestamp-expires 6s --root "$R" >>"$R/repod.log" 2>&1 9>"$R/repod.address" &
+REPOD=$!
+PIDS="$PIDS $REPOD"
+wait_line "$R/repod.address"
+write_boot '*'
+quiet node apply
+quiet release "$SOURCE/bpf/count2.json"
+quiet bpfseal sync
+kill "$REPOD"
+sleep 7
+reboot
+boot
+check 'with stale metadata the exit status tells' [ "$GOT" = 4 ]
+check '... and so does an alarm' said 'alarm: nothing new is admitted'
+check '... and every chain is back' is_all
+check '... as it was, though something newer is at hand' [ "$(counts)" = 1.0.0 ]
+echo "# with stale metadata: $TOOK ms"
+boot
+check 'a second start finds it so' is_all
+done_testing
