@@ -53,6 +53,24 @@ void report_denied(const struct cli *cli, const struct plan *plan)
 	}
 }
 
+void report_squatters(const struct cli *cli, const struct plan *plan, const struct report_who *who)
+{
+	for (size_t i = 0; plan && i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		const struct truth *truth = &chain->truth;
+		uint32_t id = truth->blocked ? truth->blocker.program_id : truth->instead;
+		struct sys_program program;
+		char name[NEWS_PROGRAM_MAX];
+
+		if (truth->attached || !id || id == truth->root_id ||
+		    !namer_ask(who->namer, id, &program))
+			continue;
+		news_name(&program, &who->now, name);
+		cli_note(cli, "%s on %s is held by another program%s", hook_name(chain->hook),
+			 chain->iface, name);
+	}
+}
+
 void report_held(const struct cli *cli, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
