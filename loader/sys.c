@@ -47,8 +47,11 @@ int sys_program(int program_fd, struct sys_program *out, struct fault *why)
 
 	if (bpf_obj_get_info_by_fd(program_fd, &info, &len))
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
-	*out = (struct sys_program){
-		.id = info.id, .uid = info.created_by_uid, .loaded_ns = info.load_time};
+	*out = (struct sys_program){.id = info.id,
+				    .uid = info.created_by_uid,
+				    .loaded_ns = info.load_time,
+				    .run_count = info.run_cnt,
+				    .run_ns = info.run_time_ns};
 	memcpy(out->name, info.name, sizeof(out->name));
 	out->name[sizeof(out->name) - 1] = '\0';
 	hex_write(info.tag, sizeof(info.tag), out->tag);

@@ -24,7 +24,8 @@ struct sys_program {
 	char name[BPF_OBJ_NAME_LEN];
 	char tag[SYS_TAG_HEX];
 	uint32_t uid;
-	uint64_t loaded_ns; // after boot
+	uint64_t loaded_ns;	    // after boot
+	uint64_t run_count, run_ns; // 0 unless kernel.bpf_stats_enabled is on
 };
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.

@@ -190,6 +190,9 @@ static int load_form(struct subject *subject, const char *key, const struct guis
 	const struct member *member = &subject->member;
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(maps_report_drop) struct maps_report maps = {0};
+	OWNED(values_drop) struct values values = {0};
+	const struct maps_places places = {.named = member->maps};
+	struct meaning meaning;
 	char label[MEMBER_LABEL_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = member->program->hook,
@@ -205,7 +208,12 @@ static int load_form(struct subject *subject, const char *key, const struct guis
 		return -1;
 	source.data = bytes.data;
 	source.len = bytes.len;
-	if (object_open(&source, out, why) || maps_settle(*out, member, NULL, false, &maps, why))
+	if (object_open(&source, out, why))
+		return -1;
+	meaning = (struct meaning){*out, member->manifest, member->program->object};
+	if (values_make(&meaning, member, NULL, &values, why) ||
+	    maps_settle(*out, &meaning, &values, &places, false, &maps, why) ||
+	    maps_preset(&meaning, &values, why))
 		return -1;
 	if (guise->fall)
 		object_count_falls(*out, guise->fall);
@@ -216,7 +224,7 @@ static int load_form(struct subject *subject, const char *key, const struct guis
 	}
 	if (report_form(subject, key, *out, subject->trial->ticks_us() - start, why))
 		return -1;
-	return maps_fill(*out, member, &maps, false, why);
+	return maps_fill(&meaning, &values, &maps, why);
 }
 
 static int make_array(enum bpf_map_type type, const char *name, uint32_t value_size, int *out,

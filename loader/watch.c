@@ -8,15 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/audit.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/diary.h"
 #include "loader/evict.h"
 #include "loader/mend.h"
 #include "loader/scene.h"
 
-#define AUDIT_FILE "audit.log"
-#define LOCK_FILE  "lock"
+#define LOCK_FILE "lock"
 
 // One look takes a fraction of a millisecond; with it a change is told within a second.
 #define LOOK_MS 900
@@ -35,6 +34,7 @@
 struct watch {
 	struct watch_places places;
 	struct scene scene;
+	struct diary diary;
 	size_t rotor, looks; // whose turn it is to be looked at whole
 	int64_t next_look;   // at all of them, cheaply
 	int64_t next_turn;   // at suspects
@@ -97,36 +97,22 @@ static void tell_of(struct watch *watch, const struct ward *ward, enum news_kind
 
 // ---- the log ----
 
-static int put_findings(struct json *details, const struct findings *findings, struct fault *why)
+static void note(struct watch *watch, const struct ward *ward, enum diary_event event,
+		 const char *what)
 {
-	struct json *list = json_make_array();
-
-	if (json_put(details, "findings", list, why))
-		return -1;
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
-		struct json *made = json_make_object();
-
-		if (json_add(list, made, why) || json_put_text(made, "code", finding->code, why) ||
-		    json_put_int(made, "program_id", finding->program, why))
-			return -1;
-	}
-	return 0;
-}
-
-// What was done, or that a pause begins. A log that cannot be written is told, and keeps nothing from being mended.
-static void log_event(struct watch *watch, const struct ward *ward, const char *event,
-		      const char *what)
-{
-	OWNED(json_drop) struct json *details = json_make_object();
 	struct fault why = {0};
 
-	if (!details || json_put_text(details, "interface", ward->iface, &why) ||
-	    json_put_text(details, "hook", hook_name(ward->hook), &why) ||
-	    json_put_text(details, "what", what, &why) ||
-	    put_findings(details, &ward->known, &why) ||
-	    audit_append(watch->places.loader_dirfd, AUDIT_FILE,
-			 watch->places.moment().wall_ms / 1000, event, HAND_OVER(details), &why))
+	if (diary_add(&watch->diary, event, ward->iface, ward->hook, what, &ward->known, &why))
+		tell_trouble(watch, &why);
+}
+
+// A log that cannot be written is told, and keeps nothing from being mended.
+static void write_notes(struct watch *watch)
+{
+	struct fault why = {0};
+
+	if (diary_write(&watch->diary, watch->places.loader_dirfd,
+			watch->places.moment().wall_ms / 1000, &why))
 		tell_trouble(watch, &why);
 }
 
@@ -181,7 +167,7 @@ static void count_round(struct watch *watch, struct ward *ward)
 		 "it is taken apart again and again: the next time it is mended after %" PRId64
 		 " s at the earliest",
 		 fight_wait_ms(&ward->fight, now_ms(watch)) / 1000);
-	log_event(watch, ward, "alarm", text);
+	note(watch, ward, DIARY_ALARM, text);
 	tell_of(watch, ward, NEWS_ALARM, 0, text);
 }
 
@@ -198,30 +184,24 @@ static void mend(struct watch *watch, size_t index)
 		failed = mend_restore(&places, chain->iface, chain->hook, ward->how, &why) != 0;
 	// What was held is of what was there before: another link, perhaps another generation.
 	ward_let_go(ward, &watch->scene.room);
+	note(watch, ward, DIARY_MENDED, failed ? "not mended" : ward->how);
 	if (failed) {
-		snprintf(ward->log, sizeof(ward->log), "not mended");
 		ward->how[0] = '\0';
 		sentence(&why, text, sizeof(text));
 		tell_of(watch, ward, NEWS_FAILED, 0, text);
 	}
-	if (!failed)
-		snprintf(ward->log, sizeof(ward->log), "%s", ward->how);
 	ward->fought |= failed || !ward->returned;
 	ward->suspect = true;
 }
 
-// What has been done, in the log; and whether that was one round too many. After all has been done: to write a log takes
-// longer than to put a chain back, and others wait for that.
-static void log_mended(struct watch *watch)
+// Whether what was done was one round too many.
+static void count_rounds(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->scene.count; i++) {
 		struct ward *ward = watch->scene.wards[i];
 
-		if (ward->log[0])
-			log_event(watch, ward, "watch", ward->log);
 		if (ward->fought)
 			count_round(watch, ward);
-		ward->log[0] = '\0';
 		ward->fought = false;
 	}
 }
@@ -256,7 +236,7 @@ static void told_evicted(void *ctx, uint32_t program, const char *name, const st
 	snprintf(text, sizeof(text), "program %u \"%s\" %s%.200s", program, name,
 		 why ? "could not be taken off: " : "was taken off, as node.json says",
 		 why ? why->text : "");
-	log_event(eviction->watch, eviction->ward, "evict", text);
+	note(eviction->watch, eviction->ward, DIARY_EVICTED, text);
 	tell_of(eviction->watch, eviction->ward, why ? NEWS_FAILED : NEWS_EVICTED, program, text);
 }
 
@@ -392,8 +372,11 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 	}
 	if (!done)
 		return 0;
-	log_mended(watch);
-	return look(watch, why);
+	count_rounds(watch);
+	if (look(watch, why))
+		return -1;
+	write_notes(watch);
+	return 0;
 }
 
 static int64_t first_suspicion(const struct watch *watch)
@@ -401,7 +384,8 @@ static int64_t first_suspicion(const struct watch *watch)
 	int64_t first = watch->stale_since ? watch->stale_since : INT64_MAX;
 
 	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect && watch->scene.wards[i]->suspect_since < first)
+		if (watch->scene.wards[i]->suspect_since &&
+		    watch->scene.wards[i]->suspect_since < first)
 			first = watch->scene.wards[i]->suspect_since;
 	return first;
 }
@@ -436,13 +420,6 @@ static int examine(struct watch *watch, struct fault *why)
 	return look(watch, why);
 }
 
-static void suspect(struct ward *ward, int64_t now)
-{
-	if (!ward->suspect)
-		ward->suspect_since = now;
-	ward->suspect = true;
-}
-
 // The cheap look at all; the whole one at the next in turn, and at those that are broken.
 static void glance(struct watch *watch, int64_t now)
 {
@@ -455,10 +432,10 @@ static void glance(struct watch *watch, int64_t now)
 		ward_glance(ward, now);
 		ward_tell_falls(ward, &ear);
 		if (ward->broken && broken++ < BROKEN_MAX)
-			suspect(ward, now);
+			ward_suspect(ward, now);
 	}
 	if (watch->scene.count && watch->looks++ % WHOLE_EVERY == 0)
-		suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
+		ward_suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
 	if (scene_is_stale(&watch->scene) && !watch->stale_since)
 		watch->stale_since = now;
 	watch->next_look = now + LOOK_MS;
@@ -524,7 +501,7 @@ void watch_ring(void *ctx, enum bell_what what, uint32_t which)
 	for (size_t i = 0; i < watch->scene.count; i++) {
 		if (!concerns(watch->scene.wards[i], what, which))
 			continue;
-		suspect(watch->scene.wards[i], now);
+		ward_suspect(watch->scene.wards[i], now);
 		known = true;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
@@ -564,6 +541,7 @@ void watch_free(struct watch *watch)
 	if (!watch)
 		return;
 	scene_drop(&watch->scene);
+	diary_drop(&watch->diary);
 	free(watch);
 }
 
