@@ -103,7 +103,7 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
-	if (!restored && applied_note(desk->loader_dirfd, desk->node, &leftover))
+	if (!restored && !event && applied_note(desk->loader_dirfd, desk->node, &leftover))
 		cli_note(cli, "warning: %s", leftover.text);
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
