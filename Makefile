@@ -348,10 +348,14 @@ install: programs
 	install -m 0644 bpf/chain.h bpf/packet.h $(DESTDIR)$(PREFIX)/include/bpfseal/
 	for page in $(wildcard */*.1 */*.5 */*.8); do \
 		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in packaging/*.service packaging/*.timer; do \
+		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.timer)))
 clean:
 	rm -rf $(BUILD)
 
