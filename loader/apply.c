@@ -275,7 +275,7 @@ static bool plan_names(const struct plan *plan, const struct json *chain)
 	const char *hook = json_text(json_member(chain, "hook"));
 
 	for (size_t i = 0; i < plan->count; i++)
-		if (iface && hook && !strcmp(plan->chains[i].was, iface) &&
+		if (iface && hook && !strcmp(plan->chains[i].iface, iface) &&
 		    !strcmp(hook_name(plan->chains[i].hook), hook))
 			return true;
 	return false;
@@ -283,12 +283,18 @@ static bool plan_names(const struct plan *plan, const struct json *chain)
 
 // Of interfaces that the plan does not know. Is it of everything, they are forgotten; but while nothing new can be
 // admitted, what once ran on one that is yet to come is all that it could get.
-static int apply_keep_others(const struct plan *plan, struct json *chains, struct fault *why)
+static int apply_keep_others(const struct apply_places *places, const struct plan *plan,
+			     struct json *chains, struct fault *why)
 {
-	const struct json *old = json_member(plan->record, "chains");
+	OWNED(json_drop) struct json *record = NULL;
+	const struct json *old;
 
 	if (plan->is_whole && !plan->from_copies)
 		return 0;
+	// As it is on disk: there it has the names of today already (loader/follow.h).
+	if (record_read(places->loader_dirfd, RECORD_ACTIVE, &record, why))
+		return -1;
+	old = json_member(record, "chains");
 	for (size_t i = 0; i < json_count(old); i++)
 		if (!plan_names(plan, json_item(old, i)) &&
 		    json_add(chains, json_keep(json_item(old, i)), why))
@@ -312,7 +318,8 @@ static int apply_record(const struct apply_places *places, const struct plan *pl
 		    (entry && json_add(chains, entry, why)))
 			return -1;
 	}
-	if (apply_keep_others(plan, chains, why) || json_clone(plan->record, &active, why) ||
+	if (apply_keep_others(places, plan, chains, why) ||
+	    json_clone(plan->record, &active, why) ||
 	    json_put(active, "chains", HAND_OVER(chains), why))
 		return -1;
 	return record_commit(places->loader_dirfd, active, why);

@@ -82,12 +82,18 @@ int follow_pins(const struct plan *plan, const char *tree, struct fault *why)
 
 // ---- records ----
 
-static bool is_named(const struct json *entry, const char *iface, enum hook hook)
+static bool is_on(const struct json *entry, const char *iface)
 {
 	const char *name = json_text(json_member(entry, "interface"));
-	const char *hook_text = json_text(json_member(entry, "hook"));
 
-	return name && hook_text && !strcmp(name, iface) && !strcmp(hook_text, hook_name(hook));
+	return name && !strcmp(name, iface);
+}
+
+static bool is_of(const struct json *entry, const struct plan_chain *chain)
+{
+	const char *hook = json_text(json_member(entry, "hook"));
+
+	return hook && is_on(entry, chain->iface) && !strcmp(hook, hook_name(chain->hook));
 }
 
 // Was on an interface that only a pattern meant, and that is no more.
@@ -112,15 +118,16 @@ static int take_entry(const struct plan *plan, const struct json *entry, struct 
 	for (size_t i = 0; i < plan->count && !name; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
 
-		if (has_moved(chain) && is_named(entry, chain->was, chain->hook))
+		// All hooks of it, whichever the plan is about: their pins have moved too.
+		if (has_moved(chain) && is_on(entry, chain->was))
 			name = chain->iface;
 	}
 	for (size_t i = 0; i < plan->count && !name; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
 
 		// Gone, or under a name that another one has taken over.
-		if ((has_gone(chain) || has_moved(chain)) &&
-		    is_named(entry, chain->iface, chain->hook)) {
+		if ((has_gone(chain) && is_of(entry, chain)) ||
+		    (has_moved(chain) && is_on(entry, chain->iface))) {
 			*changed = true;
 			return 0;
 		}

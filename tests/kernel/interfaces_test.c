@@ -574,6 +574,40 @@ static void a_plan_of_one_hook_forgets_no_other(void **state)
 	plans(stock, "seal0 keep, seal1 keep");
 }
 
+static void a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct plan_places places = {.tree = stock->ground->tree,
+				     .loader_dirfd = stock->loader_dirfd};
+	struct admit_places admits = {.root = stock->ground->root,
+				      .store_dirfd = stock->store_dirfd,
+				      .trust_dirfd = stock->trust_dirfd,
+				      .objects_dirfd = stock->objects_dirfd,
+				      .now = STOCK_NOW};
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+	OWNED(json_drop) struct json *record = NULL;
+	struct fault why = {0};
+
+	stock_add(stock, "../tests/e2e/flow-1.0.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	add_iface("seal1", "peer1");
+	stock_interfaces(stock, "\"seal*\":{" COUNT "," FLOW "}");
+	places.node = admits.node = stock->node;
+	applied(stock);
+	rename_iface("seal1", "seal9");
+	if (plan_look_at(&places, "seal9", HOOK_XDP, &plan, &why) ||
+	    admit_new(&admits, &admit, &why) || plan_decide(plan, &places, admit, &why))
+		fail_msg("%s", why.text);
+	assert_string_equal(line_of(plan), "seal9 move");
+	run(stock, plan);
+	assert_int_equal(record_read(stock->loader_dirfd, RECORD_ACTIVE, &record, &why), 0);
+	assert_int_equal(json_count(json_member(record, "chains")), 6);
+	assert_non_null(record_chain(record, "seal9", "tc_egress"));
+	assert_null(record_chain(record, "seal1", "tc_egress"));
+	plans(stock, "seal0 keep, seal0 keep, seal0 keep, seal9 keep, seal9 keep, seal9 keep");
+}
+
 // ---- how it is attached ----
 
 static void another_way_in_the_file_is_a_change(void **state)
@@ -634,6 +668,7 @@ int main(void)
 		IN_WORLD(one_in_another_namespace_keeps_its_chain_and_finds_it_when_it_returns),
 		IN_WORLD(in_an_outage_a_new_interface_of_a_pattern_gets_what_the_others_run),
 		IN_WORLD(a_plan_of_one_hook_forgets_no_other),
+		IN_WORLD(a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along),
 		IN_WORLD(another_way_in_the_file_is_a_change),
 		IN_WORLD(offload_is_refused_with_its_reason_before_anything_is_touched),
 	};
