@@ -29,11 +29,12 @@ reboot() {
 	ip netns add "$NS"
 	wires
 }
+# Two interfaces by a pattern, one by its name.
 write_boot() { # COUNT_VERSION
 	{
 		echo "{ \"repositories\": { \"corp\": { \"url\": \"$URL\" } }, \"policy\": { \"helpers\": [\"base\"] }, \"interfaces\": {"
 		comma=
-		for iface in $IFACES; do
+		for iface in 'eth*' eth2; do
 			cat <<CHAINS
 $comma "$iface": {
   "xdp": [ { "use": "net/allow", "version": "1.0.0", "maps": { "allow_v4": [ { "key": "10.0.0.1", "value": 1 } ] } },

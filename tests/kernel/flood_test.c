@@ -50,6 +50,7 @@ static bool ready;
 struct scene {
 	struct ground ground;
 	enum hook hook;
+	struct attach_wish wish;
 	struct flood_watch watch;
 	struct flood_send send;
 	int64_t *switches_us; // of each change
@@ -92,7 +93,7 @@ static struct scene *the_scene(void **state, enum hook hook)
 	if (!ready)
 		skip();
 	scene->hook = hook;
-	flood_watch_up(&scene->watch, GROUND_IFACE, hook);
+	scene->wish = (struct attach_wish){.native_ok = true};
 	return scene;
 }
 
@@ -246,6 +247,7 @@ static void scene_apply(struct scene *scene, const struct order *order)
 	for (size_t i = 0; i < order->count; i++)
 		members[i] = member_of(&order->steps[i], scene->hook);
 	spec = ground_spec(&scene->ground, members, order->count);
+	spec.wish = scene->wish;
 	must(chain_build(&spec, &chain, &why), &why);
 	flood_watch_allow(&scene->watch, way_of(order));
 	start = now_us();
@@ -308,6 +310,20 @@ static void say(const struct scene *scene, const char *how, unsigned long change
 		      tally->misrouted, tally->astray, tally->cpus);
 }
 
+// The first chain, and who watches behind it: a filter of clsact needs its qdisc.
+static void scene_begin(struct scene *scene, const struct order *order)
+{
+	struct flood_watch *watch = &scene->watch;
+
+	if (scene->wish.tc == NODE_TC_CLSACT) {
+		ground_sh("tc qdisc add dev " GROUND_IFACE " clsact");
+		flood_watch_up_clsact(watch, GROUND_IFACE, scene->hook);
+	} else {
+		flood_watch_up(watch, GROUND_IFACE, scene->hook);
+	}
+	scene_apply(scene, order);
+}
+
 static void flooded(struct scene *scene)
 {
 	const unsigned long changes = asked("FLOOD_CHANGES", 30),
@@ -317,7 +333,7 @@ static void flooded(struct scene *scene)
 	struct order order;
 
 	order_first(&order);
-	scene_apply(scene, &order);
+	scene_begin(scene, &order);
 	scene->switches_us = calloc(changes, sizeof(*scene->switches_us));
 	assert_non_null(scene->switches_us);
 	flood_send_start(&scene->send, sender_side(scene->hook));
@@ -357,6 +373,14 @@ static void thirty_programs_change_under_a_flood_on_tc_ingress(void **state)
 static void thirty_programs_change_under_a_flood_on_tc_egress(void **state)
 {
 	flooded(the_scene(state, HOOK_TC_EGRESS));
+}
+
+static void thirty_programs_change_under_a_flood_on_clsact(void **state)
+{
+	struct scene *scene = the_scene(state, HOOK_TC_INGRESS);
+
+	scene->wish.tc = NODE_TC_CLSACT;
+	flooded(scene);
 }
 
 // ---- the control ----
@@ -438,6 +462,7 @@ static void in_place(struct scene *scene)
 	order_first(&order);
 	in_place_up(&chain, scene->hook);
 	in_place_link(&chain, &order);
+	flood_watch_up(&scene->watch, GROUND_IFACE, scene->hook);
 	flood_watch_only(&scene->watch, way_of(&order));
 	flood_send_start(&scene->send, sender_side(scene->hook));
 	// On a slow machine it may take a while until one is caught.
@@ -474,6 +499,7 @@ int main(void)
 		ON_GROUND(thirty_programs_change_under_a_flood_on_xdp),
 		ON_GROUND(thirty_programs_change_under_a_flood_on_tc_ingress),
 		ON_GROUND(thirty_programs_change_under_a_flood_on_tc_egress),
+		ON_GROUND(thirty_programs_change_under_a_flood_on_clsact),
 		ON_GROUND(the_same_checks_see_what_a_switch_in_place_does_on_xdp),
 		ON_GROUND(the_same_checks_see_what_a_switch_in_place_does_on_tc),
 	};

@@ -10,26 +10,46 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/owned.h"
 #include "loader/sys.h"
 #include "tests/kernel/ground.h"
 
-#define ATTACH_AFTER (1u << 4)
-#define DRAIN_STEPS  300 // of 10 ms
+#define ATTACH_AFTER  (1u << 4)
+#define LAST_PRIORITY 60000
+#define DRAIN_STEPS   300 // of 10 ms
+
+static void watch_load(struct flood_watch *watch, enum hook at)
+{
+	watch->object = ground_object("flood_see.bpf.o", "flood_see", at);
+	watch->link_fd = -1;
+	watch->legal_fd = ground_object_map(watch->object, "legal");
+	watch->tally_fd = ground_object_map(watch->object, "tally");
+}
 
 void flood_watch_up(struct flood_watch *watch, const char *iface, enum hook hook)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = ATTACH_AFTER);
 	const enum hook at = hook == HOOK_TC_EGRESS ? HOOK_TC_EGRESS : HOOK_TC_INGRESS;
 
-	watch->object = ground_object("flood_see.bpf.o", "flood_see", at);
+	watch_load(watch, at);
 	watch->link_fd =
 		bpf_link_create(object_program_fd(watch->object), (int)if_nametoindex(iface),
 				(enum bpf_attach_type)sys_attach_type(at), &opts);
 	assert_true(watch->link_fd >= 0);
-	watch->legal_fd = ground_object_map(watch->object, "legal");
-	watch->tally_fd = ground_object_map(watch->object, "tally");
+}
+
+// It goes with the interface.
+void flood_watch_up_clsact(struct flood_watch *watch, const char *iface, enum hook hook)
+{
+	LIBBPF_OPTS(bpf_tc_hook, where, .ifindex = (int)if_nametoindex(iface),
+		    .attach_point = hook == HOOK_TC_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = LAST_PRIORITY);
+
+	watch_load(watch, hook);
+	opts.prog_fd = object_program_fd(watch->object);
+	assert_int_equal(bpf_tc_attach(&where, &opts), 0);
 }
 
 void flood_watch_down(struct flood_watch *watch)

@@ -17,6 +17,8 @@ struct flood_watch {
 
 // Behind the chain of this hook: for XDP on TC ingress, where a frame comes next; for TC as the hook's last.
 void flood_watch_up(struct flood_watch *watch, const char *iface, enum hook hook);
+// Behind a chain that is attached by clsact: its last filter.
+void flood_watch_up_clsact(struct flood_watch *watch, const char *iface, enum hook hook);
 void flood_watch_down(struct flood_watch *watch);
 
 // Before a switch: `way` is legal too. After its grace period: nothing else is.

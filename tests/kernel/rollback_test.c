@@ -15,6 +15,7 @@
 #include "loader/bpffs.h"
 #include "loader/finding.h"
 #include "loader/hold.h"
+#include "loader/mend.h"
 #include "loader/record.h"
 #include "tests/kernel/stock.h"
 
@@ -601,6 +602,37 @@ static void what_is_held_is_repaired_as_what_is_held(void **state)
 	assert_true(is_held(stock));
 }
 
+static int64_t no_ticks(void)
+{
+	return 0;
+}
+
+// What watch does with a chain that it finds broken beyond putting back.
+static void what_is_held_is_mended_as_what_is_held(void **state)
+{
+	struct stock *stock = the_stock(state);
+	const struct mend_places places = {.root = stock->ground->root,
+					   .node = stock->node,
+					   .tree = stock->ground->tree,
+					   .store_dirfd = stock->store_dirfd,
+					   .loader_dirfd = stock->loader_dirfd,
+					   .trust_dirfd = stock->trust_dirfd,
+					   .objects_dirfd = stock->objects_dirfd,
+					   .logs_dirfd = stock->ground->logs_dirfd,
+					   .logs_path = stock->ground->logs,
+					   .now = STOCK_NOW,
+					   .ticks_us = no_ticks};
+	struct fault why = {0};
+	char how[ATTACH_HOW];
+
+	upgraded(stock);
+	rolled_back(stock, NULL);
+	rebooted(stock);
+	must(mend_restore(&places, GROUND_IFACE, HOOK_XDP, how, &why), &why);
+	runs(stock, "count 1.0.0");
+	assert_true(is_held(stock));
+}
+
 static void what_is_held_and_withdrawn_runs_on_and_gives_way_after_a_reboot(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -680,6 +712,7 @@ int main(void)
 		IN_WORLD(after_a_reboot_what_is_held_comes_back),
 		IN_WORLD(after_a_reboot_in_an_outage_too),
 		IN_WORLD(what_is_held_is_repaired_as_what_is_held),
+		IN_WORLD(what_is_held_is_mended_as_what_is_held),
 		IN_WORLD(what_is_held_and_withdrawn_runs_on_and_gives_way_after_a_reboot),
 		IN_WORLD(status_tells_of_the_hold_and_not_of_drift),
 	};
