@@ -8,11 +8,12 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "bpf/helper.h"
 #include "bpf/jumps.h"
 #include "bpf/manifest.h"
 
 #define INSPECT_INSNS_MAX    65536 // of all sections together
-#define INSPECT_HELPERS_MAX  256
+#define INSPECT_HELPERS_MAX  HELPER_IDS
 #define INSPECT_PROGRAMS_MAX 128
 #define INSPECT_MAPS_MAX     128
 #define INSPECT_KFUNCS_MAX   16

@@ -11,16 +11,6 @@
 #include "base/json.h"
 #include "bpf/inspect.h"
 
-enum helper_group {
-	HELPERS_BASE,
-	HELPERS_REDIRECT,
-	HELPERS_OUTPUT,
-	HELPERS_TIME,
-	HELPERS_SOCKET,
-	HELPERS_TRACING, // of probes only: the verifier keeps them from programs of packets
-	HELPER_GROUPS
-};
-
 #define POLICY_PROBES_MAX 64
 #define POLICY_MAP_TYPES  64 // numbers of map types are below it
 
@@ -50,12 +40,6 @@ struct policy {
 struct policy policy_default(void);
 // Everything that any node could grant: what `bundle build` and a server refuse by. The sizes are each node's own.
 struct policy policy_widest(void);
-// The group a helper id is in; -1: never grantable for XDP and TC, whatever the file says.
-int policy_helper_group(uint32_t id);
-const char *helper_group_name(enum helper_group group);
-int helper_group_parse(const char *name, enum helper_group *out, struct fault *why) MUST_CHECK;
-// "bpf_redirect" to its number. FAULT_CONFIG for one that is not known or can never be granted.
-int policy_helper_parse(const char *name, uint32_t *id, struct fault *why) MUST_CHECK;
 // Functions of the kernel that do what the never grantable helpers do: no file can name them.
 bool policy_kfunc_is_never(const char *name);
 // "percpu_hash" to its number. FAULT_CONFIG for one that is not known or can never be granted.

@@ -33,11 +33,11 @@ static int check_helper(const char *text, struct fault *why)
 	uint32_t id;
 
 	if (strncmp(text, "bpf_", 4) == 0)
-		return policy_helper_parse(text, &id, why);
+		return helper_parse(text, &id, why);
 	if (helper_group_parse(text, &group, why) == 0)
 		return 0;
 	// A helper without its prefix: a group and a helper may have one name ("redirect").
-	if (policy_helper_parse(text, &id, &ignored) == 0)
+	if (helper_parse(text, &id, &ignored) == 0)
 		return fault_set(why, FAULT_CONFIG,
 				 "there is no helper group '%.40s': did you mean bpf_%.40s", text,
 				 text);
@@ -283,7 +283,7 @@ static int helpers_take(const struct json *list, struct policy *policy, struct f
 		uint32_t id;
 
 		if (strncmp(word, "bpf_", 4) == 0) {
-			if (policy_helper_parse(word, &id, why))
+			if (helper_parse(word, &id, why))
 				return -1;
 			policy->helpers[id] = true;
 			continue;

@@ -231,7 +231,7 @@ static void every_helper_of_an_object_is_found_and_judged_by_itself(void **state
 		OWNED(bytes_drop) struct bytes data = {0};
 		OWNED(inspection_drop) struct inspection *inspection = NULL;
 		struct fault why = {0};
-		int group = policy_helper_group(id);
+		int group = helper_group(id);
 		bool passes;
 
 		object("count.bpf.o", &data);

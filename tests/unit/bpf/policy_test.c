@@ -86,7 +86,7 @@ static void the_tracing_helpers_are_never_granted(void **state)
 		struct inspection inspection = {0};
 
 		inspection.helpers[never[i]] = true;
-		assert_int_equal(policy_helper_group(never[i]), -1);
+		assert_int_equal(helper_group(never[i]), -1);
 		refused(&node, &inspection, "helpers");
 		refused(&widest, &inspection, "helpers");
 	}
@@ -123,11 +123,11 @@ static void every_helper_number_is_in_a_group_or_refused(void **state)
 			granted++;
 			// Nothing is granted that has no name.
 			assert_non_null(helper_name(id));
-			assert_in_range(policy_helper_group(id), 0, HELPER_GROUPS - 1);
+			assert_in_range(helper_group(id), 0, HELPER_GROUPS - 1);
 			continue;
 		}
 		assert_int_equal(why.code, FAULT_POLICY);
-		assert_int_equal(policy_helper_group(id), -1);
+		assert_int_equal(helper_group(id), -1);
 	}
 	assert_in_range(granted, 117, 147);
 	assert_string_equal(helper_name(BPF_FUNC_tail_call), "tail_call");
@@ -169,14 +169,14 @@ static void one_helper_can_be_allowed_by_name_without_its_group(void **state)
 	uint32_t id = 0;
 
 	(void)state;
-	assert_int_equal(policy_helper_parse("bpf_redirect_map", &id, &why), 0);
+	assert_int_equal(helper_parse("bpf_redirect_map", &id, &why), 0);
 	assert_int_equal(id, BPF_FUNC_redirect_map);
 	policy.helpers[id] = true;
 	inspection.helpers[BPF_FUNC_redirect_map] = true;
 	allowed(&policy, &inspection);
 	inspection.helpers[BPF_FUNC_redirect] = true;
 	refused(&policy, &inspection, "helpers");
-	assert_int_equal(policy_helper_parse("bpf_redirect_mop", &id, &why), -1);
+	assert_int_equal(helper_parse("bpf_redirect_mop", &id, &why), -1);
 	assert_non_null(strstr(why.text, "did you mean bpf_redirect_map"));
 }
 
@@ -194,7 +194,7 @@ static void a_helper_that_is_never_granted_is_refused_by_name_as_well(void **sta
 		uint32_t parsed;
 		char name[80];
 
-		if (policy_helper_group(id) >= 0)
+		if (helper_group(id) >= 0)
 			continue;
 		never++;
 		inspection.helpers[id] = true;
@@ -202,7 +202,7 @@ static void a_helper_that_is_never_granted_is_refused_by_name_as_well(void **sta
 		if (!helper_name(id))
 			continue;
 		snprintf(name, sizeof(name), "bpf_%s", helper_name(id));
-		assert_int_equal(policy_helper_parse(name, &parsed, &why), -1);
+		assert_int_equal(helper_parse(name, &parsed, &why), -1);
 		assert_int_equal(why.code, FAULT_CONFIG);
 		assert_non_null(strstr(why.text, "can never be allowed"));
 	}

@@ -84,7 +84,7 @@ static void of_all_helpers_only_those_that_can_be_granted_pass(void **state)
 	for (uint32_t id = 0; id < 4 * 2000; id++) {
 		const struct bpf_insn insns[] = {CALL(0, id / 4), EXIT};
 		enum hook hook = hooks[id % 4];
-		int group = policy_helper_group(id / 4);
+		int group = helper_group(id / 4);
 		struct fault why = {0};
 		bool passes = gate_check(&policy, hook, insns, 2, &why) == 0;
 
