@@ -226,13 +226,15 @@ $(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@ -ldl
-.PHONY: bench bench-tuf bench-chain
-bench: bench-tuf bench-chain
+.PHONY: bench bench-tuf bench-chain bench-interfaces
+bench: bench-tuf bench-chain bench-interfaces
 bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
 bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
+bench-interfaces: programs $(PLAYERS) $(BUILD)/.packages-demo
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/interfaces.sh
 # The client's own test plays its servers with two of them.
 check: $(BENCH)
 
@@ -346,10 +348,14 @@ install: programs
 	install -m 0644 bpf/chain.h bpf/packet.h $(DESTDIR)$(PREFIX)/include/bpfseal/
 	for page in $(wildcard */*.1 */*.5 */*.8); do \
 		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in packaging/*.service packaging/*.timer; do \
+		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.timer)))
 clean:
 	rm -rf $(BUILD)
 

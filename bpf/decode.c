@@ -227,7 +227,7 @@ static int decode_type(struct decode *walk, uint32_t id, size_t at, size_t room,
 	*out = NULL;
 	if (layout_type(&walk->layout, id, room, spot, &type, walk->why))
 		return -1;
-	notation = mapcodec_notation(walk->codec, spot, type.size);
+	notation = mapcodec_notation(walk->codec, spot, &type);
 	if (notation == NOTATION_TYPE)
 		notation = type.notation;
 	if (notation != NOTATION_TYPE &&
@@ -250,7 +250,7 @@ static int decode_type(struct decode *walk, uint32_t id, size_t at, size_t room,
 static int decode_raw(struct decode *walk, const struct spot *spot, struct json **out)
 {
 	size_t size = walk->codec->size;
-	enum notation notation = mapcodec_notation(walk->codec, spot, size);
+	enum notation notation = mapcodec_notation(walk->codec, spot, NULL);
 
 	if (notation != NOTATION_TYPE && (notation_made(walk, notation, 0, size, out) || *out))
 		return *out ? 0 : -1;

@@ -427,7 +427,7 @@ static int encode_type(struct encode *walk, uint32_t id, size_t at, size_t room,
 
 	if (type_at(walk, id, room, spot, &type))
 		return -1;
-	notation = mapcodec_notation(walk->codec, spot, type.size);
+	notation = mapcodec_notation(walk->codec, spot, &type);
 	if (notation != NOTATION_TYPE &&
 	    encode_said(walk, notation, type.size, at, value, spot, &by_type))
 		return -1;
@@ -438,7 +438,7 @@ static int encode_type(struct encode *walk, uint32_t id, size_t at, size_t room,
 static int encode_raw(struct encode *walk, const struct json *value, const struct spot *spot)
 {
 	size_t size = walk->codec->size;
-	enum notation notation = mapcodec_notation(walk->codec, spot, size);
+	enum notation notation = mapcodec_notation(walk->codec, spot, NULL);
 	bool is_signed = json_is(value, JSON_KIND_INT) && json_int(value) < 0, by_type = true;
 	char name[48];
 	uint64_t number;

@@ -22,9 +22,6 @@
 #define WORKER_SECONDS_MAX 10
 #define WORKER_OUTPUT_MAX  (1u << 20)
 
-// How many const, volatile and the like may stand before a type's name.
-#define MODIFIERS_MAX 32
-
 static void drop_elf(Elf **elf)
 {
 	if (*elf)
@@ -217,55 +214,6 @@ static int scan(const void *object, size_t len, struct inspection *inspection, s
 
 // ---- programs and maps ----
 
-static const struct btf_type *type_behind_modifiers(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *type = btf && id ? btf__type_by_id(btf, id) : NULL;
-
-	for (int i = 0; type && i < MODIFIERS_MAX; i++) {
-		if (!btf_is_mod(type) || btf_is_typedef(type))
-			return type;
-		type = btf__type_by_id(btf, type->type);
-	}
-	return NULL;
-}
-
-static void name_plain_type(const struct btf *btf, const struct btf_type *type, char *out,
-			    size_t room)
-{
-	const char *name = btf__name_by_offset(btf, type->name_off);
-	const char *kind = "";
-
-	if (btf_is_struct(type))
-		kind = "struct ";
-	else if (btf_is_union(type))
-		kind = "union ";
-	else if (btf_is_any_enum(type))
-		kind = "enum ";
-	snprintf(out, room, "%s%s", kind, name && *name ? name : "(anonymous)");
-}
-
-// The name as the author wrote it: "__u32", "struct rl_config", "__u8[6]". Of an array of arrays nothing: types may
-// refer to each other in circles, and this must end.
-static void name_type(const struct btf *btf, uint32_t id, char out[64])
-{
-	const struct btf_type *type = type_behind_modifiers(btf, id);
-	const struct btf_type *element;
-	char name[49];
-
-	out[0] = '\0';
-	if (!type)
-		return;
-	if (!btf_is_array(type)) {
-		name_plain_type(btf, type, out, 64);
-		return;
-	}
-	element = type_behind_modifiers(btf, btf_array(type)->type);
-	if (!element || btf_is_array(element))
-		return;
-	name_plain_type(btf, element, name, sizeof name);
-	snprintf(out, 64, "%s[%u]", name, btf_array(type)->nelems);
-}
-
 static int read_map(const struct btf *btf, const struct bpf_map *map, struct inspection *inspection,
 		    struct inspect_map **out, struct fault *why)
 {
@@ -283,8 +231,8 @@ static int read_map(const struct btf *btf, const struct bpf_map *map, struct ins
 	row->flags = bpf_map__map_flags(map);
 	row->internal = bpf_map__is_internal(map);
 	row->pinned_by_name = bpf_map__pin_path(map) != NULL;
-	name_type(btf, bpf_map__btf_key_type_id(map), row->key);
-	name_type(btf, bpf_map__btf_value_type_id(map), row->value);
+	layout_name_type(btf, bpf_map__btf_key_type_id(map), row->key);
+	layout_name_type(btf, bpf_map__btf_value_type_id(map), row->value);
 	inspection->map_count++;
 	*out = row;
 	return 0;
@@ -335,7 +283,7 @@ static int read_globals(struct bpf_object *object, struct inspection *inspection
 		snprintf(row->name, sizeof row->name, "%s", variable.name);
 		snprintf(row->section, sizeof row->section, "%s", variable.section);
 		row->size = (uint32_t)variable.size;
-		name_type(btf, variable.type_id, row->type);
+		layout_name_type(btf, variable.type_id, row->type);
 		inspection->global_count++;
 	}
 	return 0;

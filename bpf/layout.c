@@ -72,7 +72,6 @@ static enum notation notation_of_bytes(size_t size)
 static enum notation notation_of(const struct btf *btf, const struct layout_type *type)
 {
 	const char *name = name_at(btf, type->type->name_off);
-	struct layout_type item = {0};
 
 	if (type->kind == LAYOUT_INT && type->big_endian && type->size == 4)
 		return NOTATION_IPV4;
@@ -80,14 +79,24 @@ static enum notation notation_of(const struct btf *btf, const struct layout_type
 		return NOTATION_IPV4;
 	if (type->kind == LAYOUT_STRUCT && type->size == 16 && !strcmp(name, "in6_addr"))
 		return NOTATION_IPV6;
-	if (type->kind != LAYOUT_ARRAY)
-		return NOTATION_TYPE;
-	item.type = behind(btf, type->item);
+	return NOTATION_TYPE;
+}
+
+// Arrays of bytes may be addresses, arrays of char are texts.
+static void describe_array(const struct btf *btf, struct layout_type *out)
+{
+	struct layout_type item = {0};
+
+	out->kind = LAYOUT_ARRAY;
+	out->item = btf_array(out->type)->type;
+	out->item_count = btf_array(out->type)->nelems;
+	item.type = behind(btf, out->item);
 	if (!item.type || !btf_is_int(item.type))
-		return NOTATION_TYPE;
+		return;
 	item.size = item.type->size;
 	describe_int(btf, &item);
-	return item.is_byte ? notation_of_bytes(type->size) : NOTATION_TYPE;
+	out->is_text = item.is_char;
+	out->notation = item.is_byte ? notation_of_bytes(out->size) : NOTATION_TYPE;
 }
 
 static void describe(const struct btf *btf, struct layout_type *out)
@@ -103,9 +112,8 @@ static void describe(const struct btf *btf, struct layout_type *out)
 		out->is_signed = btf_kflag(type);
 		out->sign_unknown = btf_is_enum(type);
 	} else if (btf_is_array(type)) {
-		out->kind = LAYOUT_ARRAY;
-		out->item = btf_array(type)->type;
-		out->item_count = btf_array(type)->nelems;
+		describe_array(btf, out);
+		return;
 	} else if (btf_is_composite(type)) {
 		out->kind = btf_is_union(type) ? LAYOUT_UNION : LAYOUT_STRUCT;
 	}
@@ -153,6 +161,53 @@ int layout_type(struct layout *layout, uint32_t id, size_t room, const struct sp
 bool layout_is_scalar(const struct layout_type *type)
 {
 	return type->kind == LAYOUT_INT || type->kind == LAYOUT_BOOL || type->kind == LAYOUT_ENUM;
+}
+
+static const struct btf_type *behind_modifiers(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *type = btf && id ? btf__type_by_id(btf, id) : NULL;
+
+	for (unsigned i = 0; type && i < CHAIN_MAX; i++) {
+		if (!btf_is_mod(type) || btf_is_typedef(type))
+			return type;
+		type = btf__type_by_id(btf, type->type);
+	}
+	return NULL;
+}
+
+static void name_plain_type(const struct btf *btf, const struct btf_type *type, char *out,
+			    size_t room)
+{
+	const char *name = name_at(btf, type->name_off);
+	const char *kind = "";
+
+	if (btf_is_struct(type))
+		kind = "struct ";
+	else if (btf_is_union(type))
+		kind = "union ";
+	else if (btf_is_any_enum(type))
+		kind = "enum ";
+	snprintf(out, room, "%s%s", kind, *name ? name : "(anonymous)");
+}
+
+void layout_name_type(const struct btf *btf, uint32_t id, char out[static LAYOUT_NAME_MAX])
+{
+	const struct btf_type *type = behind_modifiers(btf, id);
+	const struct btf_type *element;
+	char name[LAYOUT_NAME_MAX - 15];
+
+	out[0] = '\0';
+	if (!type)
+		return;
+	if (!btf_is_array(type)) {
+		name_plain_type(btf, type, out, LAYOUT_NAME_MAX);
+		return;
+	}
+	element = behind_modifiers(btf, btf_array(type)->type);
+	if (!element || btf_is_array(element))
+		return;
+	name_plain_type(btf, element, name, sizeof name);
+	snprintf(out, LAYOUT_NAME_MAX, "%s[%u]", name, btf_array(type)->nelems);
 }
 
 // ---- fields ----

@@ -43,6 +43,7 @@ struct layout_type {
 	bool sign_unknown; // an enum from before BTF said it
 	bool is_byte;	   // a u8; is_char: char proper, as in char comm[16]. A u8 is no text.
 	bool is_char;
+	bool is_text;		// an array of char
 	enum notation notation; // what the type itself says: __be32, u8[6], struct in6_addr
 	uint32_t item;		// of an array
 	size_t item_count;
@@ -62,6 +63,11 @@ int layout_type(struct layout *layout, uint32_t id, size_t room, const struct sp
 bool layout_is_scalar(const struct layout_type *type);
 // The size of a type; -1 where it has none.
 int64_t layout_size(const struct btf *btf, uint32_t id);
+
+// The name as the author wrote it: "__u32", "struct rl_config", "__u8[6]"; "" for one of no use. Of an array of arrays
+// nothing: types may refer to each other in circles, and this must end.
+#define LAYOUT_NAME_MAX 64
+void layout_name_type(const struct btf *btf, uint32_t id, char out[static LAYOUT_NAME_MAX]);
 
 // Members of a struct or union.
 size_t layout_field_count(const struct layout_type *type);

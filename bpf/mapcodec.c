@@ -8,7 +8,15 @@ bool mapcodec_has_types(const struct mapcodec *codec)
 	return codec->btf && codec->type_id;
 }
 
-enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot, size_t size)
+// The names of an enum and the texts in an array of char are texts of their own, which no prefix must be mistaken for.
+static bool fits(enum notation notation, const struct layout_type *type, size_t size)
+{
+	return notation_fits(notation, size) && (notation != NOTATION_PREFIX || !type ||
+						 (type->kind != LAYOUT_ENUM && !type->is_text));
+}
+
+enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot,
+				const struct layout_type *type)
 {
 	const struct notations *said = codec->said;
 	char path[NOTATION_PATH_MAX];
@@ -21,7 +29,7 @@ enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot 
 		notation = NOTATION_PREFIX; // an LPM trie says what its keys are
 	}
 	// Said of an array and not fitting it, it is meant of each item (mapcodec_check).
-	return notation_fits(notation, size) ? notation : NOTATION_TYPE;
+	return fits(notation, type, type ? type->size : codec->size) ? notation : NOTATION_TYPE;
 }
 
 static int check_fits(const struct notation_at *at, size_t size, struct fault *why)
@@ -52,6 +60,9 @@ static int check_said(const struct mapcodec *codec, const struct notation_at *at
 		if (layout_type(&layout, type.item, SIZE_MAX, &top, &type, why))
 			return -1;
 	}
+	if (notation_fits(at->notation, type.size) && !fits(at->notation, &type, type.size))
+		return fault_set(why, FAULT_CONFIG, "the format \"%s\" does not fit %s",
+				 notation_name(at->notation), type.is_text ? "a text" : "an enum");
 	return check_fits(at, type.size, why);
 }
 

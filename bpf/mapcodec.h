@@ -24,5 +24,7 @@ struct mapcodec {
 bool mapcodec_has_types(const struct mapcodec *codec);
 // Whether the type has the size, and everything that is said fits the type. FAULT_CONFIG.
 int mapcodec_check(const struct mapcodec *codec, struct fault *why) MUST_CHECK;
-// How what stands at a place, `size` bytes, is to be written; NOTATION_TYPE: as its type has it.
-enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot, size_t size);
+// How what stands at a place is to be written; NOTATION_TYPE: as its type has it. `type` is NULL where nothing is known but
+// the codec's size.
+enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot,
+				const struct layout_type *type);

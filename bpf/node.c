@@ -185,6 +185,14 @@ static const struct schema maps_form = {
 	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
 };
 
+static const struct schema globals_form = {
+	.kind = SCHEMA_TABLE,
+	.item = &any_form,
+	.count_max = MANIFEST_GLOBALS_MAX,
+	.check = check_identifier,
+	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+};
+
 static const struct schema_key use_keys[] = {
 	{"use", &use_form, true, "the bundle, PUBLISHER/NAME"},
 	{"version", &version_form, true, "a version (1.4.2) or a pattern (1.4.*, 1.*, *)"},
@@ -194,6 +202,7 @@ static const struct schema_key use_keys[] = {
 	{"program", &identifier_form, false,
 	 "which program, where the bundle has several for this hook"},
 	{"maps", &maps_form, false, "values to write into the program's maps, by map name"},
+	{"globals", &globals_form, false, "values of the program's global variables, by name"},
 	{0},
 };
 static const struct schema chain_item_form = {.kind = SCHEMA_OBJECT, .keys = use_keys};
@@ -431,6 +440,7 @@ static int use_take(struct reader *reader, const struct json *object, const stru
 	    text_take(reader, object, "program", &use->program) ||
 	    channel_take(reader, object, use) || from_take(reader, object, at, use))
 		return -1;
+	use->object = object;
 	return entries_take(reader, json_member(object, "maps"), use);
 }
 
@@ -605,7 +615,8 @@ int node_parse(const void *data, size_t len, const char *file, struct node **out
 
 	if (!node)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (document_parse(data, len, file, &node->document, why))
+	if (document_parse(data, len, file, &node->document, why) ||
+	    bytes_append(&node->text, data, len, why) || text_copy(file, &node->file, why))
 		return -1;
 	root = node->document;
 	reader.source =
@@ -709,7 +720,20 @@ void node_free(struct node *node)
 	free(node->repositories);
 	free(node->interfaces);
 	json_free(node->document);
+	bytes_drop(&node->text);
+	free(node->file);
 	free(node);
+}
+
+void node_where(const struct node *node, const struct json *parent, const char *key, size_t index,
+		char where[static FAULT_TEXT_MAX])
+{
+	const struct schema_source source = {.file = node->file,
+					     .text = bytes_text(&node->text),
+					     .len = node->text.len,
+					     .root = node->document};
+
+	schema_where(&source, parent, key, index, where);
 }
 
 const struct node_repository *node_repository(const struct node *node, const char *name)

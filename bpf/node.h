@@ -43,6 +43,7 @@ struct node_use {
 	char *program; // entry to take when the bundle has several for this hook, or NULL
 	struct node_map_entry *entries;
 	size_t entry_count;
+	const struct json *object; // in the document: "maps", and "globals" as { NAME: VALUE }
 	char where[FAULT_TEXT_MAX];
 };
 
@@ -83,6 +84,8 @@ struct node {
 	struct policy policy;
 	struct watchrule watch;
 	struct json *document; // owns what entries borrow
+	struct bytes text;     // what it was parsed from
+	char *file;
 };
 
 // Parses and checks one file's bytes; `file` names it in refusals. FAULT_CONFIG, nothing else. `*out` is yours.
@@ -96,6 +99,9 @@ static inline void node_drop(struct node **node)
 	node_free(*node);
 	*node = NULL;
 }
+// "file:line:column" of a member, or with key NULL of item `index`, of `parent` in the document.
+void node_where(const struct node *node, const struct json *parent, const char *key, size_t index,
+		char where[static FAULT_TEXT_MAX]);
 const struct node_repository *node_repository(const struct node *node, const char *name);
 // What the file says of an interface: the entry of its name, else of the longest pattern that matches it (node_parse has
 // refused those of one length that could match one name). NULL: nothing.

@@ -15,6 +15,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); // watch reads it without a system call
 	__type(key, __u32);
 	__type(value, __u64);
 } fell SEC(".maps");

@@ -448,21 +448,45 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 	return 0;
 }
 
-int admit_values(const struct node_use *use, struct member *member, struct fault *why)
+static int admit_globals(const struct node_use *use, struct member *member, struct fault *why)
 {
+	const struct json *globals = json_member(use->object, "globals");
+	struct json_walk walk = {0};
+
+	if (!globals)
+		return 0;
+	member->globals = json_make_object();
+	while (json_next(globals, &walk))
+		if (strcmp(walk.key, "//") &&
+		    json_put(member->globals, walk.key, json_keep(walk.value), why))
+			return -1;
+	return 0;
+}
+
+// A map that is named with no values is named all the same: it has to be there, and to be empty.
+static int admit_maps(const struct node_use *use, struct member *member, struct fault *why)
+{
+	struct json_walk walk = {0};
+
 	member->maps = json_make_object();
 	if (!member->maps)
 		return fault_set(why, FAULT_OTHER, "out of memory");
+	while (json_next(json_member(use->object, "maps"), &walk))
+		if (json_is(walk.value, JSON_KIND_ARRAY) &&
+		    json_put(member->maps, walk.key, json_make_array(), why))
+			return -1;
+	return 0;
+}
+
+int admit_values(const struct node_use *use, struct member *member, struct fault *why)
+{
+	if (admit_globals(use, member, why) || admit_maps(use, member, why))
+		return -1;
 	for (size_t i = 0; i < use->entry_count; i++) {
 		const struct node_map_entry *entry = &use->entries[i];
 		OWNED(json_drop) struct json *pair = json_make_object();
 		struct json *list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
 
-		if (!list) {
-			if (json_put(member->maps, entry->map, json_make_array(), why))
-				return -1;
-			list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
-		}
 		if (!pair)
 			return fault_set(why, FAULT_OTHER, "out of memory");
 		if (json_put(pair, "key", json_keep(entry->key), why) ||

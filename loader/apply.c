@@ -9,11 +9,14 @@
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/follow.h"
+#include "loader/heir.h"
 #include "loader/hold.h"
 #include "loader/iface.h"
 #include "loader/record.h"
+#include "loader/shared.h"
 
-#define AUDIT_FILE "audit.log"
+#define AUDIT_FILE	  "audit.log"
+#define AUDIT_CHANGES_MAX 64 // values in one record
 
 void apply_drop(struct apply *apply)
 {
@@ -40,6 +43,23 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 				   .events = places->events};
 }
 
+// A list of thousands is cut: the count stays true.
+static int put_changes(struct json *details, const struct json *changes, struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put_int(details, "values", (int64_t)json_count(changes), why)) {
+		json_free(list);
+		return -1;
+	}
+	if (json_put(details, "changes", list, why))
+		return -1;
+	for (size_t i = 0; i < json_count(changes) && i < AUDIT_CHANGES_MAX; i++)
+		if (json_add(list, json_keep(json_item(changes, i)), why))
+			return -1;
+	return 0;
+}
+
 static int apply_audit(const struct apply_places *places, struct audit *log,
 		       const struct apply_chain *at, struct fault *why)
 {
@@ -63,7 +83,8 @@ static int apply_audit(const struct apply_places *places, struct audit *log,
 	    json_put_text(details, "hook", hook_name(at->plan->hook), why) ||
 	    json_put_text(details, "action", plan_action_name(at->plan->action), why) ||
 	    json_put_int(details, "fell_through", (int64_t)at->plan->truth.fell, why) ||
-	    json_put(details, "members", HAND_OVER(members), why))
+	    json_put(details, "members", HAND_OVER(members), why) ||
+	    (json_count(at->plan->changes) && put_changes(details, at->plan->changes, why)))
 		return -1;
 	return audit_add(log, places->now, places->event ? places->event : "apply",
 			 HAND_OVER(details), why);
@@ -190,9 +211,33 @@ static int apply_enter(const struct apply_places *places, struct apply_chain *at
 		return apply_lost(at, why) ? 0 : -1;
 	if (at->plan->action == PLAN_REMOVE && apply_remove(places, at->plan, why))
 		return -1;
+	if (edits_write(&at->plan->edits, why))
+		return fault_within(why, "the values of %s on %s cannot be written",
+				    hook_name(at->plan->hook), at->plan->iface);
 	at->switch_us = places->ticks_us() - start;
 	at->done = true;
 	return 0;
+}
+
+// The same members with other values; of what was planned from our copies nobody asks for any. Written down only now: a crash before it leaves the old record, and the next plan sees
+// what is missing.
+static int record_values(const struct plan_chain *plan, struct json *entry, struct fault *why)
+{
+	OWNED(json_drop) struct json *members = json_make_array();
+	const struct json *old = json_member(entry, "members");
+
+	if (!plan->count)
+		return 0;
+	if (!members)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	for (size_t i = 0; i < plan->count; i++) {
+		struct json *member = NULL;
+
+		if (json_clone(json_item(old, i), &member, why) || json_add(members, member, why) ||
+		    record_put_values(member, &plan->members[i], why))
+			return -1;
+	}
+	return json_put(entry, "members", HAND_OVER(members), why);
 }
 
 // What the record shall say of one chain; NULL: nothing. Of a chain whose last members were denied it keeps the lines, as
@@ -205,8 +250,8 @@ static int apply_entry(const struct apply_chain *at, struct json **out, struct f
 	bool removed = at->done && plan->action == PLAN_REMOVE;
 
 	*out = NULL;
-	if (at->done && at->record) {
-		*out = json_keep(at->record);
+	if ((at->done && at->record) || plan->put_off) {
+		*out = json_keep(plan->put_off ? plan->put_off : at->record);
 		return 0;
 	}
 	if (!removed && plan->record ? json_clone(plan->record, &entry, why) ||
@@ -216,6 +261,9 @@ static int apply_entry(const struct apply_chain *at, struct json **out, struct f
 		    : record_of_none(plan->iface, plan->hook, &entry, why))
 		return -1;
 	if (entry && decided && put_notes(entry, plan, why))
+		return -1;
+	if (at->done && (plan->action == PLAN_VALUES || plan->action == PLAN_MOVE) &&
+	    record_values(plan, entry, why))
 		return -1;
 	*out = HAND_OVER(entry);
 	return 0;
@@ -274,7 +322,8 @@ static int apply_settle_one(const struct apply_places *places, struct audit *log
 			    const struct apply_chain *at, struct fault *why)
 {
 	if (at->done &&
-	    ((at->chain && chain_release(at->chain, why)) || apply_audit(places, log, at, why)))
+	    ((at->chain && chain_release(at->chain, why)) || apply_audit(places, log, at, why) ||
+	     shared_sweep(places->tree, at->plan->iface, why)))
 		return -1;
 	if (at->done || at->plan->action == PLAN_KEEP)
 		return apply_audit_denied(places, log, at->plan, why);
@@ -310,6 +359,14 @@ static int apply_forget(const char *place, const struct plan_chain *chain, struc
 	return chain_remove(place, why);
 }
 
+static int apply_tidy_shared(const struct apply_places *places, const struct plan *plan,
+			     const char *iface, struct fault *why)
+{
+	if (plan_is_renewed(plan, iface) && shared_forget(places->tree, iface, why))
+		return -1;
+	return shared_sweep(places->tree, iface, why);
+}
+
 // Chains that stay: leftovers of a crash go, and the record of one that was entered is completed.
 static int apply_tidy(const struct apply_places *places, const struct plan *plan, struct fault *why)
 {
@@ -321,7 +378,10 @@ static int apply_tidy(const struct apply_places *places, const struct plan *plan
 			return -1;
 		if (chain->action == PLAN_WAIT && apply_forget(place, chain, why))
 			return -1;
-		if (chain->action != PLAN_KEEP || !chain->truth.entered)
+		if (apply_tidy_shared(places, plan, chain->iface, why))
+			return -1;
+		if ((chain->action != PLAN_KEEP && chain->action != PLAN_VALUES) ||
+		    !chain->truth.entered)
 			continue;
 		if (chain_tidy(place, chain->truth.generation, chain->truth.root_number, why))
 			return -1;
@@ -348,11 +408,13 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 	out->count = plan->count;
 	for (size_t i = 0; i < plan->count; i++)
 		out->chains[i].plan = &plan->chains[i];
-	if (apply_tidy(places, plan, why) || follow_pins(plan, places->tree, why))
+	if (apply_tidy(places, plan, why) || follow_pins(plan, places->tree, why) ||
+	    heirs_find(plan, places->tree, true, why))
 		return -1;
 	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return 0;
-	if (apply_build(places, out, plan->record, why))
+	if (follow_records(plan, places->loader_dirfd, why) ||
+	    apply_build(places, out, plan->record, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		if (plan->chains[i].action == PLAN_KEEP || plan->chains[i].action == PLAN_WAIT)

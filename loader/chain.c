@@ -22,6 +22,7 @@
 #include "loader/lift.h"
 #include "loader/object.h"
 #include "loader/rider.h"
+#include "loader/shared.h"
 #include "loader/truth.h"
 #include "loader/wrap.h"
 
@@ -30,6 +31,8 @@ struct berth {
 	struct object_source source;
 	struct bytes bytes;
 	char label[MEMBER_LABEL_MAX];
+	char old[BPFFS_PATH_MAX], shared[BPFFS_PATH_MAX];
+	struct maps_places places; // borrows both
 	struct fault refused;
 };
 
@@ -42,6 +45,7 @@ struct chain {
 	struct chain_program *programs;
 	struct berth *berths;
 	struct object **objects; // open until the map values are written: they know the types
+	struct values *values;	 // of each member
 	int *next_fds;
 	int fell_fd, end_fd;
 	bool committed, lifted, replaces;
@@ -78,11 +82,14 @@ static void chain_close(struct chain *chain)
 			bytes_drop(&chain->berths[i].bytes);
 		if (chain->programs)
 			maps_report_drop(&chain->programs[i].maps);
+		if (chain->values)
+			values_drop(&chain->values[i]);
 		if (chain->next_fds)
 			drop_fd(&chain->next_fds[i]);
 	}
 	free(chain->berths);
 	free(chain->objects);
+	free(chain->values);
 	free(chain->programs);
 	free(chain->next_fds);
 	drop_fd(&chain->fell_fd);
@@ -126,8 +133,10 @@ static int array_make(const char *name, int *out, struct fault *why)
 
 static int fell_make(struct chain *chain, struct fault *why)
 {
+	// Mapped by who watches: these are read every second.
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bpfseal_fell", sizeof(uint32_t),
-				(uint32_t)(chain->spec.count * sizeof(uint64_t)), 1, NULL);
+				(uint32_t)(chain->spec.count * sizeof(uint64_t)), 1, &opts);
 
 	if (fd < 0)
 		return fault_errno(why, FAULT_KERNEL, "cannot make the fall-through counters");
@@ -173,8 +182,10 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 	chain->programs = calloc(spec->count, sizeof(*chain->programs));
 	chain->berths = calloc(spec->count, sizeof(*chain->berths));
 	chain->objects = calloc(spec->count, sizeof(struct object *));
+	chain->values = calloc(spec->count, sizeof(*chain->values));
 	chain->next_fds = calloc(spec->count, sizeof(int));
-	if (!chain->programs || !chain->berths || !chain->objects || !chain->next_fds)
+	if (!chain->programs || !chain->berths || !chain->objects || !chain->values ||
+	    !chain->next_fds)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < spec->count; i++)
 		chain->next_fds[i] = -1;
@@ -281,15 +292,34 @@ static int member_load(const struct chain *chain, size_t index, bool plain, stru
 	return object_load(chain->objects[index], wrapped ? &wrap : NULL, why);
 }
 
-static int member_pin(struct chain *chain, size_t index, struct fault *why)
+static struct meaning member_meaning(const struct chain *chain, size_t index)
 {
-	char key[MEMBER_LABEL_MAX], all[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], name[32];
+	const struct member *member = &chain->spec.members[index];
+
+	return (struct meaning){.object = chain->objects[index],
+				.manifest = member->manifest,
+				.file = member->program->object};
+}
+
+// Where its maps are pinned below the new generation.
+static int member_maps(const struct chain *chain, size_t index, char out[static BPFFS_PATH_MAX],
+		       struct fault *why)
+{
+	char key[MEMBER_LABEL_MAX], all[BPFFS_PATH_MAX];
+
+	member_key(chain->spec.members, index, key);
+	return bpffs_join(chain->dir, "maps", all, why) || bpffs_join(all, key, out, why) ? -1 : 0;
+}
+
+static int member_pin(struct chain *chain, size_t index, const struct maps_places *places,
+		      struct fault *why)
+{
+	const struct meaning meaning = member_meaning(chain, index);
+	char maps[BPFFS_PATH_MAX], name[32];
 
 	snprintf(name, sizeof(name), "prog-%zu", index);
-	member_key(chain->spec.members, index, key);
 	if (bpffs_put(object_program_fd(chain->objects[index]), chain->dir, name, why) ||
-	    bpffs_join(chain->dir, "maps", all, why) || bpffs_join(all, key, maps, why) ||
-	    maps_pin(chain->objects[index], maps, why))
+	    member_maps(chain, index, maps, why) || maps_pin(&meaning, places, maps, why))
 		return -1;
 	return sys_program(object_program_fd(chain->objects[index]),
 			   &chain->programs[index].program, why);
@@ -311,18 +341,46 @@ static int member_ride(struct chain *chain, size_t index, const struct object_so
 	return riders_attach(&riders, why);
 }
 
+// What was there before for a member, and what is shared with it.
+static int member_places(const struct chain *chain, size_t index, char old[static BPFFS_PATH_MAX],
+			 char shared[static BPFFS_PATH_MAX], struct maps_places *out,
+			 struct fault *why)
+{
+	const struct member *member = &chain->spec.members[index];
+	char key[MEMBER_LABEL_MAX];
+
+	*out = (struct maps_places){.shared_dir = shared, .named = member->maps};
+	if (shared_place(chain->spec.tree, chain->spec.iface, member, shared, why))
+		return -1;
+	member_key(chain->spec.members, index, key);
+	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
+		return -1;
+	out->old_dir = member->maps_from ? member->maps_from : chain->old_maps[0] ? old : NULL;
+	return 0;
+}
+
+// Before the load: what the admin says fits, the maps that stay are found, constants are set.
+static int member_settle(struct chain *chain, size_t index, struct fault *why)
+{
+	const struct meaning meaning = member_meaning(chain, index);
+	struct values *values = &chain->values[index];
+
+	if (values_make(&meaning, &chain->spec.members[index], NULL, values, why) ||
+	    maps_settle(chain->objects[index], &meaning, values, &chain->berths[index].places,
+			false, &chain->programs[index].maps, why))
+		return -1;
+	return maps_preset(&meaning, values, why);
+}
+
 // Opens its object from the bytes that were verified, settles its maps.
 static int member_open(struct chain *chain, size_t index, struct fault *why)
 {
 	const struct member *member = &chain->spec.members[index];
-	char key[MEMBER_LABEL_MAX], old[BPFFS_PATH_MAX];
+	struct berth *berth = &chain->berths[index];
 
-	member_key(chain->spec.members, index, key);
-	if (chain->old_maps[0] && bpffs_join(chain->old_maps, key, old, why))
-		return -1;
-	if (object_open(&chain->berths[index].source, &chain->objects[index], why) ||
-	    maps_settle(chain->objects[index], member, chain->old_maps[0] ? old : NULL, false,
-			&chain->programs[index].maps, why))
+	if (member_places(chain, index, berth->old, berth->shared, &berth->places, why) ||
+	    object_open(&berth->source, &chain->objects[index], why) ||
+	    member_settle(chain, index, why))
 		return -1;
 	if (member->program->linkage == LINK_WRAP && chain_goes_on(chain, index))
 		return array_make("bpfseal_next", &chain->next_fds[index], why);
@@ -343,12 +401,13 @@ static bool member_shares(const struct chain *chain, size_t index)
 static bool member_refused(const struct chain *chain, size_t index, const struct fault *why)
 {
 	return why->code == FAULT_KERNEL && chain->objects[index] &&
-	       !object_is_plain(chain->objects[index]);
+	       !object_is_plain(chain->objects[index]) && !object_is_late(chain->objects[index]);
 }
 
 static void member_close(struct chain *chain, size_t index)
 {
 	object_drop(&chain->objects[index]);
+	values_drop(&chain->values[index]);
 	maps_report_drop(&chain->programs[index].maps);
 	drop_fd(&chain->next_fds[index]);
 	chain->next_fds[index] = -1;
@@ -396,7 +455,8 @@ static int member_finish(struct chain *chain, size_t index, struct fault *why)
 		if (member_next(chain, index, why))
 			return -1;
 	}
-	if (member_pin(chain, index, why) || member_ride(chain, index, &berth->source, why))
+	if (member_pin(chain, index, &berth->places, why) ||
+	    member_ride(chain, index, &berth->source, why))
 		return -1;
 	bytes_drop(&chain->berths[index].bytes);
 	return 0;
@@ -502,12 +562,30 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 	return bpffs_put(array, chain->dir, name, why);
 }
 
-static int chain_fill(struct chain *chain, bool kept_only, struct fault *why)
+static int chain_fill(const struct chain *chain, struct fault *why)
 {
-	for (size_t i = 0; i < chain->spec.count; i++)
-		if (maps_fill(chain->objects[i], &chain->spec.members[i], &chain->programs[i].maps,
-			      kept_only, why))
-			return -1;
+	for (size_t i = 0; i < chain->spec.count; i++) {
+		const struct meaning meaning = member_meaning(chain, i);
+
+		if (maps_fill(&meaning, &chain->values[i], &chain->programs[i].maps, why))
+			return fault_within(why, "the values of %s cannot be written",
+					    chain->spec.members[i].name);
+	}
+	return 0;
+}
+
+static int chain_update(const struct chain *chain, struct fault *why)
+{
+	for (size_t i = 0; i < chain->spec.count; i++) {
+		const struct meaning meaning = member_meaning(chain, i);
+		char maps[BPFFS_PATH_MAX];
+
+		if (member_maps(chain, i, maps, why) ||
+		    maps_update(&meaning, &chain->values[i], &chain->programs[i].maps,
+				&chain->spec.members[i], maps, why))
+			return fault_within(why, "the values of %s cannot be written",
+					    chain->spec.members[i].name);
+	}
 	return 0;
 }
 
@@ -526,7 +604,7 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 		if (chain_link(chain, i, why))
 			return -1;
 	// What the running generation also sees comes last: everything that can be refused has been tried by then.
-	if (chain_fill(chain, false, why) || chain_fill(chain, true, why))
+	if (chain_fill(chain, why) || chain_update(chain, why))
 		return -1;
 	*out = HAND_OVER(chain);
 	return 0;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/owned.h"
+#include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/desk.h"
 #include "loader/report.h"
@@ -19,8 +20,20 @@ static int64_t ticks_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+// Before root's rights are given up: who else is there is part of a refusal, where node.json lets us know it.
+static struct report_who who_starts(const struct cli *cli, struct namer *namer)
+{
+	struct fault ignored = {0};
+
+	if (namer_start(cli_root(cli), namer, &ignored))
+		cli_note(cli, "warning: %s", ignored.text);
+	return (struct report_who){.namer = namer, .now = moment_now()};
+}
+
 int run_plan(struct cli *cli, struct fault *why)
 {
+	OWNED(namer_drop) struct namer namer = NAMER_NONE;
+	const struct report_who who = who_starts(cli, &namer);
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -31,8 +44,10 @@ int run_plan(struct cli *cli, struct fault *why)
 	places = desk_plan_places(&desk);
 	places.resume = cli_has(cli, "--resume");
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why) ||
-	    plan_decide(plan, &places, admit, why))
+	    plan_decide(plan, &places, admit, why)) {
+		report_squatters(cli, plan, &who);
 		return -1;
+	}
 	report_denied(cli, plan);
 	report_held(cli, plan);
 	if (report_plan(cli, plan, why))
@@ -88,6 +103,8 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
+	if (!restored && applied_note(desk->loader_dirfd, desk->node, &leftover))
+		cli_note(cli, "warning: %s", leftover.text);
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
@@ -146,6 +163,8 @@ static void keep_memory(void)
 
 int run_apply(struct cli *cli, struct fault *why)
 {
+	OWNED(namer_drop) struct namer namer = NAMER_NONE;
+	const struct report_who who = who_starts(cli, &namer);
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -158,8 +177,10 @@ int run_apply(struct cli *cli, struct fault *why)
 	places.resume = cli_has(cli, "--resume");
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
 		return -1;
-	if (plan_decide(plan, &places, admit, why))
+	if (plan_decide(plan, &places, admit, why)) {
+		report_squatters(cli, plan, &who);
 		return apply_copies(cli, &desk, plan, admit, why);
+	}
 	report_denied(cli, plan);
 	report_held(cli, plan);
 	return apply_and_report(cli, &desk, plan, false, NULL, why);

@@ -11,7 +11,6 @@
 
 struct deadline {
 	timer_t timer;
-	struct sigaction old;
 	sigset_t old_mask;
 	const volatile char *log; // the verifier writes here when it explains a refusal
 	volatile sig_atomic_t struck, explaining;

@@ -23,8 +23,8 @@ void desk_drop(struct desk *desk)
 {
 	int *fds[] = {&desk->store_dirfd,   &desk->loader_dirfd, &desk->trust_dirfd,
 		      &desk->objects_dirfd, &desk->logs_dirfd,	 &desk->lock_fd};
-	char *texts[] = {desk->config_path, desk->store_path, desk->loader_path,
-			 desk->bpffs_path,  desk->logs_path,  desk->tree};
+	char *texts[] = {desk->config_path, desk->store_path, desk->loader_path, desk->bpffs_path,
+			 desk->logs_path,   desk->tree,	      desk->output_path};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
 		drop_fd(fds[i]);
@@ -118,9 +118,10 @@ static int desk_shut(const struct desk *desk, struct fault *why)
 		{.path = "/proc/config.gz"},	     // kconfig externs
 		{.path = kernel_config},
 		{.path = "/sys/bus/event_source/devices/kprobe"}, // how kprobes are asked for
+		{.path = desk->output_path, .write = true},	  // last: there may be none
 	};
 
-	if (jail_paths(paths, sizeof(paths) / sizeof(*paths), &enforced, why))
+	if (jail_paths(paths, sizeof(paths) / sizeof(*paths) - !desk->output_path, &enforced, why))
 		return -1;
 	return jail_syscalls(JAIL_KERNEL, why);
 }

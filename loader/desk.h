@@ -17,6 +17,7 @@ struct desk {
 	int64_t now;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd, lock_fd;
 	char *config_path, *store_path, *loader_path, *bpffs_path, *logs_path, *tree;
+	char *output_path; // one more directory to write in; set before desk_open, NULL: none
 	struct node *node;
 	struct events *events; // tracepoints that node.json allows
 };

@@ -361,7 +361,7 @@ static int look_at_grace(struct doctor *doctor, struct fault *why)
 
 int doctor_kernel(struct doctor *doctor, struct fault *why)
 {
-	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, 0);
+	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, false, 0);
 	int number = errno;
 
 	if (fd < 0)

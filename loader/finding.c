@@ -287,28 +287,15 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 	return names(findings, truth->end_slot);
 }
 
-// The values of node.json for one use, held against what was written.
-static bool same_values(const struct json *maps, const struct node_use *use)
+// The values of node.json for one use, held against what was written. What cannot be compared is not the same.
+static bool same_values(const struct json *recorded, const struct node_use *use)
 {
-	size_t total = 0, seen = 0;
-	struct json_walk walk = {0};
+	struct fault ignored = {0};
+	bool same;
 
-	while (json_next(maps, &walk))
-		total += json_count(walk.value);
-	if (total != use->entry_count)
-		return false;
-	for (size_t i = 0; i < use->entry_count; i++) {
-		const struct node_map_entry *entry = &use->entries[i];
-		const struct json *list = json_member(maps, entry->map);
-
-		for (size_t k = 0; k < json_count(list); k++)
-			if (json_same(json_member(json_item(list, k), "key"), entry->key) &&
-			    json_same(json_member(json_item(list, k), "value"), entry->value)) {
-				seen++;
-				break;
-			}
-	}
-	return seen == total;
+	return !record_has_values(recorded, json_member(use->object, "maps"),
+				  json_member(use->object, "globals"), &same, &ignored) &&
+	       same;
 }
 
 // Another repository's program of the same name and version is another program.
@@ -327,8 +314,7 @@ bool record_fits_use(const struct json *recorded, const struct node_use *use)
 
 	return name && version && entry && !strcmp(name, use->use) && is_from(recorded, use) &&
 	       version_matches(version, use->version) &&
-	       (!use->program || !strcmp(use->program, entry)) &&
-	       same_values(json_member(recorded, "maps"), use);
+	       (!use->program || !strcmp(use->program, entry)) && same_values(recorded, use);
 }
 
 // What was denied is not missing: its line in the record still has to be what node.json asks for.

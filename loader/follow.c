@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
+#include "loader/record.h"
 
 // No interface has a name with a colon.
 #define ON_ITS_WAY "moving:"
@@ -75,5 +77,120 @@ int follow_pins(const struct plan *plan, const char *tree, struct fault *why)
 		if (has_moved(&plan->chains[i]) && is_first(plan, i) &&
 		    move_in(&plan->chains[i], tree, why))
 			return -1;
+	return 0;
+}
+
+// ---- records ----
+
+static bool is_named(const struct json *entry, const char *iface, enum hook hook)
+{
+	const char *name = json_text(json_member(entry, "interface"));
+	const char *hook_text = json_text(json_member(entry, "hook"));
+
+	return name && hook_text && !strcmp(name, iface) && !strcmp(hook_text, hook_name(hook));
+}
+
+// Was on an interface that only a pattern meant, and that is no more.
+static bool has_gone(const struct plan_chain *chain)
+{
+	return chain->action == PLAN_REMOVE && !chain->interface && !chain->truth.iface_index &&
+	       !chain->truth.elsewhere;
+}
+
+static bool has_come(const struct plan_chain *chain)
+{
+	return chain->like && !chain->record;
+}
+
+// Adds an entry under the name that it has now, or leaves it out.
+static int take_entry(const struct plan *plan, const struct json *entry, struct json *out,
+		      bool *changed, struct fault *why)
+{
+	OWNED(json_drop) struct json *renamed = NULL;
+	const char *name = NULL;
+
+	for (size_t i = 0; i < plan->count && !name; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (has_moved(chain) && is_named(entry, chain->was, chain->hook))
+			name = chain->iface;
+	}
+	for (size_t i = 0; i < plan->count && !name; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		// Gone, or under a name that another one has taken over.
+		if ((has_gone(chain) || has_moved(chain)) &&
+		    is_named(entry, chain->iface, chain->hook)) {
+			*changed = true;
+			return 0;
+		}
+	}
+	if (!name)
+		return json_add(out, json_keep(entry), why);
+	*changed = true;
+	if (json_clone(entry, &renamed, why) || json_put_text(renamed, "interface", name, why))
+		return -1;
+	return json_add(out, HAND_OVER(renamed), why);
+}
+
+// What the one that it goes by has there, under its own name.
+static int take_like(const struct plan_chain *chain, const struct json *record, struct json *out,
+		     bool *changed, struct fault *why)
+{
+	const struct json *like = record_chain(
+		record, json_text(json_member(chain->like, "interface")), hook_name(chain->hook));
+	OWNED(json_drop) struct json *entry = NULL;
+
+	if (!like || record_chain(record, chain->iface, hook_name(chain->hook)))
+		return 0;
+	*changed = true;
+	if (json_clone(like, &entry, why) || json_put_text(entry, "interface", chain->iface, why))
+		return -1;
+	return json_add(out, HAND_OVER(entry), why);
+}
+
+static int follow_record(const struct plan *plan, int dirfd, const char *name, struct fault *why)
+{
+	OWNED(json_drop) struct json *record = NULL;
+	OWNED(json_drop) struct json *kept = json_make_array();
+	const struct json *chains;
+	bool changed = false;
+
+	if (!kept)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (record_read(dirfd, name, &record, why))
+		return -1;
+	chains = json_member(record, "chains");
+	for (size_t i = 0; i < json_count(chains); i++)
+		if (take_entry(plan, json_item(chains, i), kept, &changed, why))
+			return -1;
+	for (size_t i = 0; record && i < plan->count; i++)
+		if (has_come(&plan->chains[i]) &&
+		    take_like(&plan->chains[i], record, kept, &changed, why))
+			return -1;
+	if (!changed)
+		return 0;
+	if (json_put(record, "chains", HAND_OVER(kept), why))
+		return -1;
+	return record_write(dirfd, name, record, why);
+}
+
+int follow_records(const struct plan *plan, int dirfd, struct fault *why)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < plan->count; i++)
+		any |= has_moved(&plan->chains[i]) || has_gone(&plan->chains[i]) ||
+		       has_come(&plan->chains[i]);
+	if (!any)
+		return 0;
+	if (follow_record(plan, dirfd, RECORD_ACTIVE, why))
+		return -1;
+	if (!follow_record(plan, dirfd, RECORD_PREVIOUS, why))
+		return 0;
+	// As in previous_keep: a damaged file costs the way back, and no more.
+	if (why->code != FAULT_FORMAT)
+		return -1;
+	fault_clear(why);
 	return 0;
 }

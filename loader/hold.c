@@ -33,6 +33,10 @@ static int put_line(const struct node_use *use, struct json *lines, struct fault
 	    json_put_text(line, "from", use->from, why) ||
 	    json_put_text(line, "program", use->program ? use->program : "", why))
 		return -1;
+	// Absent where there are none: as holds from before there were any have it.
+	if (json_member(use->object, "globals") &&
+	    json_put(line, "globals", json_keep(json_member(use->object, "globals")), why))
+		return -1;
 	return put_values(use, line, why);
 }
 
@@ -52,8 +56,8 @@ static int lines_of(const struct node_interface *interface, enum hook hook, stru
 }
 
 // The members as a recorded chain has them.
-static int meaning_of(const struct member *members, size_t count, struct json **out,
-		      struct fault *why)
+static int meant_by(const struct member *members, size_t count, struct json **out,
+		    struct fault *why)
 {
 	OWNED(json_drop) struct json *meant = json_make_object();
 	struct json *list = json_make_array();
@@ -82,7 +86,7 @@ int hold_make(const struct node_interface *interface, enum hook hook, const stru
 	    json_put(hold, "lines", lines, why))
 		return -1;
 	if (members &&
-	    (meaning_of(members, count, &meant, why) || json_put(hold, "instead_of", meant, why)))
+	    (meant_by(members, count, &meant, why) || json_put(hold, "instead_of", meant, why)))
 		return -1;
 	*out = HAND_OVER(hold);
 	return 0;

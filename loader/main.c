@@ -9,6 +9,7 @@
 #include "loader/cmd_doctor.h"
 #include "loader/cmd_import.h"
 #include "loader/cmd_map.h"
+#include "loader/cmd_metrics.h"
 #include "loader/cmd_rollback.h"
 #include "loader/cmd_status.h"
 #include "loader/cmd_trial.h"
@@ -41,9 +42,32 @@ static const struct cli_option watch_options[] = {
 	{NULL, NULL, NULL, false},
 };
 
-static const struct cli_option map_options[] = {
-	{"--interface", "NAME", "the interface whose chain it is", false},
-	{"--hook", "HOOK", "xdp (default), tc_ingress or tc_egress", false},
+#define MAP_PLACE                                                                            \
+	{"--interface", "NAME", "the interface, where the program runs on several", false},  \
+		{"--hook", "HOOK", "xdp, tc_ingress, tc_egress or probe, likewise", false},  \
+	{                                                                                    \
+		"--place", "N", "its place in the chain, where it stands there twice", false \
+	}
+
+static const struct cli_option map_get_options[] = {
+	MAP_PLACE,
+	{"--per-cpu", NULL, "list what each CPU has, too", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct cli_option map_set_options[] = {
+	MAP_PLACE,
+	{"--cpu", "N", "the one CPU of a per-CPU map, or \"all\" (default)", false},
+	{"--force", NULL, "also a counter, a gauge or a state", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct cli_option map_delete_options[] = {
+	MAP_PLACE,
+	{"--force", NULL, "also from a map of counters, gauges or states", false},
+	{NULL, NULL, NULL, false},
+};
+
+static const struct cli_option metrics_options[] = {
+	{"--output", "FILE", "write this file, whole or not at all, instead of stdout", false},
 	{NULL, NULL, NULL, false},
 };
 
@@ -72,7 +96,14 @@ static const struct cli_command commands[] = {
 	{"watch", "", "look at the chains every second, tell and mend what is wrong", watch_options,
 	 0, 0, run_watch},
 	{"unload", "[INTERFACE]", "take chains out of the kernel", NULL, 0, 1, run_unload},
-	{"map get", "USE MAP", "print a map of a running program", map_options, 2, 2, run_map_get},
+	{"map get", "USE MAP [KEY]", "print a map of a running program", map_get_options, 2, 3,
+	 run_map_get},
+	{"map set", "USE MAP KEY VALUE", "write one value of a running program's map",
+	 map_set_options, 4, 4, run_map_set},
+	{"map delete", "USE MAP KEY", "take one entry out of a running program's map",
+	 map_delete_options, 3, 3, run_map_delete},
+	{"metrics", "", "the node's counters and gauges, for Prometheus", metrics_options, 0, 0,
+	 run_metrics},
 	{"doctor", "", "what is amiss with this node, and how to mend it", NULL, 0, 0, run_doctor},
 	{"trial", "", "try a bundle's programs in this kernel, for 'bundle check'", trial_options,
 	 0, 0, run_trial},

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/maps.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 
+#include "base/file.h"
 #include "base/owned.h"
-#include "bpf/encode.h"
+#include "bpf/maptype.h"
 #include "loader/bpffs.h"
+#include "loader/cell.h"
+#include "loader/edit.h"
+#include "loader/section.h"
+#include "loader/shared.h"
 #include "loader/sys.h"
 
 const char *map_fate_name(enum map_fate fate)
@@ -31,106 +35,23 @@ void maps_report_drop(struct maps_report *report)
 	*report = (struct maps_report){0};
 }
 
-// Arrays of programs, maps and sockets belong to one generation: shared, they would let one reach into the other.
-static bool map_is_data(enum bpf_map_type type)
+static const struct map_report *report_of(const struct maps_report *report, const char *map)
 {
-	switch (type) {
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-	case BPF_MAP_TYPE_LRU_HASH:
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-	case BPF_MAP_TYPE_LPM_TRIE:
-	case BPF_MAP_TYPE_QUEUE:
-	case BPF_MAP_TYPE_STACK:
-	case BPF_MAP_TYPE_RINGBUF:
-	case BPF_MAP_TYPE_DEVMAP:
-	case BPF_MAP_TYPE_DEVMAP_HASH:
-	case BPF_MAP_TYPE_CPUMAP:
-		return true;
-	default:
-		return false;
-	}
+	for (size_t i = 0; i < report->count; i++)
+		if (!strcmp(report->maps[i].name, map))
+			return &report->maps[i];
+	return NULL;
 }
 
-static bool map_is_per_cpu(enum bpf_map_type type)
+bool maps_report_kept(const void *report, const char *map)
 {
-	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
-	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	const struct map_report *found = report_of(report, map);
+
+	return found && found->fate == MAP_KEPT;
 }
 
-// .rodata, .data, .bss: part of the program's own image.
-static bool map_is_internal(const struct bpf_map *map)
-{
-	return bpf_map__name(map)[0] == '.' || strchr(bpf_map__name(map), '.');
-}
-
-static const char *map_purpose(const struct member *member, const char *name)
-{
-	for (size_t i = 0; i < member->manifest->map_count; i++)
-		if (!strcmp(member->manifest->maps[i].name, name))
-			return member->manifest->maps[i].purpose;
-	return "";
-}
-
-static bool map_same(const struct bpf_map *map, const struct bpf_map_info *pinned)
-{
-	// The kernel sets this one by itself on maps of devices.
-	const uint32_t ignored = BPF_F_RDONLY_PROG;
-
-	return !strncmp(bpf_map__name(map), pinned->name, sizeof(pinned->name) - 1) &&
-	       (uint32_t)bpf_map__type(map) == pinned->type &&
-	       bpf_map__key_size(map) == pinned->key_size &&
-	       bpf_map__value_size(map) == pinned->value_size &&
-	       bpf_map__max_entries(map) == pinned->max_entries &&
-	       (bpf_map__map_flags(map) & ~ignored) == (pinned->map_flags & ~ignored);
-}
-
-// Whether the admin's file is the only source of this map's contents.
-static bool map_is_admins(const struct member *member, const char *name)
-{
-	const char *purpose = map_purpose(member, name);
-
-	if (purpose && *purpose)
-		return !strcmp(purpose, "config");
-	return json_member(member->maps, name) != NULL;
-}
-
-static int map_decide(const struct bpf_map *map, const struct member *member, const char *old_dir,
-		      enum map_fate *fate, int *kept, struct fault *why)
-{
-	const char *name = bpf_map__name(map);
-	OWNED(drop_fd) int fd = -1;
-	struct bpf_map_info pinned;
-
-	*fate = MAP_FRESH;
-	if (!map_is_data(bpf_map__type(map)))
-		return 0;
-	if (map_is_admins(member, name)) {
-		*fate = MAP_REFILLED;
-		return 0;
-	}
-	if (!old_dir)
-		return 0;
-	if (bpffs_get(old_dir, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
-	if (sys_map(fd, &pinned, why))
-		return -1;
-	*fate = MAP_LOST;
-	if (!map_same(map, &pinned))
-		return 0;
-	*fate = MAP_KEPT;
-	*kept = HAND_OVER_FD(fd);
-	return 0;
-}
-
-static int report_add(struct maps_report *report, const char *name, enum map_fate fate,
-		      size_t entries, struct fault *why)
+static int report_add(struct maps_report *report, const char *name, const struct map_report *row,
+		      struct fault *why)
 {
 	struct map_report *grown =
 		reallocarray(report->maps, report->count + 1, sizeof(*report->maps));
@@ -139,146 +60,332 @@ static int report_add(struct maps_report *report, const char *name, enum map_fat
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	report->maps = grown;
 	grown += report->count++;
-	*grown = (struct map_report){.fate = fate, .entries = entries};
-	strncpy(grown->name, name, sizeof(grown->name) - 1);
+	*grown = *row;
+	snprintf(grown->name, sizeof(grown->name), "%s", name);
+	if (!grown->pin[0])
+		snprintf(grown->pin, sizeof(grown->pin), "%s", name);
 	return 0;
 }
 
-int maps_settle(struct object *object, const struct member *member, const char *old_dir, bool dry,
-		struct maps_report *report, struct fault *why)
+// ---- fates ----
+
+// The kernel sets the one left out by itself, on maps of devices.
+#define FLAGS_KEPT (~(uint32_t)BPF_F_RDONLY_PROG)
+
+static struct bpf_map_info definition_of(const struct bpf_map *map)
 {
-	struct json_walk walk = {0};
+	return (struct bpf_map_info){.type = (uint32_t)bpf_map__type(map),
+				     .key_size = bpf_map__key_size(map),
+				     .value_size = bpf_map__value_size(map),
+				     .max_entries = bpf_map__max_entries(map),
+				     .map_flags = bpf_map__map_flags(map) & FLAGS_KEPT,
+				     .map_extra = bpf_map__map_extra(map)};
+}
+
+static bool same_definition(const struct bpf_map_info *a, const struct bpf_map_info *b)
+{
+	return a->type == b->type && a->key_size == b->key_size && a->value_size == b->value_size &&
+	       a->max_entries == b->max_entries && a->map_extra == b->map_extra &&
+	       (a->map_flags & FLAGS_KEPT) == (b->map_flags & FLAGS_KEPT);
+}
+
+// One map on its way through maps_settle.
+struct settling {
+	const struct maps_places *places;
+	const struct bpf_map *map;
+	struct map_report row;
+	int kept; // owned
+	struct fault *why;
+};
+
+static void settling_drop(struct settling *settling)
+{
+	drop_fd(&settling->kept);
+}
+
+static int get_old(const struct settling *settling, const char *name, int *out)
+{
+	*out = -1;
+	if (!settling->places->old_dir ||
+	    !bpffs_get(settling->places->old_dir, name, out, settling->why))
+		return 0;
+	if (settling->why->code != FAULT_NOT_FOUND)
+		return -1;
+	fault_clear(settling->why);
+	return 0;
+}
+
+// What was there under this name: kept if it is the same. One that was shared and is not any more would tie this program
+// to those that it no longer belongs to.
+static int settle_old(struct settling *settling, const struct bpf_map_info *definition)
+{
+	const char *name = bpf_map__name(settling->map);
+	const char *shared_dir = settling->places->shared_dir;
+	OWNED(drop_fd) int fd = -1;
+	struct bpf_map_info pinned;
+	bool was_shared = false;
+
+	if (get_old(settling, name, &fd))
+		return -1;
+	if (fd < 0)
+		return 0;
+	if (sys_map(fd, &pinned, settling->why))
+		return -1;
+	if (!settling->row.shared && shared_dir &&
+	    shared_has(shared_dir, pinned.id, &was_shared, settling->why))
+		return -1;
+	settling->row.fate = MAP_LOST;
+	if (was_shared || !same_definition(definition, &pinned))
+		return 0;
+	settling->row.fate = MAP_KEPT;
+	settling->kept = HAND_OVER_FD(fd);
+	return 0;
+}
+
+static int settle_shared(struct settling *settling, const struct bpf_map_info *definition)
+{
+	const char *dir = settling->places->shared_dir;
+	bool other = false;
+
+	if (dir && shared_get(dir, bpf_map__name(settling->map), definition, &settling->kept,
+			      &other, settling->why))
+		return -1;
+	if (settling->kept >= 0) {
+		settling->row.fate = MAP_KEPT;
+		return 0;
+	}
+	if (settle_old(settling, definition))
+		return -1;
+	if (other && settling->row.fate == MAP_FRESH)
+		settling->row.fate = MAP_LOST;
+	return 0;
+}
+
+static int settle_map(struct settling *settling, const struct meaning_map *meant, bool named)
+{
+	const struct bpf_map_info definition = definition_of(settling->map);
+
+	if (!map_type_is_data(definition.type))
+		return 0;
+	settling->row.shared = meant->shared;
+	if (meant->shared)
+		return settle_shared(settling, &definition);
+	if (meaning_is_admins(meant, named)) {
+		settling->row.fate = MAP_REFILLED;
+		return 0;
+	}
+	return settle_old(settling, &definition);
+}
+
+// Whether there is a section of this name with another definition.
+static int has_other_section(const struct settling *settling, const char *section, bool *out)
+{
+	const char *dir = settling->places->old_dir;
+	OWNED(drop_fd) int fd = -1;
+	size_t count = 0, len = strlen(section);
+	char **names = NULL, plain[SECTION_PIN_MAX];
+
+	*out = false;
+	if (!dir)
+		return 0;
+	if (dir_open(dir, &fd, settling->why)) {
+		if (settling->why->code != FAULT_NOT_FOUND)
+			return -1;
+		fault_clear(settling->why);
+		return 0;
+	}
+	if (dir_list(fd, &names, &count, settling->why))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		bpffs_name_read(names[i], plain, sizeof(plain));
+		*out |= !strncmp(plain, section, len) && plain[len] == ':';
+	}
+	names_free(names, count);
+	return 0;
+}
+
+static int settle_section(struct settling *settling, const struct meaning *meaning)
+{
+	const char *section = meaning_section(settling->map);
+	char *pin = settling->row.pin;
+	bool other;
+
+	if (section_pin(meaning->object, settling->map, pin, settling->why) ||
+	    get_old(settling, pin, &settling->kept))
+		return -1;
+	if (settling->kept >= 0) {
+		settling->row.fate = MAP_KEPT;
+		return 0;
+	}
+	if (has_other_section(settling, section, &other))
+		return -1;
+	settling->row.fate = other ? MAP_LOST : MAP_FRESH;
+	return 0;
+}
+
+// A section of constants is the code's own, and arrays of programs are the chain's plumbing: always new, nobody's data.
+static bool is_reported(const struct bpf_map *map, const char *section)
+{
+	if (meaning_is_section(map))
+		return section && section_is_kept(section);
+	return map_type_is_data((uint32_t)bpf_map__type(map));
+}
+
+_Static_assert(MAPS_PIN_MAX >= SECTION_PIN_MAX, "a section's pin fits a report");
+
+int maps_settle(struct object *object, const struct meaning *meaning, const struct values *values,
+		const struct maps_places *places, bool dry, struct maps_report *report,
+		struct fault *why)
+{
 	struct bpf_map *map;
 
-	while (json_next(member->maps, &walk))
-		if (!bpf_object__find_map_by_name(object_bpf(object), walk.key))
-			return fault_set(why, FAULT_CONFIG, "%s %s has no map %s", member->name,
-					 member->version, walk.key);
 	bpf_object__for_each_map(map, object_bpf(object))
 	{
-		const char *name = bpf_map__name(map);
-		OWNED(drop_fd) int kept = -1;
-		enum map_fate fate;
+		OWNED(settling_drop)
+		struct settling settling = {.places = places, .map = map, .kept = -1, .why = why};
+		const struct meaning_map meant = meaning_of(meaning, map);
+		const char *section = meaning_section(map);
+		const char *name = section ? section : meant.name;
+		const struct value *first;
 
-		if (map_is_internal(map))
+		if (!is_reported(map, section))
 			continue;
-		if (map_decide(map, member, old_dir, &fate, &kept, why))
+		settling.row.entries = values_of(values, name, &first);
+		if (section ? settle_section(&settling, meaning)
+			    : settle_map(&settling, &meant,
+					 json_member(places->named, name) != NULL))
 			return -1;
-		// Arrays of programs are the chain's own plumbing: always new, and nobody's data.
-		if (!map_is_data(bpf_map__type(map)) && !json_member(member->maps, name))
-			continue;
-		if (report_add(report, name, fate, json_count(json_member(member->maps, name)),
-			       why))
+		if (report_add(report, name, &settling.row, why))
 			return -1;
-		if (kept >= 0 && !dry && object_use_map(object, map, HAND_OVER_FD(kept), why))
+		if (settling.kept >= 0 && !dry &&
+		    object_use_map(object, map, HAND_OVER_FD(settling.kept), why))
 			return -1;
 	}
 	return 0;
 }
 
-int maps_pin(const struct object *object, const char *dir, struct fault *why)
+int maps_preset(const struct meaning *meaning, const struct values *values, struct fault *why)
+{
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object_bpf(meaning->object))
+	{
+		const char *section = meaning_section(map);
+
+		if (section && !section_is_kept(section) && section_preset(map, values, why))
+			return -1;
+	}
+	return 0;
+}
+
+// ---- pins ----
+
+static int pin_map(const struct meaning *meaning, const struct bpf_map *map,
+		   const struct maps_places *places, const char *dir, struct fault *why)
+{
+	const struct meaning_map meant = meaning_of(meaning, map);
+	int fd = object_map_fd(meaning->object, map);
+	struct bpf_map_info info;
+
+	if (bpffs_put(fd, dir, meant.name, why))
+		return -1;
+	if (!meant.shared || !places->shared_dir)
+		return 0;
+	if (sys_map(fd, &info, why))
+		return -1;
+	info.map_flags &= FLAGS_KEPT;
+	return shared_put(places->shared_dir, meant.name, &info, fd, why);
+}
+
+int maps_pin(const struct meaning *meaning, const struct maps_places *places, const char *dir,
+	     struct fault *why)
 {
 	const struct bpf_map *map;
 
 	if (bpffs_make_dir(dir, why))
 		return -1;
-	bpf_object__for_each_map(map, object_bpf(object))
+	bpf_object__for_each_map(map, object_bpf(meaning->object))
 	{
-		if (!map_is_internal(map) &&
-		    bpffs_put(object_map_fd(object, map), dir, bpf_map__name(map), why))
+		const char *section = meaning_section(map);
+		char name[SECTION_PIN_MAX];
+
+		if (meaning_is_section(map) && !section)
+			continue;
+		if (section ? section_pin(meaning->object, map, name, why) ||
+				      bpffs_put(object_map_fd(meaning->object, map), dir, name, why)
+			    : pin_map(meaning, map, places, dir, why))
 			return -1;
 	}
 	return 0;
 }
 
-// Room for one value as the kernel takes it: a per-CPU map wants one for each possible CPU, at 8-byte strides.
-struct image {
-	unsigned char *key, *value;
-	size_t value_size, copies;
-};
+// ---- values ----
 
-static void image_drop(struct image *image)
+static int fill_map(const struct meaning *meaning, const char *name, const struct value *first,
+		    size_t count, struct fault *why)
 {
-	free(image->key);
-	free(image->value);
-}
+	OWNED(cell_drop) struct cell cell = {.fd = -1};
+	struct meaning_map map;
 
-static int image_make(const struct bpf_map *map, struct image *image, struct fault *why)
-{
-	int cpus = 1;
-
-	image->value_size = bpf_map__value_size(map);
-	image->copies = 1;
-	if (map_is_per_cpu(bpf_map__type(map))) {
-		cpus = libbpf_num_possible_cpus();
-		if (cpus < 1)
-			return fault_set(why, FAULT_KERNEL, "cannot count the processors");
-		image->copies = (size_t)cpus;
-		image->value_size = (image->value_size + 7) & ~(size_t)7;
-	}
-	image->key = calloc(1, bpf_map__key_size(map) + 1);
-	image->value = calloc(image->copies, image->value_size + 1);
-	if (!image->key || !image->value)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	return 0;
-}
-
-static int map_write(const struct object *object, const struct bpf_map *map,
-		     const struct json *entry, struct fault *why)
-{
-	const struct btf *btf = bpf_object__btf(object_bpf(object));
-	const struct mapcodec key = {.btf = btf,
-				     .type_id = bpf_map__btf_key_type_id(map),
-				     .size = bpf_map__key_size(map),
-				     .prefix = bpf_map__type(map) == BPF_MAP_TYPE_LPM_TRIE};
-	const struct mapcodec value = {.btf = btf,
-				       .type_id = bpf_map__btf_value_type_id(map),
-				       .size = bpf_map__value_size(map)};
-	OWNED(image_drop) struct image image = {0};
-
-	if (image_make(map, &image, why))
+	if (meaning_map(meaning, name, &map, why) ||
+	    cell_make(object_map_fd(meaning->object, map.map), &cell, why))
 		return -1;
-	if (encode_value(&key, json_member(entry, "key"), image.key, NULL, why))
-		return fault_within(why, "the key does not fit");
-	if (encode_value(&value, json_member(entry, "value"), image.value, NULL, why))
-		return fault_within(why, "the value does not fit");
-	for (size_t i = 1; i < image.copies; i++)
-		memcpy(image.value + i * image.value_size, image.value, image.value_size);
-	if (!bpf_map_update_elem(object_map_fd(object, map), image.key, image.value, BPF_ANY))
-		return 0;
-	if (errno == E2BIG || errno == ENOSPC)
-		return fault_set(why, FAULT_CONFIG, "the map is full: it takes %u entries",
-				 bpf_map__max_entries(map));
-	return fault_errno(why, FAULT_KERNEL, "the kernel refuses the value");
-}
-
-static int map_fill(const struct object *object, const struct member *member,
-		    const struct map_report *report, struct fault *why)
-{
-	const struct json *entries = json_member(member->maps, report->name);
-	const struct bpf_map *map = bpf_object__find_map_by_name(object_bpf(object), report->name);
-
-	if (!map)
-		return fault_set(why, FAULT_CONFIG, "%s has no map %s", member->name, report->name);
-	if (json_count(entries) && !map_is_data(bpf_map__type(map)))
-		return fault_set(why, FAULT_CONFIG, "map %s of %s takes no values", report->name,
-				 member->name);
-	for (size_t i = 0; i < json_count(entries); i++)
-		if (map_write(object, map, json_item(entries, i), why))
-			return fault_within(why, "entry %zu of map %s of %s cannot be written", i,
-					    report->name, member->name);
+	for (size_t i = 0; i < count; i++) {
+		cell_set_key(&cell, first[i].key);
+		cell_set_value(&cell, first[i].data);
+		if (cell_write(&cell, why))
+			return fault_within(why, "entry %zu of map %s cannot be written",
+					    first[i].index, name);
+	}
 	return 0;
 }
 
-int maps_fill(const struct object *object, const struct member *member,
-	      const struct maps_report *report, bool kept_only, struct fault *why)
+// Variables of a section that is new: no program runs on it yet.
+static int fill_section(const struct meaning *meaning, const struct value *first, size_t count,
+			struct fault *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct meaning_variable at;
+
+		if (meaning_variable(meaning, first[i].variable, &at, why) ||
+		    cell_poke(object_map_fd(meaning->object, at.map), first[i].offset,
+			      first[i].data, first[i].len, why))
+			return fault_within(why, "global %s cannot be written", first[i].variable);
+	}
+	return 0;
+}
+
+int maps_fill(const struct meaning *meaning, const struct values *values,
+	      const struct maps_report *report, struct fault *why)
 {
 	for (size_t i = 0; i < report->count; i++) {
 		const struct map_report *map = &report->maps[i];
+		const struct value *first;
+		size_t count = values_of(values, map->name, &first);
 
-		if ((map->fate == MAP_KEPT) == kept_only && map->entries &&
-		    map_fill(object, member, map, why))
+		if (!count || map->fate == MAP_KEPT)
+			continue;
+		if (first->variable ? fill_section(meaning, first, count, why)
+				    : fill_map(meaning, map->name, first, count, why))
 			return -1;
 	}
 	return 0;
+}
+
+int maps_update(const struct meaning *meaning, const struct values *values,
+		const struct maps_report *report, const struct member *member, const char *dir,
+		struct fault *why)
+{
+	const struct edits_source source = {.meaning = meaning,
+					    .values = values,
+					    .recorded = member->recorded,
+					    .lent = member->lent,
+					    .dir = dir,
+					    .wants = maps_report_kept,
+					    .ctx = report};
+	OWNED(edits_drop) struct edits edits = {0};
+	bool rebuild;
+
+	// What can only be set before a load has just been set.
+	return edits_find(&source, &edits, &rebuild, why) || edits_write(&edits, why) ? -1 : 0;
 }

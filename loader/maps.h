@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "loader/meaning.h"
 #include "loader/member.h"
 #include "loader/object.h"
+#include "loader/values.h"
 
 enum map_fate {
 	MAP_FRESH, // not there before
@@ -20,9 +22,12 @@ enum map_fate {
 const char *map_fate_name(enum map_fate fate); // "new", "kept", "from node.json", "data lost"
 
 #define MAPS_NAME_MAX 64
+#define MAPS_PIN_MAX  96
 struct map_report {
-	char name[MAPS_NAME_MAX];
+	char name[MAPS_NAME_MAX]; // of a section of variables ".data", ".bss"
+	char pin[MAPS_PIN_MAX];	  // by which it is pinned
 	enum map_fate fate;
+	bool shared;	// with the other programs of its bundle on this interface
 	size_t entries; // values of node.json
 };
 struct maps_report {
@@ -30,16 +35,34 @@ struct maps_report {
 	size_t count;
 };
 void maps_report_drop(struct maps_report *report);
+// Whether this map keeps what is in it. `report` is a struct maps_report (edits_source.wants).
+bool maps_report_kept(const void *report, const char *map);
 
-// After object_open, before object_load: decides each map's fate against the pins in `old_dir` (NULL: nothing was
-// there) and makes the object use those that are kept. With `dry` nothing is changed: what `plan` shows.
-int maps_settle(struct object *object, const struct member *member, const char *old_dir, bool dry,
-		struct maps_report *report, struct fault *why) MUST_CHECK;
+// What decides the fate of maps: where those that may be kept are pinned. Borrowed for each call.
+struct maps_places {
+	const char *old_dir;	  // those of the member before; NULL: nothing was there
+	const char *shared_dir;	  // loader/shared.h; NULL: there is no interface
+	const struct json *named; // the maps that node.json names, with values or without
+};
 
-// After object_load: pins the maps below `dir`, which is made.
-int maps_pin(const struct object *object, const char *dir, struct fault *why) MUST_CHECK;
+// After object_open, before object_load: decides each map's fate and makes the object use those that are kept. With `dry`
+// nothing is changed: what `plan` shows.
+int maps_settle(struct object *object, const struct meaning *meaning, const struct values *values,
+		const struct maps_places *places, bool dry, struct maps_report *report,
+		struct fault *why) MUST_CHECK;
+// Before object_load: the admin's values of constants.
+int maps_preset(const struct meaning *meaning, const struct values *values, struct fault *why)
+	MUST_CHECK;
 
-// Writes the admin's values; `kept_only` picks those maps that the running generation shares, which come last of all.
-// FAULT_CONFIG where a value does not fit its map.
-int maps_fill(const struct object *object, const struct member *member,
-	      const struct maps_report *report, bool kept_only, struct fault *why) MUST_CHECK;
+// After object_load: pins the maps below `dir`, which is made, and those that are shared once more.
+int maps_pin(const struct meaning *meaning, const struct maps_places *places, const char *dir,
+	     struct fault *why) MUST_CHECK;
+
+// Writes the admin's values into maps that are new.
+int maps_fill(const struct meaning *meaning, const struct values *values,
+	      const struct maps_report *report, struct fault *why) MUST_CHECK;
+// And what of them has changed since the member was recorded into those that are kept, pinned below `dir`: the running
+// generation has them too, so this comes last of all.
+int maps_update(const struct meaning *meaning, const struct values *values,
+		const struct maps_report *report, const struct member *member, const char *dir,
+		struct fault *why) MUST_CHECK;

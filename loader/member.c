@@ -11,6 +11,9 @@ void member_drop(struct member *member)
 	free(member->version);
 	free(member->from);
 	json_free(member->maps);
+	json_free(member->globals);
+	json_free(member->lent);
+	free(member->maps_from);
 	manifest_free(member->manifest);
 	if (member->object_fd >= 0)
 		close(member->object_fd);
@@ -60,18 +63,42 @@ void member_label(const struct member *member, char label[static MEMBER_LABEL_MA
 			*at = '.';
 }
 
+// Whether only the entry tells which program of its bundle it is.
+static bool has_siblings(const struct member *member)
+{
+	const struct manifest *manifest = member->manifest;
+
+	for (size_t i = 0; manifest && member->program && i < manifest->program_count; i++) {
+		const struct manifest_program *program = &manifest->programs[i];
+
+		if (program != member->program && program->hook == member->program->hook &&
+		    is_another(member->program, program))
+			return true;
+	}
+	return false;
+}
+
+static bool is_same_name(const struct member *one, const struct member *other)
+{
+	return !strcmp(one->name, other->name) && !strcmp(one->from, other->from) &&
+	       (!has_siblings(one) || !has_siblings(other) ||
+		!strcmp(one->program->entry, other->program->entry));
+}
+
 void member_key(const struct member *members, size_t index, char key[static MEMBER_LABEL_MAX])
 {
+	const struct member *member = &members[index];
 	unsigned ordinal = 1;
 
 	for (size_t i = 0; i < index; i++)
-		if (!strcmp(members[i].name, members[index].name) &&
-		    !strcmp(members[i].from, members[index].from))
-			ordinal++;
-	snprintf(key, MEMBER_LABEL_MAX, "%.64s:%.180s", members[index].from, members[index].name);
+		ordinal += is_same_name(&members[i], member);
+	snprintf(key, MEMBER_LABEL_MAX, "%.64s:%.100s", member->from, member->name);
 	for (char *at = key; *at; at++)
 		if (*at == '/')
 			*at = ':';
+	if (has_siblings(member))
+		snprintf(key + strlen(key), MEMBER_LABEL_MAX - strlen(key), ":%.63s",
+			 member->program->entry);
 	if (ordinal > 1)
 		snprintf(key + strlen(key), MEMBER_LABEL_MAX - strlen(key), ":%u", ordinal);
 }

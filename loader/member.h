@@ -16,10 +16,11 @@
 #define MEMBER_LABEL_MAX 256
 
 struct member {
-	char *name;	   // "net/count"
-	char *version;	   // "1.0.0", never a pattern
-	char *from;	   // the repository that vouched for it
-	struct json *maps; // { MAP: [ { "key", "value" } ] } of node.json; never NULL
+	char *name;	      // "net/count"
+	char *version;	      // "1.0.0", never a pattern
+	char *from;	      // the repository that vouched for it
+	struct json *maps;    // { MAP: [ { "key", "value" } ] } of node.json; never NULL
+	struct json *globals; // { NAME: VALUE } of node.json; NULL: none
 	struct sha256 bundle, object, manifest_sha256; // as signed
 	struct manifest *manifest;
 	const struct manifest_program *program; // of that manifest
@@ -29,6 +30,10 @@ struct member {
 	uint32_t jumps_most;	// tail calls of one run of it; JUMPS_ENDLESS
 	struct fall_ways falls; // its jumps to the next program, as far as its object tells
 	uint64_t map_bytes;	// what its maps take, about
+	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
+	struct json *
+		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
+	const struct json *recorded; // what was applied of it before; NULL: not known. Of the plan
 };
 
 void member_drop(struct member *member);
@@ -47,5 +52,6 @@ int member_choose(struct member *member, enum hook hook, const char *entry, stru
 // "net.count.1.0.0": fit for a file name.
 void member_label(const struct member *member, char label[static MEMBER_LABEL_MAX]);
 // "corp:net:count", or "corp:net:count:2" for the second of that name: the directory of its maps. What one repository's
-// program has counted or been told is nothing to another's of the same name. `index` is its place.
+// program has counted or been told is nothing to another's of the same name. Of a bundle with several programs for a hook
+// the entry stands behind the name. `index` is its place.
 void member_key(const struct member *members, size_t index, char key[static MEMBER_LABEL_MAX]);

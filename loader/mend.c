@@ -82,9 +82,9 @@ static int find_root(struct mend *mend, const struct keeper *keeper, struct faul
 {
 	const struct truth *truth = &mend->chain->truth;
 	uint32_t number = keeper ? keeper_root(keeper) : truth->root_number;
-	char tag[SYS_TAG_HEX];
+	const char *tag;
 
-	if (anchor_tag(mend->chain->hook, tag, why))
+	if (plan_tag(mend->places->tags, mend->chain->hook, &tag, why))
 		return -1;
 	if (!number || anchor_at(mend->place, number, &mend->root, why) ||
 	    strcmp(mend->root.tag, tag) != 0)
@@ -185,17 +185,45 @@ static int take_lead(struct mend *mend, const struct truth *truth, char how[stat
 	return 0;
 }
 
+// Whether there is nothing beside it that a packet may still be in: no former root, nothing of somebody else's.
+static int is_alone(const struct mend *mend, bool *out, struct fault *why)
+{
+	OWNED(drop_heap) uint32_t *gens = NULL, *roots = NULL;
+	size_t gen_count = 0, root_count = 0;
+
+	if (bpffs_numbers(mend->place, "gen", &gens, &gen_count, why) ||
+	    bpffs_numbers(mend->place, "root", &roots, &root_count, why))
+		return -1;
+	*out = gen_count == 1 && root_count == 1;
+	return 0;
+}
+
+static int point_maps(const struct mend *mend, struct fault *why)
+{
+	uint32_t pointed;
+
+	if (bpffs_pointed(mend->place, &pointed, why))
+		return -1;
+	return pointed == mend->generation ? 0
+					   : bpffs_point_maps(mend->place, mend->generation, why);
+}
+
 // It is whole again: its accidents are counted anew, and what somebody else has pinned beside it goes.
 static int finish(const struct mend *mend, struct fault *why)
 {
 	uint32_t zero = 0;
 	uint64_t none = 0;
+	bool alone;
 
 	if (bpf_map_update_elem(mend->root.fell_fd, &zero, &none, BPF_ANY))
 		return fault_errno(why, FAULT_KERNEL, "cannot reset the fall-through counter");
-	if (sys_grace(why))
+	if (is_alone(mend, &alone, why))
 		return -1;
-	return chain_tidy(mend->place, mend->generation, mend->root.number, why);
+	if (alone)
+		return point_maps(mend, why);
+	return sys_grace(why) || chain_tidy(mend->place, mend->generation, mend->root.number, why)
+		       ? -1
+		       : 0;
 }
 
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
@@ -211,7 +239,7 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 	if (chain->hook == HOOK_PROBE) {
 		// They run as long as somebody holds them; their pins are all that can be put back.
 		snprintf(how, ATTACH_HOW, "pinned again");
-		return bpffs_point_maps(mend.place, mend.generation, why);
+		return point_maps(&mend, why);
 	}
 	// The slot first: no packet shall enter an empty root.
 	if (fill_slot(&mend, &mend.root, why) ||
@@ -225,8 +253,8 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 
 // ---- from our copies ----
 
-static int apply_restored(const struct mend_places *places, struct plan *plan,
-			  char how[static ATTACH_HOW], struct fault *why)
+static int apply_mended(const struct mend_places *places, struct plan *plan, struct apply *out,
+			struct fault *why)
 {
 	const struct apply_places apply_places = {.node = places->node,
 						  .tree = places->tree,
@@ -236,18 +264,23 @@ static int apply_restored(const struct mend_places *places, struct plan *plan,
 						  .events = places->events,
 						  .now = places->now,
 						  .ticks_us = places->ticks_us};
-	OWNED(apply_drop) struct apply apply = {0};
 
-	if (apply_plan(&apply_places, plan, &apply, why))
+	if (apply_plan(&apply_places, plan, out, why))
 		return -1;
-	if (apply.chains[0].lost)
-		return fault_set(why, FAULT_NOT_FOUND, "its interface has gone");
-	if (apply.chains[0].chain)
-		snprintf(how, ATTACH_HOW, "restored from our own copies, generation %u",
-			 chain_generation(apply.chains[0].chain));
-	else
-		snprintf(how, ATTACH_HOW, "removed: all of it is denied");
+	for (size_t i = 0; i < out->count; i++)
+		if (out->chains[i].lost)
+			return fault_set(why, FAULT_NOT_FOUND, "its interface has gone again");
 	return 0;
+}
+
+static struct admit_places admit_places(const struct mend_places *places)
+{
+	return (struct admit_places){.root = places->root,
+				     .store_dirfd = places->store_dirfd,
+				     .trust_dirfd = places->trust_dirfd,
+				     .objects_dirfd = places->objects_dirfd,
+				     .now = places->now,
+				     .node = places->node};
 }
 
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,
@@ -255,14 +288,10 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 {
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
-	const struct admit_places admits = {.root = places->root,
-					    .store_dirfd = places->store_dirfd,
-					    .trust_dirfd = places->trust_dirfd,
-					    .objects_dirfd = places->objects_dirfd,
-					    .now = places->now,
-					    .node = places->node};
+	const struct admit_places admits = admit_places(places);
 	struct plan_copies copies = {.objects_dirfd = places->objects_dirfd,
 				     .trust_dirfd = places->trust_dirfd};
+	OWNED(apply_drop) struct apply apply = {0};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
 
@@ -284,5 +313,36 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 	}
 	if (plan->chains[0].action == PLAN_KEEP)
 		return fault_set(why, FAULT_DRIFT, "there is nothing that could be restored");
-	return apply_restored(places, plan, how, why);
+	if (apply_mended(places, plan, &apply, why))
+		return -1;
+	if (apply.chains[0].chain)
+		snprintf(how, ATTACH_HOW, "restored from our own copies, generation %u",
+			 chain_generation(apply.chains[0].chain));
+	else
+		snprintf(how, ATTACH_HOW, "removed: all of it is denied");
+	return 0;
+}
+
+int mend_welcome(const struct mend_places *places, const char *iface, char how[static ATTACH_HOW],
+		 struct fault *why)
+{
+	const struct plan_places at = {
+		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
+	const struct admit_places admits = admit_places(places);
+	OWNED(apply_drop) struct apply apply = {0};
+	OWNED(admit_drop) struct admit *admit = NULL;
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	if (admit_new(&admits, &admit, why) || plan_look(&at, &plan, why) ||
+	    plan_decide(plan, &at, admit, why))
+		return -1;
+	// A newer version for another interface is for an apply to bring.
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->chains[i].iface, iface) != 0 ||
+		    plan->chains[i].action != PLAN_LOAD)
+			plan->chains[i].action = PLAN_KEEP;
+	if (apply_mended(places, plan, &apply, why))
+		return -1;
+	snprintf(how, ATTACH_HOW, "loaded, as its interface has come");
+	return 0;
 }

@@ -20,6 +20,7 @@ struct mend_places {
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
 	const char *logs_path;
 	const struct events *events; // for probes; may be NULL
+	struct plan_tags *tags;
 	int64_t now;
 	int64_t (*ticks_us)(void);
 };
@@ -30,6 +31,11 @@ struct mend_places {
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)
 	MUST_CHECK;
+
+// Loads what node.json asks for on an interface that has come and has nothing yet, by the rules of an apply, and nothing
+// else. The caller knows that this node.json was applied.
+int mend_welcome(const struct mend_places *places, const char *iface, char how[static ATTACH_HOW],
+		 struct fault *why) MUST_CHECK;
 
 // Builds the chain anew from our copies (plan_restore), without what is denied. `how` likewise.
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,

@@ -100,6 +100,11 @@ bool object_is_plain(const struct object *object)
 	return !object->sewn && !object->lifted;
 }
 
+bool object_is_late(const struct object *object)
+{
+	return object->deadline.struck;
+}
+
 bool object_is_lifted(const struct object *object)
 {
 	return object->lifted;

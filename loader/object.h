@@ -70,3 +70,5 @@ int object_program_fd(const struct object *object);
 // comes of these, the plain form of a new object is worth a try.
 bool object_is_plain(const struct object *object);
 bool object_is_lifted(const struct object *object);
+// The verifier was stopped: no other form of it is worth as much time again.
+bool object_is_late(const struct object *object);

@@ -2,136 +2,128 @@
 #include "loader/peek.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "base/file.h"
 #include "base/owned.h"
+#include "bpf/bits.h"
 #include "bpf/decode.h"
-#include "bpf/inspect.h"
+#include "bpf/encode.h"
 #include "bpf/maptype.h"
-#include "loader/bpffs.h"
-#include "loader/member.h"
-#include "loader/object.h"
-#include "loader/record.h"
-#include "loader/sys.h"
+#include "loader/section.h"
 
-// One open map and what its bytes mean.
-struct view {
-	int fd;
-	struct bpf_map_info info;
-	const struct btf *btf; // NULL: no types, bytes are shown as hex
-	uint32_t key_type, value_type;
-	size_t cpus; // how many values stand under one key
-};
-
-static void view_drop(struct view *view)
+void peek_drop(struct peek *peek)
 {
-	drop_fd(&view->fd);
+	cell_drop(&peek->cell);
+	drop_fd(&peek->fd);
 }
 
-// ---- finding it ----
+// ---- opening ----
 
-// The first recorded member of a name.
-static const struct json *find_member(const struct json *members, const char *use)
+static const struct bpf_map *find_section(const struct running *running, const char *name)
 {
-	for (size_t i = 0; i < json_count(members); i++) {
-		const struct json *member = json_item(members, i);
-		const char *name = json_text(json_member(member, "name"));
+	const struct bpf_map *map;
 
-		if (name && !strcmp(name, use))
-			return member;
+	bpf_object__for_each_map(map, object_bpf(running->object))
+	{
+		const char *section = meaning_section(map);
+
+		if (section && !strcmp(section, name))
+			return map;
 	}
 	return NULL;
 }
 
-static int open_pin(const struct peek *peek, const char *iface, enum hook hook,
-		    const struct json *recorded, const char *map, struct view *view,
+static int open_pin(const struct running *running, const char *pin, struct peek *peek,
 		    struct fault *why)
 {
-	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX],
-		key[MEMBER_LABEL_MAX];
-	struct member member = {.object_fd = -1};
-	const char *name, *from;
-
-	if (json_need_text(recorded, "name", &name, why) ||
-	    json_need_text(recorded, "from", &from, why))
-		return -1;
-	member.name = (char *)(uintptr_t)name;
-	member.from = (char *)(uintptr_t)from;
-	member_key(&member, 0, key);
-	if (bpffs_place(peek->tree, iface, hook, place, why) ||
-	    bpffs_join(place, "maps", maps, why) || bpffs_join(maps, key, dir, why))
-		return -1;
-	if (bpffs_get(dir, map, &view->fd, why)) {
+	if (bpffs_get(running->dir, pin, &peek->fd, why)) {
 		if (why->code == FAULT_NOT_FOUND)
-			fault_set(why, FAULT_CONFIG, "%s has no map %s", name, map);
+			fault_set(why, FAULT_CONFIG, "%s of %s is not pinned", pin, running->use);
 		return -1;
 	}
-	return sys_map(view->fd, &view->info, why);
+	return cell_make(peek->fd, &peek->cell, why);
 }
 
-// The object as we copied it when it was admitted. It is not loaded again: only its types are read.
-static int open_types(const struct peek *peek, const struct json *member, enum hook hook,
-		      const char *map, struct bytes *bytes, struct object **object,
-		      struct view *view, struct fault *why)
+static int open_section(const struct running *running, const char *name, struct peek *peek,
+			struct fault *why)
 {
-	const struct bpf_map *found;
-	struct object_source source;
-	struct sha256 want, got;
-	const char *hex, *entry;
+	const struct bpf_map *map = find_section(running, name);
+	char pin[SECTION_PIN_MAX];
 
-	if (json_need_text(member, "object", &hex, why) ||
-	    json_need_text(member, "entry", &entry, why))
-		return -1;
-	if (sha256_read(hex, &want))
-		return fault_set(why, FAULT_FORMAT, "the record's object is no digest");
-	if (file_read_at(peek->objects_dirfd, hex, INSPECT_OBJECT_MAX, bytes, why) ||
-	    sha256_of(bytes->data, bytes->len, &got, why))
-		return -1;
-	if (!sha256_equal(&want, &got))
-		return fault_set(why, FAULT_DIGEST, "our copy %s is damaged", hex);
-	source = (struct object_source){
-		.data = bytes->data,
-		.len = bytes->len,
-		.entry = entry,
-		.hook = hook,
-		.label = map,
-		.logs_dirfd = -1,
-	};
-	if (object_open(&source, object, why))
-		return -1;
-	found = bpf_object__find_map_by_name(object_bpf(*object), map);
-	view->btf = bpf_object__btf(object_bpf(*object));
-	if (!found || !view->btf)
-		return 0;
-	view->key_type = bpf_map__btf_key_type_id(found);
-	view->value_type = bpf_map__btf_value_type_id(found);
+	peek->section = true;
+	if (!map)
+		return fault_set(why, FAULT_CONFIG, "%s has no section %s", running->use, name);
+	return section_pin(running->object, map, pin, why) || open_pin(running, pin, peek, why) ? -1
+												: 0;
+}
+
+int peek_open(const struct running *running, const char *map, struct peek *out, struct fault *why)
+{
+	OWNED(peek_drop) struct peek peek = {.fd = -1, .cell = {.fd = -1}};
+
+	snprintf(peek.name, sizeof(peek.name), "%s", map);
+	if (map[0] == '.' ? open_section(running, map, &peek, why)
+			  : meaning_map(&running->meaning, map, &peek.map, why) ||
+				    open_pin(running, map, &peek, why))
+		return fault_within(why, "%s has no map %s to look at", running->use, map);
+	// A pin of another shape is not what our copy describes.
+	if (!peek.section && (peek.cell.info.key_size != peek.map.key.size ||
+			      peek.cell.info.value_size != peek.map.value.size))
+		return fault_set(why, FAULT_KERNEL, "map %s of %s is not as its object has it", map,
+				 running->use);
+	*out = peek;
+	peek = (struct peek){.fd = -1, .cell = {.fd = -1}};
 	return 0;
 }
 
-static bool is_per_cpu(uint32_t type)
+const char *peek_purpose(const struct peek *peek)
 {
-	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
-	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+	return peek->section ? "" : peek->map.purpose;
 }
 
-// ---- reading it ----
+// ---- entries ----
+
+// A number as the codec writes it: what does not fit JSON is a text. *out are its bits.
+static bool is_number(const struct json *json, uint64_t *out)
+{
+	const char *text = json_text(json);
+
+	*out = text && !strncmp(text, "0x", 2) ? strtoull(text, NULL, 16)
+					       : (uint64_t)json_int(json);
+	return json_is(json, JSON_KIND_INT) || (text && !strncmp(text, "0x", 2));
+}
+
+static int add_numbers(const struct json *a, const struct json *b, struct json **out,
+		       struct fault *why)
+{
+	bool negative = (json_is(a, JSON_KIND_INT) && json_int(a) < 0) ||
+			(json_is(b, JSON_KIND_INT) && json_int(b) < 0);
+	uint64_t one, two, sum;
+	char text[24];
+
+	is_number(a, &one);
+	is_number(b, &two);
+	sum = one + two;
+	snprintf(text, sizeof(text), "0x%" PRIx64, sum);
+	*out = sum > INT64_MAX && !negative ? json_make_text(text) : json_make_int((int64_t)sum);
+	return *out ? 0 : fault_set(why, FAULT_OTHER, "out of memory");
+}
 
 // Adds integers wherever they stand in two values of one type; what is not a number stays as it is.
 static int add_up(const struct json *a, const struct json *b, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *sum = NULL;
 	struct json_walk walk = {0};
+	uint64_t bits;
 
-	if (json_is(a, JSON_KIND_INT)) {
-		*out = json_make_int((int64_t)((uint64_t)json_int(a) + (uint64_t)json_int(b)));
-		return *out ? 0 : fault_set(why, FAULT_OTHER, "out of memory");
-	}
+	if (is_number(a, &bits) && is_number(b, &bits))
+		return add_numbers(a, b, out, why);
 	if (json_is(a, JSON_KIND_OBJECT)) {
 		sum = json_make_object();
 		while (json_next(a, &walk)) {
@@ -157,109 +149,219 @@ static int add_up(const struct json *a, const struct json *b, struct json **out,
 	return 0;
 }
 
-// "value", and "per_cpu" where there are several.
-static int put_values(const struct view *view, const unsigned char *data, struct json *entry,
-		      struct fault *why)
+static int values_of_all(const struct peek *peek, struct json **total, struct json **each,
+			 struct fault *why)
 {
-	OWNED(json_drop) struct json *total = NULL;
-	OWNED(json_drop) struct json *each = json_make_array();
-	size_t step = (view->info.value_size + 7) & ~(size_t)7;
-	const struct mapcodec codec = {
-		.btf = view->btf, .type_id = view->value_type, .size = view->info.value_size};
+	OWNED(json_drop) struct json *sum = NULL;
+	OWNED(json_drop) struct json *list = json_make_array();
 
-	for (size_t cpu = 0; cpu < view->cpus; cpu++) {
+	for (size_t cpu = 0; cpu < peek->cell.cpus; cpu++) {
 		OWNED(json_drop) struct json *value = NULL;
-		struct json *sum;
+		struct json *next;
 
-		if (decode_value(&codec, data + cpu * step, &value, why) ||
-		    json_add(each, json_keep(value), why))
+		if (decode_value(&peek->map.value, peek->cell.data + cpu * peek->cell.step, &value,
+				 why) ||
+		    json_add(list, json_keep(value), why))
 			return -1;
-		if (total ? add_up(total, value, &sum, why) : json_clone(value, &sum, why))
+		if (sum ? add_up(sum, value, &next, why) : json_clone(value, &next, why))
 			return -1;
-		json_free(total);
-		total = sum;
+		json_free(sum);
+		sum = next;
 	}
-	if (json_put(entry, "value", HAND_OVER(total), why))
-		return -1;
-	return is_per_cpu(view->info.type) ? json_put(entry, "per_cpu", HAND_OVER(each), why) : 0;
+	*total = HAND_OVER(sum);
+	*each = HAND_OVER(list);
+	return 0;
 }
 
-static int put_entry(const struct view *view, const void *key, const unsigned char *data,
-		     struct json *entries, struct fault *why)
+// What an admin wrote stands on every CPU: the sum of it would be nobody's value.
+static bool is_one_for_all(const struct peek *peek)
+{
+	return !strcmp(peek->map.purpose, "config") && cell_has(&peek->cell, peek->cell.data);
+}
+
+int peek_entry(const struct peek *peek, bool per_cpu, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *entry = json_make_object();
-	const struct mapcodec codec = {.btf = view->btf,
-				       .type_id = view->key_type,
-				       .size = view->info.key_size,
-				       .prefix = view->info.type == BPF_MAP_TYPE_LPM_TRIE};
-	struct json *shown = NULL;
+	OWNED(json_drop) struct json *total = NULL;
+	OWNED(json_drop) struct json *each = NULL;
+	bool many = map_type_is_percpu(peek->cell.info.type), config;
+	struct json *key = NULL;
 
-	if (decode_value(&codec, key, &shown, why) || json_put(entry, "key", shown, why) ||
-	    put_values(view, data, entry, why))
+	if (decode_value(&peek->map.key, peek->cell.key, &key, why) ||
+	    json_put(entry, "key", key, why) || values_of_all(peek, &total, &each, why))
+		return -1;
+	config = many && !strcmp(peek->map.purpose, "config");
+	if (!config && json_put(entry, "value", HAND_OVER(total), why))
+		return -1;
+	if (config && is_one_for_all(peek) &&
+	    json_put(entry, "value", json_keep(json_item(each, 0)), why))
+		return -1;
+	if (many && (per_cpu || !json_member(entry, "value")) &&
+	    json_put(entry, "per_cpu", HAND_OVER(each), why))
+		return -1;
+	*out = HAND_OVER(entry);
+	return 0;
+}
+
+int peek_key(struct peek *peek, const struct json *key, struct fault *why)
+{
+	if (encode_value(&peek->map.key, key, peek->cell.key, NULL, why))
+		return fault_within(why, "that is no key of map %s", peek->name);
+	return 0;
+}
+
+static int add_entry(struct peek *peek, bool per_cpu, struct json *entries, struct fault *why)
+{
+	struct json *entry = NULL;
+
+	return peek_entry(peek, per_cpu, &entry, why) || json_add(entries, entry, why) ? -1 : 0;
+}
+
+// Whether all bits of a shorter prefix are those of a longer one. A trie's key begins with its length.
+static bool is_within(const unsigned char *key, const unsigned char *other, size_t len)
+{
+	size_t bits = (size_t)bits_get_bytes(other, 4, false);
+
+	if (bits > bits_get_bytes(key, 4, false) || bits > 8 * (len - 4))
+		return false;
+	for (size_t bit = 0; bit < bits; bit++)
+		if ((key[4 + bit / 8] ^ other[4 + bit / 8]) >> (7 - bit % 8) & 1)
+			return false;
+	return true;
+}
+
+// A lookup in a trie takes an address, as its program's does. What is told is the prefix that decides, which the kernel does
+// not say: the longest that the key is in.
+static int nearest_prefix(struct peek *peek, struct fault *why)
+{
+	size_t len = peek->cell.info.key_size;
+	OWNED(drop_heap) unsigned char *key = malloc(len + 1);
+	OWNED(cell_keys_drop) struct cell_keys keys = {0};
+	const unsigned char *best = NULL;
+
+	if (!key)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	memcpy(key, peek->cell.key, len);
+	if (cell_keys_read(&peek->cell, &keys, why))
+		return -1;
+	for (size_t i = 0; i < keys.count; i++) {
+		const unsigned char *other = keys.list + i * len;
+
+		if (is_within(key, other, len) &&
+		    (!best || bits_get_bytes(other, 4, false) > bits_get_bytes(best, 4, false)))
+			best = other;
+	}
+	cell_set_key(&peek->cell, best ? best : key);
+	return 0;
+}
+
+static int one_entry(struct peek *peek, const struct json *key, bool per_cpu, struct json *entries,
+		     struct fault *why)
+{
+	bool found;
+
+	if (peek_key(peek, key, why) || (cell_is_trie(&peek->cell) && nearest_prefix(peek, why)) ||
+	    cell_read(&peek->cell, &found, why))
+		return -1;
+	if (!found)
+		return fault_set(why, FAULT_CONFIG, "map %s has no such key", peek->name);
+	return add_entry(peek, per_cpu, entries, why);
+}
+
+static int all_entries(struct peek *peek, bool per_cpu, struct json *entries, struct fault *why)
+{
+	struct cell_walk walk = {0};
+	bool more, found;
+
+	for (;;) {
+		if (cell_next(&peek->cell, &walk, &more, why))
+			return -1;
+		if (!more)
+			return 0;
+		if (cell_read(&peek->cell, &found, why) ||
+		    (found && add_entry(peek, per_cpu, entries, why)))
+			return -1;
+	}
+}
+
+// ---- variables ----
+
+static int add_variable(const struct running *running, const struct peek *peek,
+			const struct manifest_global *said, struct json *entries, struct fault *why)
+{
+	OWNED(json_drop) struct json *entry = json_make_object();
+	struct meaning_variable at;
+	struct json *value = NULL;
+
+	if (meaning_variable(&running->meaning, said->name, &at, why))
+		return -1;
+	if (at.at.offset + at.at.size > peek->cell.info.value_size)
+		return fault_set(why, FAULT_KERNEL, "section %s is not as the object has it",
+				 peek->name);
+	if (json_put_text(entry, "key", said->name, why) ||
+	    decode_value(&at.codec, peek->cell.data + at.at.offset, &value, why) ||
+	    json_put(entry, "value", value, why))
 		return -1;
 	return json_add(entries, HAND_OVER(entry), why);
 }
 
-// Walks the keys. A map that changes meanwhile may show a key twice or not at all, but the walk ends: it takes no more
-// steps than the map has room.
-static int read_entries(const struct view *view, struct json *entries, struct fault *why)
+static int variables(const struct running *running, struct peek *peek, const char *name,
+		     struct json *entries, struct fault *why)
 {
-	size_t room = ((view->info.value_size + 7) & ~(size_t)7) * view->cpus;
-	OWNED(drop_heap) unsigned char *key = calloc(1, view->info.key_size + 1);
-	OWNED(drop_heap) unsigned char *next = calloc(1, view->info.key_size + 1);
-	OWNED(drop_heap) unsigned char *data = calloc(1, room + 1);
-	const void *from = NULL;
+	const struct manifest *manifest = running->manifest;
+	bool found;
 
-	if (!key || !next || !data)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (uint32_t i = 0; i < view->info.max_entries; i++) {
-		if (bpf_map_get_next_key(view->fd, from, next)) {
-			if (errno == ENOENT)
-				break;
-			return fault_errno(why, FAULT_KERNEL, "the kernel does not list map %s",
-					   view->info.name);
-		}
-		memcpy(key, next, view->info.key_size);
-		from = key;
-		if (bpf_map_lookup_elem(view->fd, key, data) == 0 &&
-		    put_entry(view, key, data, entries, why))
+	memset(peek->cell.key, 0, peek->cell.info.key_size);
+	if (cell_read(&peek->cell, &found, why))
+		return -1;
+	for (size_t i = 0; i < manifest->global_count; i++) {
+		const struct manifest_global *said = &manifest->globals[i];
+
+		if (strcmp(said->object, running->meaning.file) ||
+		    strcmp(said->section, peek->name) || (name && strcmp(said->name, name)))
+			continue;
+		if (add_variable(running, peek, said, entries, why))
 			return -1;
 	}
+	if (name && !json_count(entries))
+		return fault_set(why, FAULT_CONFIG, "section %s has no variable %s to look at",
+				 peek->name, name);
 	return 0;
 }
 
-int peek_map(const struct peek *peek, const char *iface, enum hook hook, const char *use,
-	     const char *map, struct json **out, struct fault *why)
+int peek_entries(const struct running *running, struct peek *peek, const struct json *key,
+		 bool per_cpu, struct json **entries, struct fault *why)
 {
-	const struct json *chain = record_chain(peek->record, iface, hook_name(hook));
-	const struct json *member = find_member(json_member(chain, "members"), use);
-	OWNED(json_drop) struct json *document = json_make_object();
-	OWNED(json_drop) struct json *entries = json_make_array();
-	OWNED(object_drop) struct object *object = NULL;
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	OWNED(view_drop) struct view view = {.fd = -1};
-	const char *type;
-	int cpus;
+	OWNED(json_drop) struct json *list = json_make_array();
+	const char *name = json_text(key);
 
-	if (!member)
-		return fault_set(why, FAULT_CONFIG, "%s does not run on %s %s", use, iface,
-				 hook_name(hook));
-	if (open_pin(peek, iface, hook, member, map, &view, why))
+	if (!list)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (peek->section && key && !name)
+		return fault_set(why, FAULT_CONFIG, "a variable goes by its name");
+	if (peek->section ? variables(running, peek, name, list, why)
+	    : key	  ? one_entry(peek, key, per_cpu, list, why)
+			  : all_entries(peek, per_cpu, list, why))
 		return -1;
-	cpus = is_per_cpu(view.info.type) ? libbpf_num_possible_cpus() : 1;
-	if (cpus < 1)
-		return fault_set(why, FAULT_KERNEL, "cannot tell how many processors there are");
-	view.cpus = (size_t)cpus;
-	type = map_type_name(view.info.type);
-	if (open_types(peek, member, hook, map, &bytes, &object, &view, why) ||
-	    read_entries(&view, entries, why))
-		return fault_within(why, "cannot read map %s of %s", map, use);
-	if (json_put_text(document, "interface", iface, why) ||
-	    json_put_text(document, "hook", hook_name(hook), why) ||
-	    json_put_text(document, "use", use, why) || json_put_text(document, "map", map, why) ||
-	    json_put_text(document, "type", type ? type : "unknown", why) ||
-	    json_put(document, "entries", HAND_OVER(entries), why))
+	*entries = HAND_OVER(list);
+	return 0;
+}
+
+int peek_about(const struct running *running, const struct peek *peek, struct json **out,
+	       struct fault *why)
+{
+	OWNED(json_drop) struct json *about = json_make_object();
+	const char *type = map_type_name(peek->cell.info.type);
+
+	if (json_put_text(about, "interface", running->iface, why) ||
+	    json_put_text(about, "hook", hook_name(running->hook), why) ||
+	    json_put_int(about, "place", (int64_t)running->place, why) ||
+	    json_put_text(about, "use", running->use, why) ||
+	    json_put_text(about, "version", running->version, why) ||
+	    json_put_text(about, "map", peek->name, why) ||
+	    json_put_text(about, "type", type ? type : "unknown", why) ||
+	    json_put_text(about, "purpose", peek_purpose(peek), why))
 		return -1;
-	*out = HAND_OVER(document);
+	*out = HAND_OVER(about);
 	return 0;
 }

@@ -8,13 +8,13 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "bpf/inspect.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
 #include "loader/denied.h"
+#include "loader/foretell.h"
+#include "loader/heir.h"
 #include "loader/hold.h"
-#include "loader/object.h"
 #include "loader/record.h"
 #include "loader/restore.h"
 #include "loader/roster.h"
@@ -26,7 +26,7 @@ const char *plan_action_name(enum plan_action action)
 	static const char *const names[] = {
 		[PLAN_KEEP] = "keep",	  [PLAN_LOAD] = "load",	    [PLAN_CHANGE] = "change",
 		[PLAN_REPAIR] = "repair", [PLAN_REMOVE] = "remove", [PLAN_WAIT] = "wait",
-		[PLAN_MOVE] = "move",
+		[PLAN_MOVE] = "move",	  [PLAN_VALUES] = "values",
 	};
 
 	return names[action];
@@ -44,9 +44,7 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
-		for (size_t k = 0; chain->maps && k < chain->count; k++)
-			maps_report_drop(&chain->maps[k]);
-		free(chain->maps);
+		foretell_forget(chain);
 		members_free(chain->members, chain->count);
 		json_free(chain->denied);
 		json_free(chain->hold);
@@ -60,7 +58,8 @@ void plan_free(struct plan *plan)
 bool plan_is_pending(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT)
+		if (plan->chains[i].put_off ||
+		    (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT))
 			return true;
 	return false;
 }
@@ -121,8 +120,24 @@ static bool plan_wants(const struct plan_chain *chain)
 	return chain->interface && chain->interface->chain_count[chain->hook];
 }
 
-static int plan_place(const struct plan_chain *chain, const char *tree,
-		      char place[static BPFFS_PATH_MAX], struct fault *why)
+bool plan_is_renewed(const struct plan *plan, const char *iface)
+{
+	bool renewed = false;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (strcmp(chain->iface, iface) || !chain->truth.generation)
+			continue;
+		if (!chain->truth.renewed)
+			return false;
+		renewed = true;
+	}
+	return renewed;
+}
+
+int plan_place(const struct plan_chain *chain, const char *tree, char place[static BPFFS_PATH_MAX],
+	       struct fault *why)
 {
 	size_t used;
 
@@ -160,6 +175,16 @@ static int plan_add(struct plan *plan, const struct plan_places *places, const c
 	return 0;
 }
 
+// One that only a pattern meant, and that is gone: nobody waits for it.
+static bool plan_is_past(const struct plan_places *places, const char *iface)
+{
+	const struct node_interface *interface = node_interface(places->node, iface);
+	struct fault ignored = {0};
+	struct iface found;
+
+	return interface && interface->is_pattern && iface_find(iface, &found, &ignored);
+}
+
 // What was rolled back to and is neither in node.json nor, after a reboot, in the kernel.
 static int plan_add_held(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
@@ -172,7 +197,7 @@ static int plan_add_held(struct plan *plan, const struct plan_places *places, st
 		enum hook hook;
 
 		if (!hold_of(chain) || !iface || !hook_text || hook_parse(hook_text, &hook, why) ||
-		    plan_find(plan, iface, hook))
+		    plan_find(plan, iface, hook) || plan_is_past(places, iface))
 			continue;
 		if (plan_add(plan, places, iface, hook, why))
 			return -1;
@@ -180,7 +205,7 @@ static int plan_add_held(struct plan *plan, const struct plan_places *places, st
 	return 0;
 }
 
-static int root_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
+int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
 {
 	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
 
@@ -213,7 +238,7 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 		return -1;
 	if (!truth->root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
 		return 0;
-	if (root_tag(tags, chain->hook, &tamper.root_tag, why))
+	if (plan_tag(tags, chain->hook, &tamper.root_tag, why))
 		return -1;
 	return tamper_findings(&tamper, &chain->damage, why);
 }
@@ -233,6 +258,27 @@ int plan_chain_at(struct plan *plan, const struct plan_places *places, const cha
 	return plan_see(*out, places, &tags, why);
 }
 
+// What an interface that has just come under a pattern has to go by: a denial that is known there, a rollback that holds
+// there and, while nothing new can be admitted, what runs there.
+static const struct json *plan_like(const struct plan *plan, const struct plan_places *places,
+				    const struct plan_chain *chain)
+{
+	const struct json *chains = json_member(plan->record, "chains");
+
+	if (chain->record || !chain->interface || !chain->interface->is_pattern)
+		return chain->record;
+	for (size_t i = 0; i < json_count(chains); i++) {
+		const struct json *other = json_item(chains, i);
+		const char *iface = json_text(json_member(other, "interface"));
+		const char *hook = json_text(json_member(other, "hook"));
+
+		if (iface && hook && !strcmp(hook, hook_name(chain->hook)) &&
+		    node_interface(places->node, iface) == chain->interface)
+			return other;
+	}
+	return NULL;
+}
+
 static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	struct plan_tags tags = {0};
@@ -243,6 +289,7 @@ static int plan_see_all(struct plan *plan, const struct plan_places *places, str
 		if (chain->was[0])
 			chain->record =
 				record_chain(plan->record, chain->was, hook_name(chain->hook));
+		chain->like = plan_like(plan, places, chain);
 		if (plan_see(chain, places, &tags, why))
 			return -1;
 	}
@@ -303,7 +350,7 @@ static int plan_deny(struct plan_chain *chain, const struct node_use *use, struc
 	struct member *next = &chain->members[chain->count];
 
 	*member = (struct member){.object_fd = -1};
-	if (!denied_is_known(chain->record, entry))
+	if (!denied_is_known(chain->like, entry))
 		return refuse_denied(use, &own, entry, why);
 	// To keep is to keep what runs: what is gone is not loaded again.
 	if (how == NODE_DENIED_KEEP && !denied_runs(chain->record, entry))
@@ -411,7 +458,7 @@ static bool chain_is_the_same(const struct plan_chain *chain, const struct polic
 	     chain->truth.verdict != anchor_verdict(chain->hook, policy->on_fall_through_drop)))
 		return false;
 	for (size_t i = 0; i < chain->count; i++)
-		if (!record_is_member(json_item(members, i), &chain->members[i]) ||
+		if (!record_is_program(json_item(members, i), &chain->members[i]) ||
 		    record_place(chain->record, i) != chain->members[i].place)
 			return false;
 	return true;
@@ -419,7 +466,8 @@ static bool chain_is_the_same(const struct plan_chain *chain, const struct polic
 
 static bool plan_drops_denied(const struct plan_chain *chain)
 {
-	return json_count(chain->denied) && chain->interface->on_denied != NODE_DENIED_KEEP;
+	return json_count(chain->denied) &&
+	       (!chain->interface || chain->interface->on_denied != NODE_DENIED_KEEP);
 }
 
 static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
@@ -441,55 +489,14 @@ static enum plan_action plan_choose(const struct plan_chain *chain, const struct
 	return strcmp(chain->was, chain->iface) ? PLAN_MOVE : PLAN_KEEP;
 }
 
-// What becomes of the maps of one member, without touching the kernel.
-static int plan_foretell(const struct plan_chain *chain, size_t index, const char *tree,
-			 struct maps_report *report, struct fault *why)
-{
-	const struct member *member = &chain->members[index];
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	OWNED(object_drop) struct object *object = NULL;
-	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], old[BPFFS_PATH_MAX];
-	char key[MEMBER_LABEL_MAX];
-	struct object_source source = {.entry = member->program->entry,
-				       .hook = chain->hook,
-				       .probe = chain->hook == HOOK_PROBE ? member->program : NULL,
-				       .label = member->name,
-				       .logs_dirfd = -1};
-
-	member_key(chain->members, index, key);
-	if (plan_place(chain, tree, place, why) ||
-	    bpffs_join_number(place, "gen", chain->truth.generation, gen, why) ||
-	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, key, old, why) ||
-	    file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why))
-		return -1;
-	source.data = bytes.data;
-	source.len = bytes.len;
-	if (object_open(&source, &object, why))
-		return -1;
-	return maps_settle(object, member,
-			   chain->truth.generation && !chain->truth.renewed ? old : NULL, true,
-			   report, why);
-}
-
-static int plan_foretell_all(struct plan_chain *chain, const char *tree, struct fault *why)
+int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
 {
 	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
 
+	chain->action = plan_choose(chain, &places->node->policy);
 	if (!plan_builds(chain->action))
 		return 0;
-	chain->maps = calloc(chain->count, sizeof(*chain->maps));
-	if (!chain->maps)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i < chain->count; i++)
-		if (plan_foretell(chain, i, tree, &chain->maps[i], why))
-			return -1;
 	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
-}
-
-int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
-{
-	chain->action = plan_choose(chain, &places->node->policy);
-	return plan_foretell_all(chain, places->tree, why);
 }
 
 // ---- what is held ----
@@ -498,8 +505,7 @@ static int plan_hold_from(struct plan_chain *chain, const struct restore *restor
 			  const struct plan_places *places, struct fault *why)
 {
 	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
-	    json_clone(hold_of(chain->record), &chain->hold, why) ||
-	    plan_settle(chain, places, why))
+	    json_clone(hold_of(chain->like), &chain->hold, why) || plan_settle(chain, places, why))
 		return -1;
 	// Rolled back to none, and none is there.
 	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
@@ -524,7 +530,7 @@ static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
 					.node = places->node,
 					.interface = chain->interface,
 					.hook = chain->hook,
-					.record = chain->record,
+					.record = chain->like,
 					.runs = chain->truth.root_id && !chain->damage.count,
 					.unasked = true};
 
@@ -550,7 +556,7 @@ static int plan_decide_held(struct plan_chain *chain, const struct plan_places *
 static int plan_decide_chain(struct plan_chain *chain, const struct plan_places *places,
 			     struct admit *admit, struct fault *why)
 {
-	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
+	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool held = hold_stands(hold, chain->interface, chain->hook);
 	bool wished = !attach_check_mode(chain->interface, chain->hook, why) &&
 		      !plan_check_places(chain, &places->node->policy, why) &&
@@ -564,6 +570,26 @@ static int plan_decide_chain(struct plan_chain *chain, const struct plan_places 
 		return plan_decide_held(chain, places, admit, wished, why);
 	}
 	return plan_settle(chain, places, why);
+}
+
+int plan_foretell(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	struct fault first = {0};
+
+	if (foretell_shared(plan, places, why))
+		fault_first(&first, why);
+	if (heirs_find(plan, places->tree, false, why))
+		fault_first(&first, why);
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (chain->refused.code != FAULT_NONE || !foretell_chain(plan, chain, places, why))
+			continue;
+		chain->refused = *why;
+		fault_first(&first, why);
+	}
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
 }
 
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
@@ -580,6 +606,8 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		chain->refused = *why;
 		fault_first(&first, why);
 	}
+	if (plan_foretell(plan, places, why))
+		fault_first(&first, why);
 	if (policy_check_total(&places->node->policy, plan_map_bytes(plan), why))
 		fault_first(&first, why);
 	if (admit_settle(admit, why))
@@ -591,9 +619,7 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 // Forgets what was decided.
 void plan_reset(struct plan_chain *chain)
 {
-	for (size_t k = 0; chain->maps && k < chain->count; k++)
-		maps_report_drop(&chain->maps[k]);
-	free(HAND_OVER(chain->maps));
+	foretell_forget(chain);
 	members_free(HAND_OVER(chain->members), chain->count);
 	json_free(HAND_OVER(chain->denied));
 	json_free(HAND_OVER(chain->hold));
@@ -608,9 +634,8 @@ static bool plan_is_broken(const struct plan_chain *chain)
 	       (findings_count(&chain->damage, FINDING_BROKEN) || !chain->truth.root_id);
 }
 
-static int plan_restore_chain(struct plan_chain *chain, const struct json *record,
-			      const struct plan_places *places, const struct plan_copies *copies,
-			      struct fault *why)
+static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
+			      const struct plan_copies *copies, struct fault *why)
 {
 	struct restore restore = {.objects_dirfd = copies->objects_dirfd,
 				  .trust_dirfd = copies->trust_dirfd,
@@ -618,9 +643,9 @@ static int plan_restore_chain(struct plan_chain *chain, const struct json *recor
 				  .node = places->node,
 				  .interface = chain->interface,
 				  .hook = chain->hook,
-				  .record = record,
+				  .record = chain->like,
 				  .runs = chain->truth.root_id};
-	const struct json *hold = places->resume ? NULL : hold_of(chain->record);
+	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool denied;
 
 	restore.unasked = hold_stands(hold, chain->interface, chain->hook);
@@ -647,37 +672,26 @@ static int plan_restore_chain(struct plan_chain *chain, const struct json *recor
 	return 0;
 }
 
-// What an interface that has just come gets while nothing new can be admitted: what runs on others under the same pattern.
-static const struct json *plan_record_like(const struct plan *plan, const struct plan_chain *chain)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct plan_chain *other = &plan->chains[i];
-
-		if (other->interface == chain->interface && other->hook == chain->hook &&
-		    json_count(json_member(other->record, "members")))
-			return other->record;
-	}
-	return NULL;
-}
-
 void plan_restore(struct plan *plan, const struct plan_places *places,
 		  const struct plan_copies *copies)
 {
+	struct fault ignored = {0};
+
 	plan->from_copies = true;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
-		const struct json *record = chain->record;
 
 		plan_reset(chain);
-		if (!record && chain->interface && chain->interface->is_pattern)
-			record = plan_record_like(plan, chain);
-		if (!json_count(json_member(record, "members")))
+		if (!json_count(json_member(chain->like, "members")))
 			continue;
-		if (plan_restore_chain(chain, record, places, copies, &chain->lost) ||
+		if (plan_restore_chain(chain, places, copies, &chain->lost) ||
 		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
 			plan_reset(chain);
 		if (chain->action == PLAN_KEEP && chain->was[0] &&
 		    strcmp(chain->was, chain->iface) != 0)
 			chain->action = PLAN_MOVE;
 	}
+	// Without heirs each takes over what has its own name: nothing to refuse a restore for.
+	if (heirs_find(plan, places->tree, false, &ignored))
+		fault_clear(&ignored);
 }

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/bpffs.h"
+#include "loader/edit.h"
 #include "loader/finding.h"
 #include "loader/maps.h"
 #include "loader/member.h"
@@ -22,8 +24,9 @@ enum plan_action {
 	PLAN_REMOVE, // node.json asks for none
 	PLAN_WAIT,   // asks for one, and the interface is not there
 	PLAN_MOVE,   // runs as node.json says, and is pinned under the interface's earlier name
+	PLAN_VALUES, // the right chain, with other values: nothing is loaded
 };
-// "keep", "load", "change", "repair", "remove", "wait", "move"
+// "keep", "load", "change", "repair", "remove", "wait", "move", "values"
 const char *plan_action_name(enum plan_action action);
 // Whether a chain is to be built for it.
 bool plan_builds(enum plan_action action);
@@ -38,8 +41,14 @@ struct plan_chain {
 	struct json *denied;	  // lines as in loader/denied.h; NULL: not decided
 	struct json *hold;	  // as in loader/hold.h, for its record; NULL: node.json holds
 	struct maps_report *maps; // of each member, foretold
+	struct edits edits;	  // with PLAN_VALUES and PLAN_MOVE
+	struct json *changes;	  // values that change, for people (loader/change.h); NULL: none
 	struct truth truth;
 	const struct json *record; // what was applied here; NULL: nothing
+	const struct json *
+		like; // to go by: that, or for an interface that has just come what others of its pattern have
+	struct json
+		*put_off; // rolled back while the interface is away: the record to come back with
 	struct findings damage;
 	enum plan_action action;
 	struct fault refused; // why it cannot be admitted as node.json says; FAULT_NONE: it can
@@ -74,6 +83,9 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 // The same for one hook.
 int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
 		 struct plan **out, struct fault *why) MUST_CHECK;
+// Learns a tag when it is asked for first. Borrowed.
+int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
+	MUST_CHECK;
 // What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
 int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
 	     struct fault *why) MUST_CHECK;
@@ -99,7 +111,7 @@ static inline void plan_drop(struct plan **plan)
 	plan_free(*plan);
 	*plan = NULL;
 }
-// Whether there is something to do now; and how many chains wait for their interface.
+// Whether there is something to do, or to write down, now; and how many chains wait for their interface.
 bool plan_is_pending(const struct plan *plan);
 size_t plan_waiting(const struct plan *plan);
 // Whether what is denied in a chain, or holds it, is not what its record says.
@@ -114,6 +126,15 @@ int plan_chain_at(struct plan *plan, const struct plan_places *places, const cha
 int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why) MUST_CHECK;
 // Forgets what was filled in and decided.
 void plan_reset(struct plan_chain *chain);
-// Decides how to get to what is filled in, and foretells its maps.
+// Decides how to get to what is filled in.
 int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
 	MUST_CHECK;
+// Then, of all chains that were not refused: what becomes of their maps and values (loader/foretell.h), which may ask for
+// more than has been decided. The first one's refusal is told, each chain has its own.
+int plan_foretell(struct plan *plan, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;
+// Whether all that is pinned for an interface stood on another one of its name, which is gone.
+bool plan_is_renewed(const struct plan *plan, const char *iface);
+// Where its pins are as the plan is made; what stands there and is another interface's by now is as if it were not.
+int plan_place(const struct plan_chain *chain, const char *tree, char place[static BPFFS_PATH_MAX],
+	       struct fault *why) MUST_CHECK;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/entries.h"
 #include "loader/previous.h"
 #include "loader/truth.h"
 
@@ -91,6 +92,11 @@ void record_key(const struct json *chain, size_t index, char key[static MEMBER_L
 	key[0] = '\0';
 	if (index >= json_count(members) || index >= NODE_CHAIN_MAX)
 		return;
+	// Records from before it stood there are computed: their members had no siblings.
+	if (*text_at(members, index, "key")) {
+		snprintf(key, MEMBER_LABEL_MAX, "%s", text_at(members, index, "key"));
+		return;
+	}
 	for (size_t i = 0; i <= index; i++) {
 		// Borrowed, and only read.
 		names[i].name = (char *)(uintptr_t)text_at(members, i, "name");
@@ -235,8 +241,18 @@ static int put_pins(struct json *made, const struct maps_report *maps, struct fa
 	if (json_put(made, "pins", pins, why))
 		return -1;
 	for (size_t i = 0; i < maps->count; i++)
-		if (json_add(pins, json_make_text(maps->maps[i].name), why))
+		if (json_add(pins, json_make_text(maps->maps[i].pin), why))
 			return -1;
+	return 0;
+}
+
+int record_put_values(struct json *recorded, const struct member *member, struct fault *why)
+{
+	if (json_put(recorded, "maps", json_keep(member->maps), why))
+		return -1;
+	if (json_count(member->globals))
+		return json_put(recorded, "globals", json_keep(member->globals), why);
+	json_remove(recorded, "globals");
 	return 0;
 }
 
@@ -254,18 +270,21 @@ int record_of_member(const struct member *member, struct json **out, struct faul
 	    put_digest(made, "bundle", &member->bundle, why) ||
 	    put_digest(made, "object", &member->object, why) ||
 	    put_digest(made, "manifest", &member->manifest_sha256, why) ||
-	    json_put(made, "maps", json_keep(member->maps), why))
+	    record_put_values(made, member, why))
 		return -1;
 	*out = HAND_OVER(made);
 	return 0;
 }
 
-static int member_record(const struct member *member, const struct chain_program *program,
-			 struct json **out, struct fault *why)
+static int member_record(const struct chain_spec *spec, size_t index,
+			 const struct chain_program *program, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *made = NULL;
+	char key[MEMBER_LABEL_MAX];
 
-	if (record_of_member(member, &made, why) ||
+	member_key(spec->members, index, key);
+	if (record_of_member(&spec->members[index], &made, why) ||
+	    json_put_text(made, "key", key, why) ||
 	    json_put_text(made, "fell_counted", fall_ways_word(&program->falls), why) ||
 	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
 	    put_pins(made, &program->maps, why) ||
@@ -287,7 +306,7 @@ int record_of(const struct chain_spec *spec, const struct chain *chain, struct j
 	for (size_t i = 0; i < spec->count; i++) {
 		struct json *member = NULL;
 
-		if (member_record(&spec->members[i], chain_program(chain, i), &member, why) ||
+		if (member_record(spec, i, chain_program(chain, i), &member, why) ||
 		    json_add(members, member, why))
 			return -1;
 	}
@@ -315,15 +334,43 @@ static bool same_digest(const struct json *object, const char *key, const struct
 	return same_text(object, key, hex);
 }
 
-bool record_is_member(const struct json *recorded, const struct member *member)
+bool record_is_program(const struct json *recorded, const struct member *member)
 {
-	const struct json *maps = json_member(recorded, "maps");
-
 	return same_text(recorded, "name", member->name) &&
 	       same_text(recorded, "version", member->version) &&
 	       same_text(recorded, "from", member->from) &&
 	       same_text(recorded, "entry", member->program->entry) &&
 	       same_digest(recorded, "bundle", &member->bundle) &&
 	       same_digest(recorded, "object", &member->object) &&
-	       json_is(maps, JSON_KIND_OBJECT) && json_same(maps, member->maps);
+	       json_is(json_member(recorded, "maps"), JSON_KIND_OBJECT);
+}
+
+int record_has_values(const struct json *recorded, const struct json *maps,
+		      const struct json *globals, bool *out, struct fault *why)
+{
+	const struct json *was = json_member(recorded, "globals");
+	struct json_walk walk = {0};
+	size_t count = 0;
+
+	if (entries_same(json_member(recorded, "maps"), maps, out, why))
+		return -1;
+	while (json_next(globals, &walk)) {
+		const struct json *value = json_member(was, walk.key);
+
+		if (!strcmp(walk.key, "//"))
+			continue;
+		count++;
+		*out &= value && json_same(value, walk.value);
+	}
+	*out &= count == json_count(was);
+	return 0;
+}
+
+bool record_is_member(const struct json *recorded, const struct member *member)
+{
+	struct fault ignored = {0};
+	bool same;
+
+	return record_is_program(recorded, member) &&
+	       !record_has_values(recorded, member->maps, member->globals, &same, &ignored) && same;
 }

@@ -62,3 +62,11 @@ int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_
 
 // Whether a recorded member is this one: same bundle, object, entry, values and repository. (Not the place: record_place.)
 bool record_is_member(const struct json *recorded, const struct member *member);
+// The same but for the values.
+bool record_is_program(const struct json *recorded, const struct member *member);
+// Whether it was given these values, in whatever order; as a member or as node.json has them.
+int record_has_values(const struct json *recorded, const struct json *maps,
+		      const struct json *globals, bool *out, struct fault *why) MUST_CHECK;
+// Puts other values into the record of a member.
+int record_put_values(struct json *recorded, const struct member *member, struct fault *why)
+	MUST_CHECK;

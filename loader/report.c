@@ -10,8 +10,11 @@
 
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "loader/change.h"
 #include "loader/hold.h"
 #include "loader/news.h"
+
+#define CHANGES_SHOWN 20
 
 static const char *text_of(const struct json *object, const char *key)
 {
@@ -50,6 +53,24 @@ void report_denied(const struct cli *cli, const struct plan *plan)
 	}
 }
 
+void report_squatters(const struct cli *cli, const struct plan *plan, const struct report_who *who)
+{
+	for (size_t i = 0; plan && i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		const struct truth *truth = &chain->truth;
+		uint32_t id = truth->blocked ? truth->blocker.program_id : truth->instead;
+		struct sys_program program;
+		char name[NEWS_PROGRAM_MAX];
+
+		if (truth->attached || !id || id == truth->root_id ||
+		    !namer_ask(who->namer, id, &program))
+			continue;
+		news_name(&program, &who->now, name);
+		cli_note(cli, "%s on %s is held by another program%s", hook_name(chain->hook),
+			 chain->iface, name);
+	}
+}
+
 void report_held(const struct cli *cli, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
@@ -76,8 +97,8 @@ static int maps_text(const struct maps_report *maps, struct bytes *out, struct f
 	for (size_t i = 0; maps && i < maps->count; i++) {
 		const struct map_report *map = &maps->maps[i];
 
-		if (bytes_format(out, why, "%s%s: %s", i ? ", " : "", map->name,
-				 map_fate_name(map->fate)))
+		if (bytes_format(out, why, "%s%s: %s%s", i ? ", " : "", map->name,
+				 map_fate_name(map->fate), map->shared ? " (shared)" : ""))
 			return -1;
 	}
 	return 0;
@@ -95,6 +116,7 @@ static int maps_json(const struct maps_report *maps, struct json **out, struct f
 		if (json_add(list, map, why) ||
 		    json_put_text(map, "name", maps->maps[i].name, why) ||
 		    json_put_text(map, "contents", map_fate_name(maps->maps[i].fate), why) ||
+		    json_put_bool(map, "shared", maps->maps[i].shared, why) ||
 		    json_put_int(map, "values", (int64_t)maps->maps[i].entries, why))
 			return -1;
 	}
@@ -188,6 +210,29 @@ static int members_json(const struct plan_chain *chain, const struct json *now, 
 	return 0;
 }
 
+static int put_changes(struct json *out, const struct plan_chain *chain, struct fault *why)
+{
+	return json_put(out, "changes",
+			chain->changes ? json_keep(chain->changes) : json_make_array(), why);
+}
+
+// A list of thousands is an allow-list that came or went: its end says as much as its beginning.
+static int say_changes(const struct cli *cli, const struct plan_chain *chain, struct fault *why)
+{
+	for (size_t i = 0; i < json_count(chain->changes) && i < CHANGES_SHOWN; i++) {
+		OWNED(bytes_drop) struct bytes text = {0};
+
+		if (change_text(json_item(chain->changes, i), &text, why))
+			return -1;
+		cli_say(cli, "%s on %s: %s", hook_name(chain->hook), chain->iface,
+			bytes_text(&text));
+	}
+	if (json_count(chain->changes) > CHANGES_SHOWN)
+		cli_say(cli, "%s on %s: and %zu more values", hook_name(chain->hook), chain->iface,
+			json_count(chain->changes) - CHANGES_SHOWN);
+	return 0;
+}
+
 // The program that a finding is about, as far as it may be known.
 static int put_program(struct json *made, const struct finding *finding,
 		       const struct report_who *who, struct fault *why)
@@ -243,7 +288,7 @@ static int plan_json(const struct plan *plan, struct json **out, struct fault *w
 		    json_put_text(made, "action", plan_action_name(chain->action), why) ||
 		    json_put_bool(made, "held", chain->hold != NULL, why) ||
 		    members_json(chain, json_member(chain->record, "members"), made, why) ||
-		    put_denied(made, chain, why) ||
+		    put_denied(made, chain, why) || put_changes(made, chain, why) ||
 		    findings_json(&chain->damage, NULL, findings, why))
 			return -1;
 	}
@@ -285,6 +330,9 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 			return -1;
 	if (plan->count)
 		table_print(table, cli);
+	for (size_t i = 0; i < plan->count; i++)
+		if (say_changes(cli, &plan->chains[i], why))
+			return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		say_findings(cli, &plan->chains[i].damage, NULL);
 		say_uncounted(cli, &plan->chains[i]);
@@ -321,7 +369,8 @@ static int applied_json(const struct apply *apply, bool restored, struct json **
 		    (at->chain &&
 		     (json_put_int(made, "generation", chain_generation(at->chain), why) ||
 		      json_put_text(made, "how", chain_how(at->chain), why))) ||
-		    members_json(at->plan, NULL, made, why) || put_denied(made, at->plan, why))
+		    members_json(at->plan, NULL, made, why) || put_denied(made, at->plan, why) ||
+		    put_changes(made, at->plan, why))
 			return -1;
 		json_remove(made, "now");
 	}
@@ -343,7 +392,14 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 	if (at->plan->action == PLAN_MOVE) {
 		cli_say(cli, "%s on %s: kept, of %s before it was renamed", hook, at->plan->iface,
 			at->plan->was);
-		return 0;
+		return say_changes(cli, at->plan, why);
+	}
+	if (at->plan->action == PLAN_VALUES) {
+		cli_say(cli,
+			at->plan->edits.count ? "%s on %s: %zu values written, nothing loaded"
+					      : "%s on %s: its maps held these values already",
+			hook, at->plan->iface, at->plan->edits.count);
+		return say_changes(cli, at->plan, why);
 	}
 	if (!at->chain) {
 		cli_say(cli, "%s on %s: removed", hook, at->plan->iface);

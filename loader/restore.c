@@ -54,7 +54,7 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	OWNED(drop_fd) int manifest_fd = -1;
 	const char *name, *version, *from, *entry, *hex;
 	const struct manifest_file *file;
-	const struct json *maps;
+	const struct json *maps, *globals = json_member(record, "globals");
 
 	if (json_need_text(record, "name", &name, why) ||
 	    json_need_text(record, "version", &version, why) ||
@@ -64,6 +64,7 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	    need_digest(record, "bundle", &hex, &member.bundle, why) ||
 	    text_copy(name, &member.name, why) || text_copy(version, &member.version, why) ||
 	    text_copy(from, &member.from, why) || json_clone(maps, &member.maps, why) ||
+	    (globals && json_clone(globals, &member.globals, why)) ||
 	    restore_file(objects_dirfd, record, "manifest", MANIFEST_MAX, &member.manifest_sha256,
 			 &manifest_fd, &manifest, why) ||
 	    manifest_parse(manifest.data, manifest.len, name, &member.manifest, why) ||

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/rollback.h"
 
+#include <string.h>
+
 #include "base/owned.h"
 #include "loader/hold.h"
 #include "loader/previous.h"
@@ -36,6 +38,19 @@ static int rollback_hold(struct plan_chain *chain, struct admit *admit, int64_t 
 	return failed;
 }
 
+// Its interface is away: when it comes, it gets what was rolled back to.
+static int rollback_put_off(struct plan_chain *chain, const struct json *earlier, struct fault *why)
+{
+	OWNED(json_drop) struct json *record = NULL;
+
+	if (json_clone(earlier, &record, why) ||
+	    (chain->hold && json_put(record, HOLD_KEY, json_keep(chain->hold), why)))
+		return -1;
+	json_remove(record, "change");
+	chain->put_off = HAND_OVER(record);
+	return 0;
+}
+
 static int rollback_chain(struct plan_chain *chain, const struct plan_places *places,
 			  const struct plan_copies *copies, const struct json *earlier, int64_t now,
 			  struct fault *why)
@@ -55,7 +70,9 @@ static int rollback_chain(struct plan_chain *chain, const struct plan_places *pl
 		return -1;
 	if (!is_wished(json_member(hold, "instead_of"), chain->members, chain->count))
 		chain->hold = HAND_OVER(hold);
-	return plan_settle(chain, places, why);
+	if (plan_settle(chain, places, why))
+		return -1;
+	return chain->action == PLAN_WAIT ? rollback_put_off(chain, earlier, why) : 0;
 }
 
 static int rollback_one(struct plan *plan, const struct plan_places *places,
@@ -74,6 +91,21 @@ static int rollback_one(struct plan *plan, const struct plan_places *places,
 	return 0;
 }
 
+// What is recorded and pinned under a name that is another one's by now cannot be told from what is to come there.
+static int rollback_check_names(const struct plan *plan, struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		if (!strcmp(chain->was, chain->iface))
+			continue;
+		fault_set(why, FAULT_DRIFT, "an interface has got another name: %s%s%s",
+			  chain->iface, chain->was[0] ? ", before " : "", chain->was);
+		return fault_fix(why, "'bpfseal apply' takes its chain along; then roll back");
+	}
+	return 0;
+}
+
 int rollback_plan(struct plan *plan, const struct plan_places *places,
 		  const struct plan_copies *copies, const char *iface, int64_t now,
 		  struct fault *why)
@@ -81,12 +113,15 @@ int rollback_plan(struct plan *plan, const struct plan_places *places,
 	OWNED(json_drop) struct json *earlier = NULL;
 	struct fault first = {0};
 
-	if (previous_last(places->loader_dirfd, plan->record, iface, &earlier, why))
+	if (rollback_check_names(plan, why) ||
+	    previous_last(places->loader_dirfd, plan->record, iface, &earlier, why))
 		return -1;
 	admit_deny(copies->admit);
 	for (size_t i = 0; i < json_count(earlier) && first.code == FAULT_NONE; i++)
 		if (rollback_one(plan, places, copies, json_item(earlier, i), now, why))
 			first = *why;
+	if (first.code == FAULT_NONE && plan_foretell(plan, places, why))
+		first = *why;
 	fault_clear(why);
 	// What the metadata says is kept also behind a refusal: that something was taken back, most of all.
 	if (admit_settle(copies->admit, why))

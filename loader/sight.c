@@ -3,10 +3,36 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#include <bpf/bpf.h>
+#include <sys/mman.h>
 
 #include "loader/sys.h"
+
+// At most 33 of 8 bytes: one page of any size.
+#define COUNTERS_LEN 4096
+
+// The counters of a map, read without a system call. One of an earlier version cannot be mapped: then whoever looks at the
+// whole chain tells.
+static int map_counters(int fd, size_t count, const volatile uint64_t **out, struct fault *why)
+{
+	void *at;
+
+	if (fd < 0)
+		return 0;
+	if (sys_map_check(fd, BPF_MAP_TYPE_ARRAY, (uint32_t)(count * sizeof(uint64_t)), why))
+		return -1;
+	at = mmap(NULL, COUNTERS_LEN, PROT_READ, MAP_SHARED, fd, 0);
+	*out = at == MAP_FAILED ? NULL : at;
+	return 0;
+}
+
+void sight_drop(struct sight *sight)
+{
+	if (sight->root_counter)
+		munmap((void *)(uintptr_t)sight->root_counter, COUNTERS_LEN);
+	if (sight->counters)
+		munmap((void *)(uintptr_t)sight->counters, COUNTERS_LEN);
+	*sight = (struct sight){.link_fd = -1, .slot_fd = -1};
+}
 
 int sight_take(enum hook hook, const struct truth *truth, const struct keeper *keeper,
 	       struct sight *out, struct fault *why)
@@ -21,8 +47,6 @@ int sight_take(enum hook hook, const struct truth *truth, const struct keeper *k
 			      .link_fd =
 				      truth->by == TRUTH_BY_CLSACT ? -1 : keeper_fd(keeper, "link"),
 			      .slot_fd = keeper_fd(keeper, array),
-			      .root_fell_fd = keeper_fd(keeper, root_fell),
-			      .fell_fd = keeper_fd(keeper, fell),
 			      .ifindex = truth->iface_index,
 			      .program = truth->link.program_id,
 			      .slot = truth->slot,
@@ -31,11 +55,8 @@ int sight_take(enum hook hook, const struct truth *truth, const struct keeper *k
 	if (out->slot_fd >= 0 &&
 	    sys_map_check(out->slot_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why))
 		return -1;
-	if (out->root_fell_fd >= 0 &&
-	    sys_map_check(out->root_fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why))
-		return -1;
-	if (out->fell_fd >= 0 && sys_map_check(out->fell_fd, BPF_MAP_TYPE_ARRAY,
-					       (uint32_t)(truth->count * sizeof(uint64_t)), why))
+	if (map_counters(keeper_fd(keeper, root_fell), 1, &out->root_counter, why) ||
+	    map_counters(keeper_fd(keeper, fell), truth->count, &out->counters, why))
 		return -1;
 	out->fell[0] = truth->fell;
 	for (size_t i = 0; i < truth->count; i++)
@@ -50,8 +71,9 @@ bool sight_differs(const struct sight *sight)
 	uint64_t revision;
 	uint32_t slot;
 
-	// A kernel that does not answer is a difference too: somebody else shall find out why.
-	if (sight->link_fd >= 0 &&
+	// A kernel that does not answer is a difference too: somebody else shall find out why. On TCX the revision below
+	// changes with a link as with everything else.
+	if (sight->link_fd >= 0 && !sight->revision &&
 	    (sys_link(sight->link_fd, &link, &ignored) || link.ifindex != sight->ifindex ||
 	     link.program_id != sight->program))
 		return true;
@@ -66,13 +88,12 @@ bool sight_differs(const struct sight *sight)
 uint64_t sight_fell(struct sight *sight, size_t *place)
 {
 	uint64_t now[NODE_CHAIN_MAX + 1], more = 0;
-	uint32_t zero = 0;
 
 	memcpy(now, sight->fell, sizeof(now));
-	if (sight->root_fell_fd >= 0)
-		bpf_map_lookup_elem(sight->root_fell_fd, &zero, &now[0]);
-	if (sight->fell_fd >= 0)
-		bpf_map_lookup_elem(sight->fell_fd, &zero, &now[1]);
+	if (sight->root_counter)
+		now[0] = *sight->root_counter;
+	for (size_t i = 0; sight->counters && i < sight->count; i++)
+		now[i + 1] = sight->counters[i];
 	for (size_t i = 0; i <= sight->count; i++) {
 		// A counter that was set to zero starts anew.
 		uint64_t grown = now[i] < sight->fell[i] ? now[i] : now[i] - sight->fell[i];

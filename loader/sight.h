@@ -16,16 +16,20 @@
 struct sight {
 	enum hook hook;
 	enum truth_by by;
-	int link_fd, slot_fd, root_fell_fd, fell_fd; // the keeper's; -1: not looked at
+	int link_fd, slot_fd; // the keeper's; -1: not looked at
+	// Counters where the kernel counts, mapped: behind the root, and behind each place; NULL: not looked at.
+	const volatile uint64_t *root_counter, *counters;
 	uint32_t ifindex, program, slot;
 	uint64_t revision; // of a TCX hook
 	size_t count;
 	uint64_t fell[NODE_CHAIN_MAX + 1]; // behind the root, then behind each place
 };
 
-// What a sound chain looks like. Borrows from the keeper.
+// What a sound chain looks like. Borrows the keeper's descriptors; `out` is zero, or was dropped.
 int sight_take(enum hook hook, const struct truth *truth, const struct keeper *keeper,
 	       struct sight *out, struct fault *why) MUST_CHECK;
+
+void sight_drop(struct sight *sight);
 
 // Whether the link, the root's slot or the hook is not as it was.
 bool sight_differs(const struct sight *sight);

@@ -47,8 +47,11 @@ int sys_program(int program_fd, struct sys_program *out, struct fault *why)
 
 	if (bpf_obj_get_info_by_fd(program_fd, &info, &len))
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
-	*out = (struct sys_program){
-		.id = info.id, .uid = info.created_by_uid, .loaded_ns = info.load_time};
+	*out = (struct sys_program){.id = info.id,
+				    .uid = info.created_by_uid,
+				    .loaded_ns = info.load_time,
+				    .run_count = info.run_cnt,
+				    .run_ns = info.run_time_ns};
 	memcpy(out->name, info.name, sizeof(out->name));
 	out->name[sizeof(out->name) - 1] = '\0';
 	hex_write(info.tag, sizeof(info.tag), out->tag);
@@ -130,12 +133,13 @@ enum bpf_prog_type sys_program_type(enum hook hook)
 	return hook == HOOK_XDP ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS;
 }
 
-int sys_tiny_program(enum hook hook, int verdict)
+int sys_tiny_program(enum hook hook, bool frags, int verdict)
 {
 	struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict},
 				   {.code = BPF_JMP | BPF_EXIT}};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+		    .expected_attach_type = hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0,
+		    .prog_flags = frags ? BPF_F_XDP_HAS_FRAGS : 0);
 
 	return bpf_prog_load(sys_program_type(hook), "bpfseal_tiny", "GPL", insns, 2, &opts);
 }

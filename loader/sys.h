@@ -24,7 +24,8 @@ struct sys_program {
 	char name[BPF_OBJ_NAME_LEN];
 	char tag[SYS_TAG_HEX];
 	uint32_t uid;
-	uint64_t loaded_ns; // after boot
+	uint64_t loaded_ns;	    // after boot
+	uint64_t run_count, run_ns; // 0 unless kernel.bpf_stats_enabled is on
 };
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.
@@ -45,7 +46,7 @@ uint32_t sys_attach_type(enum hook hook);
 enum bpf_prog_type sys_program_type(enum hook hook);
 
 // Loads `return verdict;`, the smallest program of a hook's type. Returns -1 with errno, else its descriptor.
-int sys_tiny_program(enum hook hook, int verdict);
+int sys_tiny_program(enum hook hook, bool frags, int verdict);
 
 // Attaches a program to a hook, at its head. `generic` is XDP's slow mode. Returns -errno, else the link's descriptor.
 int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic);

@@ -15,28 +15,27 @@
 #include "bpf/node.h"
 #include "loader/admit.h"
 #include "loader/anchor.h"
+#include "loader/fit.h"
 #include "loader/maps.h"
 #include "loader/object.h"
+#include "loader/stopwatch.h"
 #include "loader/sys.h"
 
 // No program of anybody's: what stands behind the tried one answers with it, so that "it went on" can be told from
 // every verdict.
 #define WENT_ON 0x5ea1
 
-// The median of so many runs, each long enough that the clock's own steps do not show; of many packets each gets less.
-#define ROUNDS	     5
-#define ROUND_NS_MIN 1000000u
-#define ROUND_NS_MAX 5000000u
-#define PROGRAM_NS   400000000u
-#define PROBE_REPEAT 1000
-#define REPEAT_MAX   1000000
+// Each round is long enough that the clock's own steps do not show; of many packets each gets less.
+#define ROUND_NS_MIN 200000u
+#define ROUND_NS_MAX 1000000u
+#define PROGRAM_NS   80000000u
 
 // One program under trial: what it is, and its two forms.
 struct subject {
 	const struct trial *trial;
 	const struct policy *policy;
 	struct member member;
-	struct object *alone, *chained; // chained: NULL where one load serves for both
+	struct object *alone, *chained; // chained: NULL where it stands in no chain, or last
 	int repeat;
 	int next_fd, fell_fd, marker_fd;
 	struct json *report;
@@ -57,7 +56,7 @@ static void subject_drop(struct subject *subject)
 
 int trial_ready(struct fault *why)
 {
-	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, WENT_ON);
+	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, false, WENT_ON);
 
 	return fd < 0 ? fault_errno(why, FAULT_KERNEL, "the kernel lets this process load nothing")
 		      : 0;
@@ -140,11 +139,6 @@ static int subject_member(struct subject *subject, const struct node *node,
 
 // ---- loading ----
 
-static bool is_jumping(const struct manifest_program *program)
-{
-	return program->linkage == LINK_CHAIN || program->linkage == LINK_OWN_MAP;
-}
-
 // Judges no packet and stands in no chain: it is loaded, and that is all that can be tried.
 static bool is_probe(const struct manifest_program *program)
 {
@@ -174,7 +168,8 @@ static int report_form(struct subject *subject, const char *key, const struct ob
 
 	if (bpf_obj_get_info_by_fd(object_program_fd(object), &info, &len))
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
-	if (json_put_int(form, "instructions", info.xlated_prog_len / sizeof(struct bpf_insn),
+	if (json_put_bool(form, "sewn", !object_is_plain(object), why) ||
+	    json_put_int(form, "instructions", info.xlated_prog_len / sizeof(struct bpf_insn),
 			 why) ||
 	    json_put_int(form, "verified_instructions", info.verified_insns, why) ||
 	    json_put_int(form, "machine_bytes", info.jited_prog_len, why) ||
@@ -183,15 +178,25 @@ static int report_form(struct subject *subject, const char *key, const struct ob
 	return json_put(subject->report, key, HAND_OVER(form), why);
 }
 
-static int load_form(struct subject *subject, const char *key, const struct wrap *wrap,
+// How a form differs from the program as it is: by a wrapper, or by what counts its own jumps that find nothing.
+struct guise {
+	const struct wrap *wrap;
+	const struct fall *fall;
+};
+
+static int load_form(struct subject *subject, const char *key, const struct guise *guise,
 		     struct object **out, struct fault *why)
 {
 	const struct member *member = &subject->member;
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(maps_report_drop) struct maps_report maps = {0};
+	OWNED(values_drop) struct values values = {0};
+	const struct maps_places places = {.named = member->maps};
+	struct meaning meaning;
 	char label[MEMBER_LABEL_MAX];
 	struct object_source source = {.entry = member->program->entry,
 				       .hook = member->program->hook,
+				       .frags = fit_has_frags(member),
 				       .probe = is_probe(member->program) ? member->program : NULL,
 				       .policy = subject->policy,
 				       .label = label,
@@ -203,15 +208,23 @@ static int load_form(struct subject *subject, const char *key, const struct wrap
 		return -1;
 	source.data = bytes.data;
 	source.len = bytes.len;
-	if (object_open(&source, out, why) || maps_settle(*out, member, NULL, false, &maps, why))
+	if (object_open(&source, out, why))
 		return -1;
-	if (object_load(*out, wrap, why)) {
+	meaning = (struct meaning){*out, member->manifest, member->program->object};
+	if (values_make(&meaning, member, NULL, &values, why) ||
+	    maps_settle(*out, &meaning, &values, &places, false, &maps, why) ||
+	    maps_preset(&meaning, &values, why))
+		return -1;
+	if (guise->fall)
+		object_count_falls(*out, guise->fall);
+	if (object_load(*out, guise->wrap, why)) {
+		json_free(subject->log);
 		subject->log = json_make_text(object_log(*out));
 		return -1;
 	}
 	if (report_form(subject, key, *out, subject->trial->ticks_us() - start, why))
 		return -1;
-	return maps_fill(*out, member, &maps, false, why);
+	return maps_fill(&meaning, &values, &maps, why);
 }
 
 static int make_array(enum bpf_map_type type, const char *name, uint32_t value_size, int *out,
@@ -225,32 +238,53 @@ static int make_array(enum bpf_map_type type, const char *name, uint32_t value_s
 	return 0;
 }
 
-static int load_chained(struct subject *subject, struct fault *why)
+static const char *next_map_of(const struct manifest_program *program)
+{
+	return program->linkage == LINK_OWN_MAP ? program->next_map : "bpfseal_next";
+}
+
+// As apply does: sewn to its wrapper where that can be, and called by it where the verifier takes nothing else.
+static int load_wrapped(struct subject *subject, int32_t fell_verdict, struct fault *why)
 {
 	const struct manifest_program *program = subject->member.program;
-	const struct wrap wrap = {
-		.continue_on = program->continue_on,
-		.continue_count = program->continue_count,
-		.next_fd = subject->next_fd,
-		.fell_fd = subject->fell_fd,
-		.fell_verdict =
-			anchor_verdict(program->hook, subject->policy->on_fall_through_drop),
-	};
+	struct wrap wrap = {.continue_on = program->continue_on,
+			    .continue_count = program->continue_count,
+			    .next_fd = subject->next_fd,
+			    .fell_fd = subject->fell_fd,
+			    .fell_verdict = fell_verdict};
+	const struct guise guise = {.wrap = &wrap};
 
-	return load_form(subject, "chained", &wrap, &subject->chained, why);
+	if (!load_form(subject, "chained", &guise, &subject->chained, why))
+		return 0;
+	if (why->code != FAULT_KERNEL || !subject->chained || object_is_plain(subject->chained))
+		return -1;
+	object_drop(&subject->chained);
+	fault_clear(why);
+	wrap.by_call = true;
+	return load_form(subject, "chained", &guise, &subject->chained, why);
+}
+
+static int load_jumping(struct subject *subject, int32_t fell_verdict, struct fault *why)
+{
+	const struct fall fall = {.next_map = next_map_of(subject->member.program),
+				  .fell_fd = subject->fell_fd,
+				  .verdict = fell_verdict};
+	const struct guise guise = {.fall = &fall};
+
+	return load_form(subject, "chained", &guise, &subject->chained, why);
 }
 
 // The array through which a program that jumps by itself goes on.
 static int find_next(struct subject *subject, struct fault *why)
 {
-	const struct manifest_program *program = subject->member.program;
-	const char *name = program->linkage == LINK_OWN_MAP ? program->next_map : "bpfseal_next";
-	const struct bpf_map *map = bpf_object__find_map_by_name(object_bpf(subject->alone), name);
+	const char *name = next_map_of(subject->member.program);
+	const struct bpf_map *map =
+		bpf_object__find_map_by_name(object_bpf(subject->chained), name);
 
 	if (!map || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY)
 		return fault_set(why, FAULT_FORMAT, "%s has no prog_array %s to jump through",
-				 program->entry, name);
-	subject->next_fd = dup(object_map_fd(subject->alone, map));
+				 subject->member.program->entry, name);
+	subject->next_fd = dup(object_map_fd(subject->chained, map));
 	return subject->next_fd < 0 ? fault_errno(why, FAULT_OTHER, "cannot keep a descriptor") : 0;
 }
 
@@ -259,7 +293,8 @@ static int put_marker(struct subject *subject, struct fault *why)
 {
 	uint32_t zero = 0;
 
-	subject->marker_fd = sys_tiny_program(subject->member.program->hook, WENT_ON);
+	subject->marker_fd = sys_tiny_program(subject->member.program->hook,
+					      fit_has_frags(&subject->member), WENT_ON);
 	if (subject->marker_fd < 0)
 		return fault_errno(why, FAULT_KERNEL, "the kernel refuses the smallest program");
 	if (bpf_map_update_elem(subject->next_fd, &zero, &subject->marker_fd, BPF_ANY))
@@ -269,74 +304,46 @@ static int put_marker(struct subject *subject, struct fault *why)
 	return 0;
 }
 
+static int load_chained(struct subject *subject, struct fault *why)
+{
+	const struct manifest_program *program = subject->member.program;
+	int32_t verdict = anchor_verdict(program->hook, subject->policy->on_fall_through_drop);
+
+	if (make_array(BPF_MAP_TYPE_ARRAY, "bpfseal_fell", sizeof(uint64_t), &subject->fell_fd,
+		       why))
+		return -1;
+	if (fit_jumps(&subject->member))
+		return load_jumping(subject, verdict, why) || find_next(subject, why) ? -1 : 0;
+	if (make_array(BPF_MAP_TYPE_PROG_ARRAY, "bpfseal_next", sizeof(uint32_t), &subject->next_fd,
+		       why))
+		return -1;
+	return load_wrapped(subject, verdict, why);
+}
+
 static int subject_load(struct subject *subject, struct fault *why)
 {
 	const struct manifest_program *program = subject->member.program;
+	const struct guise as_it_is = {NULL, NULL};
 
-	if (load_form(subject, "alone", NULL, &subject->alone, why))
+	if (load_form(subject, "alone", &as_it_is, &subject->alone, why))
 		return -1;
 	if (!subject->trial->apart && sends_packets(subject->alone, program->entry)) {
 		fault_set(why, FAULT_KERNEL, "%s can send packets, and would send them from here",
 			  program->entry);
 		return fault_fix(why, "run this as root: it is then tried where nothing is wired");
 	}
-	if (program->linkage != LINK_WRAP || is_probe(program))
+	if (program->linkage == LINK_TERMINAL || is_probe(program))
 		return 0;
-	if (make_array(BPF_MAP_TYPE_PROG_ARRAY, "bpfseal_next", sizeof(uint32_t), &subject->next_fd,
-		       why) ||
-	    make_array(BPF_MAP_TYPE_ARRAY, "bpfseal_fell", sizeof(uint64_t), &subject->fell_fd,
-		       why))
-		return -1;
-	return load_chained(subject, why);
+	return load_chained(subject, why) || put_marker(subject, why) ? -1 : 0;
 }
 
 // ---- running ----
 
-// -1 with errno where the kernel does not run it on these bytes.
-static int run_once(int fd, const struct traffic_packet *packet, int repeat, uint32_t *verdict,
-		    uint32_t *ns)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->data.data,
-		    .data_size_in = (__u32)packet->data.len, .repeat = repeat);
-
-	if (bpf_prog_test_run_opts(fd, &opts))
-		return -1;
-	*verdict = opts.retval;
-	*ns = opts.duration;
-	return 0;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-
-	return (left > right) - (left < right);
-}
-
-// `*repeat` is found with the first packet of a program, and used for the others.
-static int run_median(int fd, const struct traffic_packet *packet, uint32_t round_ns, int *repeat,
-		      uint32_t *ns)
-{
-	uint32_t each[ROUNDS], verdict, once;
-
-	if (!*repeat) {
-		if (run_once(fd, packet, PROBE_REPEAT, &verdict, &once))
-			return -1;
-		*repeat = (int)(round_ns / (once ? once : 1));
-		*repeat = *repeat < PROBE_REPEAT ? PROBE_REPEAT : *repeat;
-	}
-	for (size_t i = 0; i < ROUNDS; i++)
-		if (run_once(fd, packet, *repeat, &verdict, &each[i]))
-			return -1;
-	qsort(each, ROUNDS, sizeof(*each), by_size);
-	*ns = each[ROUNDS / 2];
-	return 0;
-}
-
 static uint32_t round_of(const struct trial *trial)
 {
 	size_t count = trial->brief->traffic.count;
-	uint32_t ns = count ? (uint32_t)(PROGRAM_NS / (2 * ROUNDS * count)) : ROUND_NS_MAX;
+	uint32_t ns =
+		count ? (uint32_t)(PROGRAM_NS / (2 * STOPWATCH_ROUNDS * count)) : ROUND_NS_MAX;
 
 	return ns < ROUND_NS_MIN ? ROUND_NS_MIN : ns > ROUND_NS_MAX ? ROUND_NS_MAX : ns;
 }
@@ -353,14 +360,17 @@ static int put_verdict(struct json *run, enum hook hook, uint32_t verdict, struc
 static int put_empty(struct subject *subject, struct fault *why)
 {
 	const struct traffic *traffic = &subject->trial->brief->traffic;
-	OWNED(drop_fd) int fd = sys_tiny_program(subject->member.program->hook, WENT_ON);
+	OWNED(drop_fd)
+	int fd = sys_tiny_program(subject->member.program->hook, fit_has_frags(&subject->member),
+				  WENT_ON);
 	uint32_t ns;
 	int repeat = 0;
 
 	if (fd < 0)
 		return fault_errno(why, FAULT_KERNEL, "the kernel refuses the smallest program");
 	for (size_t i = 0; i < traffic->count; i++)
-		if (!run_median(fd, &traffic->list[i], round_of(subject->trial), &repeat, &ns))
+		if (!stopwatch_median(fd, &traffic->list[i].data, round_of(subject->trial), &repeat,
+				      &ns))
 			return json_put_int(subject->report, "empty_ns", ns, why);
 	return 0;
 }
@@ -376,8 +386,8 @@ static int run_alone(struct subject *subject, const struct traffic_packet *packe
 	int fd = object_program_fd(subject->alone);
 	uint32_t verdict, ns;
 
-	if (run_once(fd, packet, 1, &verdict, &ns) ||
-	    run_median(fd, packet, round_of(subject->trial), &subject->repeat, &ns))
+	if (stopwatch_run(fd, &packet->data, 1, &verdict, &ns) ||
+	    stopwatch_median(fd, &packet->data, round_of(subject->trial), &subject->repeat, &ns))
 		return put_error(run, why);
 	if (put_verdict(run, subject->member.program->hook, verdict, why))
 		return -1;
@@ -387,22 +397,20 @@ static int run_alone(struct subject *subject, const struct traffic_packet *packe
 static int run_chained(struct subject *subject, const struct traffic_packet *packet,
 		       struct json *run, struct fault *why)
 {
-	int fd = object_program_fd(subject->chained ? subject->chained : subject->alone);
+	int fd = object_program_fd(subject->chained);
 	uint32_t verdict, ns;
 
-	if (run_once(fd, packet, 1, &verdict, &ns) ||
-	    run_median(fd, packet, round_of(subject->trial), &subject->repeat, &ns))
+	if (stopwatch_run(fd, &packet->data, 1, &verdict, &ns) ||
+	    stopwatch_median(fd, &packet->data, round_of(subject->trial), &subject->repeat, &ns))
 		return put_error(run, why);
 	if (json_put_bool(run, "goes_on", verdict == WENT_ON, why))
 		return -1;
 	return json_put_int(run, "chained_ns", ns, why);
 }
 
-// All packets alone, then all in a chain: the array of a program that jumps is empty in the first half.
 static int subject_run(struct subject *subject, struct fault *why)
 {
 	const struct traffic *traffic = &subject->trial->brief->traffic;
-	bool terminal = subject->member.program->linkage == LINK_TERMINAL;
 	struct json *runs = json_make_array();
 
 	if (json_put(subject->report, "packets", runs, why))
@@ -419,16 +427,8 @@ static int subject_run(struct subject *subject, struct fault *why)
 		    json_put_int(run, "bytes", (int64_t)packet->data.len, why) ||
 		    run_alone(subject, packet, run, why))
 			return -1;
-	}
-	if (terminal)
-		return 0;
-	if ((is_jumping(subject->member.program) && find_next(subject, why)) ||
-	    put_marker(subject, why))
-		return -1;
-	for (size_t i = 0; i < traffic->count; i++) {
-		struct json *run = (struct json *)(uintptr_t)json_item(runs, i);
-
-		if (!json_member(run, "error") && run_chained(subject, &traffic->list[i], run, why))
+		if (subject->chained && !json_member(run, "error") &&
+		    run_chained(subject, packet, run, why))
 			return -1;
 	}
 	return 0;

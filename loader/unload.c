@@ -8,6 +8,7 @@
 #include "loader/bpffs.h"
 #include "loader/chain.h"
 #include "loader/record.h"
+#include "loader/shared.h"
 
 #define AUDIT_FILE "audit.log"
 
@@ -17,7 +18,7 @@ static int unload_one(const struct unload_places *places, struct plan *plan,
 	char place[BPFFS_PATH_MAX];
 
 	if (bpffs_place(places->tree, chain->iface, chain->hook, place, why) ||
-	    chain_remove(place, why))
+	    chain_remove(place, why) || shared_sweep(places->tree, chain->iface, why))
 		return -1;
 	return record_set(plan->record, chain->iface, hook_name(chain->hook), NULL, why);
 }

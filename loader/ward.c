@@ -43,6 +43,7 @@ void ward_let_go(struct ward *ward, size_t *room)
 {
 	if (ward->keeper)
 		*room += keeper_count(ward->keeper);
+	sight_drop(&ward->sight);
 	keeper_drop(&ward->keeper);
 	ward->has_sight = false;
 }
@@ -74,9 +75,14 @@ void ward_glance(struct ward *ward, int64_t now_ms)
 	// Without a descriptor (there are too many chains for this process) there is no cheap look.
 	if (!sight_differs(&ward->sight) && !more && ward->sight.slot_fd >= 0)
 		return;
-	if (!ward->suspect)
-		ward->suspect_since = now_ms;
+	ward_suspect(ward, now_ms);
+}
+
+void ward_suspect(struct ward *ward, int64_t now_ms)
+{
 	ward->suspect = true;
+	if (!ward->suspect_since)
+		ward->suspect_since = now_ms;
 }
 
 // ---- what is new ----
@@ -191,6 +197,30 @@ static void tell_mended(struct ward *ward, const struct ward_ear *ear)
 	ear->tell(ear->ctx, &news);
 }
 
+// What had fallen before anybody watched, or while nobody could.
+static void count_falls(struct ward *ward, const struct truth *truth)
+{
+	bool same = ward->counted_root == truth->root_number &&
+		    ward->counted_generation == truth->generation;
+	uint64_t all = truth->fell;
+	size_t place = 0;
+
+	for (size_t i = truth->count; i-- > 0;) {
+		all += truth->members[i].fell;
+		place = truth->members[i].fell ? i + 1 : place;
+	}
+	if (!same)
+		ward->fell_counted = 0;
+	if (all > ward->fell_counted) {
+		if (!ward->fell)
+			ward->fell_place = truth->fell ? 0 : place;
+		ward->fell += all - ward->fell_counted;
+	}
+	ward->fell_counted = all;
+	ward->counted_root = truth->root_number;
+	ward->counted_generation = truth->generation;
+}
+
 int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct ward_ear *ear,
 	       struct fault *why)
 {
@@ -205,7 +235,7 @@ int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct w
 		return -1;
 	broken = has_to_mend(&now) || is_overtaken(chain);
 	if (broken && !ward->broken)
-		ward->broken_since = ward->suspect ? ward->suspect_since : ear->now_ms;
+		ward->broken_since = ward->suspect_since ? ward->suspect_since : ear->now_ms;
 	for (size_t i = 0; i < now.count; i++)
 		if (!has_finding(&ward->known, &now.list[i]))
 			tell_finding(ward, &now.list[i], NEWS_FOUND, ear);
@@ -219,7 +249,10 @@ int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct w
 	ward->returned = broken && (ward->returned || missing || chain->truth.renewed);
 	ward->broken = broken;
 	ward->suspect = false;
+	ward->suspect_since = 0;
 	ward->judged = true;
+	if (chain->truth.root_id && chain->truth.generation)
+		count_falls(ward, &chain->truth);
 	// Until it is back there is nothing to see.
 	if (!chain->truth.iface_index)
 		ward->has_sight = false;
@@ -251,30 +284,6 @@ void ward_tell_falls(struct ward *ward, const struct ward_ear *ear)
 	ward->fell_told = ear->now_ms;
 }
 
-// What had fallen before anybody watched, or while nobody could.
-static void count_falls(struct ward *ward, const struct truth *truth)
-{
-	bool same = ward->counted_root == truth->root_number &&
-		    ward->counted_generation == truth->generation;
-	uint64_t all = truth->fell;
-	size_t place = 0;
-
-	for (size_t i = truth->count; i-- > 0;) {
-		all += truth->members[i].fell;
-		place = truth->members[i].fell ? i + 1 : place;
-	}
-	if (!same)
-		ward->fell_counted = 0;
-	if (all > ward->fell_counted) {
-		if (!ward->fell)
-			ward->fell_place = truth->fell ? 0 : place;
-		ward->fell += all - ward->fell_counted;
-	}
-	ward->fell_counted = all;
-	ward->counted_root = truth->root_number;
-	ward->counted_generation = truth->generation;
-}
-
 int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
 		struct fault *why)
 {
@@ -286,8 +295,6 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	if (ward->keeper && (keeper_root(ward->keeper) != truth->root_number ||
 			     keeper_generation(ward->keeper) != truth->generation))
 		ward_let_go(ward, room);
-	if (!ward->has_sight)
-		count_falls(ward, truth);
 	if (!ward->keeper) {
 		if (bell && bell_watch(bell, ward->place, ward->tag, why))
 			return -1;
@@ -297,6 +304,8 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	}
 	if (ward->hook == HOOK_PROBE)
 		return 0; // only pins can be taken from them, and that rings
+	sight_drop(&ward->sight);
+	ward->has_sight = false;
 	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why))
 		return -1;
 	ward->has_sight = true;

@@ -40,8 +40,9 @@ struct ward {
 	uint64_t others;       // programs of others that were judged for eviction already
 	struct findings drift; // from node.json, as of the last time that everything was read
 	bool suspect;
-	int64_t suspect_since;
-	bool judged; // in this turn
+	int64_t suspect_since; // 0: not known
+	bool judged;	       // in this turn
+	bool fought;	       // likewise, and it was not counted yet
 };
 
 struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t tag,
@@ -57,6 +58,8 @@ struct ward_ear {
 	int64_t now_ms; // steady
 };
 
+// To be looked at whole, for something that was seen now.
+void ward_suspect(struct ward *ward, int64_t now_ms);
 // The cheap look. Makes it a suspect where something changed; counts what fell through.
 void ward_glance(struct ward *ward, int64_t now_ms);
 // After plan_see(): tells what is new and what is no more.

@@ -6,24 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/audit.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/diary.h"
 #include "loader/evict.h"
 #include "loader/mend.h"
-#include "loader/record.h"
-#include "loader/roster.h"
-#include "loader/ward.h"
+#include "loader/scene.h"
 
-#define AUDIT_FILE "audit.log"
-#define LOCK_FILE  "lock"
+#define LOCK_FILE "lock"
 
 // One look takes a fraction of a millisecond; with it a change is told within a second.
-#define LOOK_MS 800
+#define LOOK_MS 900
+// So many cheap looks to a whole one at one chain: for what neither they nor a bell can tell.
+#define WHOLE_EVERY 4
 // After a bell others follow: one look for all of them, and not many a second, whatever rings.
 #define SETTLE_MS 30
 #define BUSY_MS	  50
@@ -34,26 +31,11 @@
 // Chains that stay broken are looked at whole at each look, but not more than so many.
 #define BROKEN_MAX 16
 
-// A file as it was read last.
-struct stamp {
-	ino_t inode;
-	struct timespec changed;
-	off_t size;
-};
-
 struct watch {
 	struct watch_places places;
-	struct node *node; // the last that could be read
-	struct node nothing;
-	bool node_fits;	   // the file says what `node` says
-	struct plan *plan; // one chain for each ward
-	struct ward **wards;
-	size_t ward_count;
-	struct plan_tags tags;
-	struct stamp config, record, next;
-	size_t room;
-	uint32_t next_tag;
-	size_t rotor;	     // whose turn it is to be looked at whole
+	struct scene scene;
+	struct diary diary;
+	size_t rotor, looks; // whose turn it is to be looked at whole
 	int64_t next_look;   // at all of them, cheaply
 	int64_t next_turn;   // at suspects
 	int64_t stale_since; // all has to be read anew, since then; 0: not
@@ -115,211 +97,37 @@ static void tell_of(struct watch *watch, const struct ward *ward, enum news_kind
 
 // ---- the log ----
 
-static int put_findings(struct json *details, const struct findings *findings, struct fault *why)
+static void note(struct watch *watch, const struct ward *ward, enum diary_event event,
+		 const char *what)
 {
-	struct json *list = json_make_array();
-
-	if (json_put(details, "findings", list, why))
-		return -1;
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
-		struct json *made = json_make_object();
-
-		if (json_add(list, made, why) || json_put_text(made, "code", finding->code, why) ||
-		    json_put_int(made, "program_id", finding->program, why))
-			return -1;
-	}
-	return 0;
-}
-
-// What was done, or that a pause begins. A log that cannot be written is told, and keeps nothing from being mended.
-static void log_event(struct watch *watch, const struct ward *ward, const char *event,
-		      const char *what)
-{
-	OWNED(json_drop) struct json *details = json_make_object();
 	struct fault why = {0};
 
-	if (!details || json_put_text(details, "interface", ward->iface, &why) ||
-	    json_put_text(details, "hook", hook_name(ward->hook), &why) ||
-	    json_put_text(details, "what", what, &why) ||
-	    put_findings(details, &ward->known, &why) ||
-	    audit_append(watch->places.loader_dirfd, AUDIT_FILE,
-			 watch->places.moment().wall_ms / 1000, event, HAND_OVER(details), &why))
+	if (diary_add(&watch->diary, event, ward->iface, ward->hook, what, &ward->known, &why))
 		tell_trouble(watch, &why);
 }
 
-// ---- reading everything anew ----
-
-static struct stamp stamp_of(int dirfd, const char *path)
+// A log that cannot be written is told, and keeps nothing from being mended.
+static void write_notes(struct watch *watch)
 {
-	struct stat about;
-
-	if (fstatat(dirfd, path, &about, AT_SYMLINK_NOFOLLOW))
-		return (struct stamp){0};
-	return (struct stamp){
-		.inode = about.st_ino, .changed = about.st_mtim, .size = about.st_size};
-}
-
-static bool stamp_is(const struct stamp *a, const struct stamp *b)
-{
-	return a->inode == b->inode && a->size == b->size &&
-	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
-static struct stamp config_stamp(const struct watch *watch)
-{
-	char path[1024];
-
-	snprintf(path, sizeof(path), "%s/node.json", watch->places.config_path);
-	return stamp_of(AT_FDCWD, path);
-}
-
-// An apply, an unload or an editor was at work.
-static bool is_stale(const struct watch *watch)
-{
-	const struct stamp config = config_stamp(watch);
-	const struct stamp record = stamp_of(watch->places.loader_dirfd, RECORD_ACTIVE);
-	const struct stamp next = stamp_of(watch->places.loader_dirfd, RECORD_NEXT);
-
-	return !watch->plan || watch->stale_since || !stamp_is(&config, &watch->config) ||
-	       !stamp_is(&record, &watch->record) || !stamp_is(&next, &watch->next);
-}
-
-static struct plan_places plan_places(const struct watch *watch, const struct node *node)
-{
-	return (struct plan_places){.node = node ? node : &watch->nothing,
-				    .tree = watch->places.tree,
-				    .loader_dirfd = watch->places.loader_dirfd};
-}
-
-static void wards_free(struct watch *watch, struct ward **wards, size_t count)
-{
-	for (size_t i = 0; wards && i < count; i++)
-		ward_free(wards[i], watch->places.bell, &watch->room);
-	free(wards);
-}
-
-// The ward that a chain had before, or a new one.
-static int ward_for(struct watch *watch, const struct plan_chain *chain, struct ward **out,
-		    struct fault *why)
-{
-	for (size_t i = 0; i < watch->ward_count; i++) {
-		struct ward *ward = watch->wards[i];
-
-		if (!ward || !ward_is_of(ward, chain))
-			continue;
-		*out = HAND_OVER(watch->wards[i]);
-		return 0;
-	}
-	*out = ward_new(watch->places.tree, chain, watch->next_tag++, why);
-	return *out ? 0 : -1;
-}
-
-static int arrange(struct watch *watch, const struct plan *plan, struct fault *why)
-{
-	struct ward **wards = calloc(plan->count + 1, sizeof(struct ward *));
-
-	if (!wards)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i < plan->count; i++)
-		if (ward_for(watch, &plan->chains[i], &wards[i], why)) {
-			wards_free(watch, wards, plan->count);
-			return -1;
-		}
-	wards_free(watch, watch->wards, watch->ward_count);
-	watch->wards = wards;
-	watch->ward_count = plan->count;
-	return 0;
-}
-
-// node.json as it is now; where it is refused, as it was. The refusal is told, and what it said before tells what is where.
-static bool load_node(struct watch *watch, struct node **out)
-{
-	const struct stamp config = config_stamp(watch);
 	struct fault why = {0};
 
-	if (watch->plan && stamp_is(&config, &watch->config))
-		return false;
-	watch->config = config;
-	watch->node_fits = node_load(watch->places.root, NULL, out, &why) == 0;
-	if (!watch->node_fits)
+	if (diary_write(&watch->diary, watch->places.loader_dirfd,
+			watch->places.moment().wall_ms / 1000, &why))
 		tell_trouble(watch, &why);
-	return watch->node_fits;
-}
-
-// What node.json asks for and is not there. Told, and left to an apply. Only here: an allow-list has thousands of values.
-static int drift_of(struct watch *watch, size_t index, struct fault *why)
-{
-	const struct plan_chain *chain = &watch->plan->chains[index];
-	struct findings *drift = &watch->wards[index]->drift;
-
-	findings_drop(drift);
-	if (!watch->node_fits)
-		return 0;
-	if (findings_drift(drift, watch->wards[index]->iface, chain->hook, chain->interface,
-			   &chain->truth, chain->record, why))
-		return -1;
-	for (size_t i = 0; i < drift->count; i++)
-		drift->list[i].weight = FINDING_BEYOND;
-	return 0;
-}
-
-static int look_at_all(struct watch *watch, struct fault *why)
-{
-	OWNED(plan_drop) struct plan *plan = NULL;
-	OWNED(node_drop) struct node *node = NULL;
-	bool fresh = load_node(watch, &node);
-	const struct plan_places places = plan_places(watch, fresh ? node : watch->node);
-
-	watch->record = stamp_of(watch->places.loader_dirfd, RECORD_ACTIVE);
-	watch->next = stamp_of(watch->places.loader_dirfd, RECORD_NEXT);
-	if (plan_look(&places, &plan, why) || arrange(watch, plan, why)) {
-		watch->record = (struct stamp){0}; // again at the next turn
-		return -1;
-	}
-	// The old plan borrows from the old node.
-	plan_drop(&watch->plan);
-	watch->plan = HAND_OVER(plan);
-	if (fresh) {
-		node_free(watch->node);
-		watch->node = HAND_OVER(node);
-	}
-	watch->stale_since = 0;
-	for (size_t i = 0; i < watch->ward_count; i++) {
-		watch->wards[i]->suspect = true;
-		if (drift_of(watch, i, why))
-			return -1;
-	}
-	return 0;
 }
 
 // ---- judging ----
 
-// A chain that cannot be read is a finding by itself.
-static int see(struct watch *watch, size_t index, struct fault *why)
-{
-	const struct plan_places places = plan_places(watch, watch->node);
-	struct plan_chain *chain = &watch->plan->chains[index];
-	char text[FAULT_TEXT_MAX];
-
-	if (!plan_see(chain, &places, &watch->tags, why))
-		return 0;
-	sentence(why, text, sizeof(text));
-	fault_clear(why);
-	findings_drop(&chain->damage);
-	return findings_add(&chain->damage, chain->iface, chain->hook, 0, why, "unreadable",
-			    "%.200s", text);
-}
-
 static int judge(struct watch *watch, size_t index, struct fault *why)
 {
-	struct ward *ward = watch->wards[index];
-	const struct plan_chain *chain = &watch->plan->chains[index];
+	struct ward *ward = watch->scene.wards[index];
+	const struct plan_chain *chain = &watch->scene.plan->chains[index];
 	const struct ward_ear ear = ear_of(watch);
 
 	if (ward_judge(ward, chain, &ear, why))
 		return -1;
-	if (!ward->broken && ward_settle(ward, chain, watch->places.bell, &watch->room, why)) {
+	if (!ward->broken &&
+	    ward_settle(ward, chain, watch->places.bell, &watch->scene.room, why)) {
 		tell_trouble(watch, why); // it is looked at whole until that works
 		ward->has_sight = false;
 	}
@@ -329,12 +137,12 @@ static int judge(struct watch *watch, size_t index, struct fault *why)
 
 // ---- mending ----
 
-static struct mend_places mend_places(const struct watch *watch)
+static struct mend_places mend_places(struct watch *watch)
 {
 	const struct watch_places *at = &watch->places;
 
 	return (struct mend_places){.root = at->root,
-				    .node = watch->node_fits ? watch->node : NULL,
+				    .node = watch->scene.node_fits ? watch->scene.node : NULL,
 				    .tree = at->tree,
 				    .store_dirfd = at->store_dirfd,
 				    .loader_dirfd = at->loader_dirfd,
@@ -343,6 +151,7 @@ static struct mend_places mend_places(const struct watch *watch)
 				    .logs_dirfd = at->logs_dirfd,
 				    .logs_path = at->logs_path,
 				    .events = at->events,
+				    .tags = &watch->scene.tags,
 				    .now = at->moment().wall_ms / 1000,
 				    .ticks_us = at->ticks_us};
 }
@@ -355,17 +164,18 @@ static void count_round(struct watch *watch, struct ward *ward)
 	if (!fight_round(&ward->fight, now_ms(watch)))
 		return;
 	snprintf(text, sizeof(text),
-		 "it is taken off again and again: the next attempt in %" PRId64 " s",
+		 "it is taken apart again and again: the next time it is mended after %" PRId64
+		 " s at the earliest",
 		 fight_wait_ms(&ward->fight, now_ms(watch)) / 1000);
-	log_event(watch, ward, "alarm", text);
+	note(watch, ward, DIARY_ALARM, text);
 	tell_of(watch, ward, NEWS_ALARM, 0, text);
 }
 
 static void mend(struct watch *watch, size_t index)
 {
-	const struct plan_chain *chain = &watch->plan->chains[index];
+	const struct plan_chain *chain = &watch->scene.plan->chains[index];
 	const struct mend_places places = mend_places(watch);
-	struct ward *ward = watch->wards[index];
+	struct ward *ward = watch->scene.wards[index];
 	struct fault first = {0}, why = {0};
 	char text[FAULT_TEXT_MAX];
 	bool failed = false;
@@ -373,15 +183,43 @@ static void mend(struct watch *watch, size_t index)
 	if (mend_put_back(&places, chain, ward_keeper(ward, chain), ward->how, &first))
 		failed = mend_restore(&places, chain->iface, chain->hook, ward->how, &why) != 0;
 	// What was held is of what was there before: another link, perhaps another generation.
-	ward_let_go(ward, &watch->room);
-	log_event(watch, ward, "watch", failed ? "not mended" : ward->how);
+	ward_let_go(ward, &watch->scene.room);
+	note(watch, ward, DIARY_MENDED, failed ? "not mended" : ward->how);
 	if (failed) {
 		ward->how[0] = '\0';
 		sentence(&why, text, sizeof(text));
 		tell_of(watch, ward, NEWS_FAILED, 0, text);
 	}
-	if (failed || !ward->returned)
-		count_round(watch, ward);
+	ward->fought |= failed || !ward->returned;
+	ward->suspect = true;
+}
+
+// Whether what was done was one round too many.
+static void count_rounds(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->scene.count; i++) {
+		struct ward *ward = watch->scene.wards[i];
+
+		if (ward->fought)
+			count_round(watch, ward);
+		ward->fought = false;
+	}
+}
+
+static void welcome(struct watch *watch, size_t index)
+{
+	const struct mend_places places = mend_places(watch);
+	struct ward *ward = watch->scene.wards[index];
+	struct fault why = {0};
+	char text[FAULT_TEXT_MAX];
+
+	ward->broken_since = now_ms(watch);
+	if (mend_welcome(&places, ward->iface, ward->how, &why)) {
+		ward->how[0] = '\0';
+		ward->fought = true;
+		sentence(&why, text, sizeof(text));
+		tell_of(watch, ward, NEWS_FAILED, 0, text);
+	}
 	ward->suspect = true;
 }
 
@@ -398,18 +236,18 @@ static void told_evicted(void *ctx, uint32_t program, const char *name, const st
 	snprintf(text, sizeof(text), "program %u \"%s\" %s%.200s", program, name,
 		 why ? "could not be taken off: " : "was taken off, as node.json says",
 		 why ? why->text : "");
-	log_event(eviction->watch, eviction->ward, "evict", text);
+	note(eviction->watch, eviction->ward, DIARY_EVICTED, text);
 	tell_of(eviction->watch, eviction->ward, why ? NEWS_FAILED : NEWS_EVICTED, program, text);
 }
 
 // Only what node.json names, and each set of programs once: what could not be taken off stays off our time.
 static bool evict(struct watch *watch, size_t index)
 {
-	struct ward *ward = watch->wards[index];
-	const struct plan_chain *chain = &watch->plan->chains[index];
+	struct ward *ward = watch->scene.wards[index];
+	const struct plan_chain *chain = &watch->scene.plan->chains[index];
 	struct eviction eviction = {watch, ward};
 	uint64_t others = evict_others(&chain->truth);
-	const struct evict evict = {.rule = &watch->node->watch,
+	const struct evict evict = {.rule = &watch->scene.node->watch,
 				    .namer = watch->places.namer,
 				    .hook = ward->hook,
 				    .truth = &chain->truth,
@@ -421,66 +259,67 @@ static bool evict(struct watch *watch, size_t index)
 	ward->others = others;
 	if (!evict_run(&evict))
 		return false;
-	count_round(watch, ward);
+	ward->fought = true;
 	ward->suspect = true;
 	return true;
 }
 
 static bool may_mend(const struct watch *watch, size_t index)
 {
-	const struct ward *ward = watch->wards[index];
-	const struct plan_chain *chain = &watch->plan->chains[index];
+	const struct ward *ward = watch->scene.wards[index];
+	const struct plan_chain *chain = &watch->scene.plan->chains[index];
 
 	return watch->places.mends && ward->judged && ward->broken && chain->truth.iface_index &&
 	       json_count(json_member(chain->record, "members")) &&
 	       fight_may(&ward->fight, now_ms(watch));
 }
 
+// Whether anything else is not as node.json says: then what it says for one that has come is not the whole of it.
+static bool drifts(const struct scene *scene, const char *iface)
+{
+	for (size_t i = 0; i < scene->count; i++)
+		if (scene->wards[i]->drift.count && scene->plan->chains[i].truth.iface_index &&
+		    strcmp(scene->wards[i]->iface, iface) != 0)
+			return true;
+	return false;
+}
+
+// An interface has come that node.json has a chain for, and had none when that was applied.
+static bool may_welcome(const struct watch *watch, size_t index)
+{
+	const struct scene *scene = &watch->scene;
+	const struct ward *ward = scene->wards[index];
+	const struct plan_chain *chain = &scene->plan->chains[index];
+
+	return watch->places.mends && ward->judged && scene->applied && chain->truth.iface_index &&
+	       chain->interface && chain->interface->chain_count[chain->hook] && !chain->record &&
+	       !chain->truth.root_id && !chain->truth.linked && !drifts(scene, ward->iface) &&
+	       fight_may(&ward->fight, now_ms(watch));
+}
+
 static bool may_evict(const struct watch *watch, size_t index)
 {
-	return watch->places.mends && watch->wards[index]->judged && watch->node_fits &&
-	       watch->node->watch.evict_count &&
-	       fight_may(&watch->wards[index]->fight, now_ms(watch));
+	return watch->places.mends && watch->scene.wards[index]->judged && watch->scene.node_fits &&
+	       watch->scene.node->watch.evict_count &&
+	       fight_may(&watch->scene.wards[index]->fight, now_ms(watch));
 }
 
 // ---- one turn ----
 
-// Whether there are other hooks to say something about than those that are watched. Interfaces come and go by the hundred
-// where containers do: only the names are read.
-static bool roster_differs(const struct watch *watch)
-{
-	const struct plan_places places = plan_places(watch, watch->node);
-	OWNED(roster_drop) struct roster roster = {0};
-	struct fault ignored = {0};
-
-	if (!watch->plan || roster_make(places.node, places.tree, &roster, &ignored) ||
-	    roster.count != watch->plan->count)
-		return true;
-	for (size_t i = 0; i < roster.count; i++) {
-		const struct roster_line *line = &roster.lines[i];
-		const struct plan_chain *chain = &watch->plan->chains[i];
-
-		if (line->hook != chain->hook || strcmp(line->iface, chain->iface) != 0 ||
-		    strcmp(line->was, chain->was) != 0)
-			return true;
-	}
-	return false;
-}
-
 static bool any_suspect(const struct watch *watch)
 {
-	for (size_t i = 0; i < watch->ward_count; i++)
-		if (watch->wards[i]->suspect)
+	for (size_t i = 0; i < watch->scene.count; i++)
+		if (watch->scene.wards[i]->suspect)
 			return true;
 	return watch->stale_since != 0;
 }
 
 static int judge_suspects(struct watch *watch, bool seen, struct fault *why)
 {
-	for (size_t i = 0; i < watch->ward_count; i++) {
-		if (!watch->wards[i]->suspect)
+	for (size_t i = 0; i < watch->scene.count; i++) {
+		if (!watch->scene.wards[i]->suspect)
 			continue;
-		if ((!seen && see(watch, i, why)) || judge(watch, i, why))
+		if ((!seen && scene_see(&watch->scene, i, why)) || judge(watch, i, why))
 			return -1;
 	}
 	return 0;
@@ -489,13 +328,18 @@ static int judge_suspects(struct watch *watch, bool seen, struct fault *why)
 // Reads what is to be read, and judges it.
 static int look(struct watch *watch, struct fault *why)
 {
-	if (!is_stale(watch))
+	struct fault refused = {0};
+
+	if (!watch->stale_since && !scene_is_stale(&watch->scene))
 		return judge_suspects(watch, false, why);
-	if (look_at_all(watch, why)) {
+	if (scene_read(&watch->scene, &refused, why)) {
 		tell_trouble(watch, why);
 		watch->next_turn = watch->next_look;
 		return 0;
 	}
+	watch->stale_since = 0;
+	if (refused.code != FAULT_NONE)
+		tell_trouble(watch, &refused);
 	return judge_suspects(watch, true, why);
 }
 
@@ -505,13 +349,13 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 	int64_t start = now_ms(watch);
 	bool done = false;
 
-	for (size_t i = 0; i < watch->ward_count; i++)
-		watch->wards[i]->judged = false;
+	for (size_t i = 0; i < watch->scene.count; i++)
+		watch->scene.wards[i]->judged = false;
 	if (look(watch, why))
 		return -1;
-	for (size_t i = 0; i < watch->ward_count && watch->plan; i++) {
+	for (size_t i = 0; i < watch->scene.count && watch->scene.plan; i++) {
 		if (now_ms(watch) - start > HOLD_MS) {
-			watch->wards[i]->suspect |= watch->wards[i]->broken;
+			watch->scene.wards[i]->suspect |= watch->scene.wards[i]->broken;
 			continue;
 		}
 		if (may_evict(watch, i) && evict(watch, i)) {
@@ -521,18 +365,28 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 		if (may_mend(watch, i)) {
 			mend(watch, i);
 			done = true;
+		} else if (may_welcome(watch, i)) {
+			welcome(watch, i);
+			done = true;
 		}
 	}
-	return done ? look(watch, why) : 0;
+	if (!done)
+		return 0;
+	count_rounds(watch);
+	if (look(watch, why))
+		return -1;
+	write_notes(watch);
+	return 0;
 }
 
 static int64_t first_suspicion(const struct watch *watch)
 {
 	int64_t first = watch->stale_since ? watch->stale_since : INT64_MAX;
 
-	for (size_t i = 0; i < watch->ward_count; i++)
-		if (watch->wards[i]->suspect && watch->wards[i]->suspect_since < first)
-			first = watch->wards[i]->suspect_since;
+	for (size_t i = 0; i < watch->scene.count; i++)
+		if (watch->scene.wards[i]->suspect_since &&
+		    watch->scene.wards[i]->suspect_since < first)
+			first = watch->scene.wards[i]->suspect_since;
 	return first;
 }
 
@@ -542,9 +396,9 @@ static void rescue_links(struct watch *watch)
 {
 	struct fault ignored = {0};
 
-	for (size_t i = 0; i < watch->ward_count; i++)
-		if (watch->wards[i]->suspect && watch->wards[i]->keeper &&
-		    keeper_rescue_link(watch->wards[i]->keeper, &ignored))
+	for (size_t i = 0; i < watch->scene.count; i++)
+		if (watch->scene.wards[i]->suspect && watch->scene.wards[i]->keeper &&
+		    keeper_rescue_link(watch->scene.wards[i]->keeper, &ignored))
 			fault_clear(&ignored);
 }
 
@@ -566,30 +420,23 @@ static int examine(struct watch *watch, struct fault *why)
 	return look(watch, why);
 }
 
-static void suspect(struct ward *ward, int64_t now)
-{
-	if (!ward->suspect)
-		ward->suspect_since = now;
-	ward->suspect = true;
-}
-
 // The cheap look at all; the whole one at the next in turn, and at those that are broken.
 static void glance(struct watch *watch, int64_t now)
 {
 	const struct ward_ear ear = ear_of(watch);
 	size_t broken = 0;
 
-	for (size_t i = 0; i < watch->ward_count; i++) {
-		struct ward *ward = watch->wards[i];
+	for (size_t i = 0; i < watch->scene.count; i++) {
+		struct ward *ward = watch->scene.wards[i];
 
 		ward_glance(ward, now);
 		ward_tell_falls(ward, &ear);
 		if (ward->broken && broken++ < BROKEN_MAX)
-			suspect(ward, now);
+			ward_suspect(ward, now);
 	}
-	if (watch->ward_count)
-		suspect(watch->wards[watch->rotor++ % watch->ward_count], now);
-	if (is_stale(watch) && !watch->stale_since)
+	if (watch->scene.count && watch->looks++ % WHOLE_EVERY == 0)
+		ward_suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
+	if (scene_is_stale(&watch->scene) && !watch->stale_since)
 		watch->stale_since = now;
 	watch->next_look = now + LOOK_MS;
 }
@@ -604,7 +451,7 @@ int watch_turn(struct watch *watch, struct fault *why)
 	}
 	if (watch->new_link && now >= watch->next_turn) {
 		watch->new_link = false;
-		if (roster_differs(watch) && !watch->stale_since)
+		if (scene_differs(&watch->scene) && !watch->stale_since)
 			watch->stale_since = now;
 	}
 	if (now < watch->next_turn)
@@ -651,10 +498,10 @@ void watch_ring(void *ctx, enum bell_what what, uint32_t which)
 	bool known = false;
 
 	watch->over |= what == BELL_END;
-	for (size_t i = 0; i < watch->ward_count; i++) {
-		if (!concerns(watch->wards[i], what, which))
+	for (size_t i = 0; i < watch->scene.count; i++) {
+		if (!concerns(watch->scene.wards[i], what, which))
 			continue;
-		suspect(watch->wards[i], now);
+		ward_suspect(watch->scene.wards[i], now);
 		known = true;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
@@ -674,13 +521,17 @@ bool watch_is_over(const struct watch *watch)
 
 int watch_new(const struct watch_places *places, struct watch **out, struct fault *why)
 {
+	const struct scene_places scene = {.root = places->root,
+					   .tree = places->tree,
+					   .config_path = places->config_path,
+					   .loader_dirfd = places->loader_dirfd,
+					   .bell = places->bell};
 	struct watch *watch = calloc(1, sizeof(*watch));
 
 	if (!watch)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	watch->places = *places;
-	watch->room = places->room;
-	watch->nothing.policy = policy_default();
+	scene_init(&watch->scene, &scene, places->room);
 	*out = watch;
 	return 0;
 }
@@ -689,27 +540,26 @@ void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	wards_free(watch, watch->wards, watch->ward_count);
-	plan_free(watch->plan);
-	node_free(watch->node);
+	scene_drop(&watch->scene);
+	diary_drop(&watch->diary);
 	free(watch);
 }
 
 bool watch_has_looked(const struct watch *watch)
 {
-	return watch->plan && !any_suspect(watch);
+	return watch->scene.plan && !any_suspect(watch);
 }
 
 size_t watch_chains(const struct watch *watch)
 {
-	return watch->ward_count;
+	return watch->scene.count;
 }
 
 size_t watch_findings(const struct watch *watch)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < watch->ward_count; i++)
-		count += findings_count(&watch->wards[i]->known, FINDING_BEYOND);
+	for (size_t i = 0; i < watch->scene.count; i++)
+		count += findings_count(&watch->scene.wards[i]->known, FINDING_BEYOND);
 	return count;
 }

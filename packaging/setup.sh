@@ -37,6 +37,7 @@ directory 0755 root root /etc/bpfseal/trust
 directory 0755 root root /var/lib/bpfseal
 directory 2750 bpfseal-fetch bpfseal /var/lib/bpfseal/store
 directory 0700 bpfseal-loader bpfseal-loader /var/lib/bpfseal-loader
+directory 0755 bpfseal-loader bpfseal-loader /var/lib/bpfseal-metrics
 directory 0750 bpfseal-repod bpfseal-repod /var/lib/bpfseal-repod
 directory 0700 bpfseal-sign bpfseal-sign /var/lib/bpfseal-sign
 

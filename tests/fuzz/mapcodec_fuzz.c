@@ -212,11 +212,20 @@ static void encode_any(const struct mapcodec *codec, const struct fuzz_input *te
 	}
 }
 
+static bool says_prefix(const struct mapcodec *codec)
+{
+	for (size_t i = 0; i < codec->said->count; i++)
+		if (codec->said->list[i].notation == NOTATION_PREFIX)
+			return true;
+	return codec->prefix;
+}
+
 static void decode_any(const struct mapcodec *codec, const uint8_t *in, bool sound)
 {
 	OWNED(json_drop) struct json *value = NULL;
 	OWNED(json_drop) struct json *again = NULL;
 	OWNED(drop_heap) uint8_t *out = malloc(codec->size + 1);
+	OWNED(drop_heap) uint8_t *third = NULL;
 	struct fault why = {0};
 
 	HOLDS(out);
@@ -233,7 +242,13 @@ static void decode_any(const struct mapcodec *codec, const uint8_t *in, bool sou
 	if (!sound)
 		return;
 	MUST(decode_value(codec, out, &again, &must));
-	HOLDS(json_same(value, again));
+	if (json_same(value, again))
+		return;
+	// Bits in padding kept a prefix from being written as one; without them it is. The bytes are the same ever after.
+	HOLDS(says_prefix(codec));
+	HOLDS((third = malloc(codec->size + 1)));
+	MUST(encode_value(codec, again, third, NULL, &must));
+	HOLDS(!memcmp(out, third, codec->size));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -10,6 +10,8 @@ static void check_use(const struct node *node, const struct node_use *use)
 	HOLDS(use->use && strchr(use->use, '/') && use->version && use->from && use->where[0]);
 	HOLDS(node_repository(node, use->from));
 	MUST(version_pattern_check(use->version, &must));
+	HOLDS(use->object &&
+	      json_count(json_member(use->object, "globals")) <= MANIFEST_GLOBALS_MAX + 1);
 	for (size_t i = 0; i < use->entry_count; i++)
 		HOLDS(use->entries[i].map && use->entries[i].key && use->entries[i].value);
 }

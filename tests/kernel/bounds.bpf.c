@@ -13,6 +13,15 @@ int inside(struct xdp_md *ctx)
 	return data + 1 <= end && data[0] == 2 ? XDP_PASS : XDP_DROP;
 }
 
+// Takes packets in several buffers, so that only others that do can stand beside it.
+SEC("xdp.frags")
+int inside_frags(struct xdp_md *ctx)
+{
+	unsigned char *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+
+	return data + 1 <= end && data[0] == 2 ? XDP_PASS : XDP_DROP;
+}
+
 SEC("xdp")
 int outside(struct xdp_md *ctx)
 {

@@ -210,6 +210,20 @@ static void what_the_verifier_refuses_comes_with_its_log(void **state)
 	came(document, 0, "IPv4 UDP", "XDP_PASS", true);
 }
 
+static void a_program_of_packets_in_several_buffers_has_its_like_behind_it(void **state)
+{
+	OWNED(brief_drop) struct brief brief = {.member_count = 0};
+	OWNED(json_drop) struct json *document = NULL;
+	struct fault why;
+
+	(void)state;
+	need_kernel();
+	brief_make(PROGRAM("bounds.bpf.o", "inside_frags", "xdp", "wrap"), NULL, 2, &brief);
+	if (try(&brief, true, &document, &why))
+		fail_msg("%s (%s)", why.text, why.cause);
+	came(document, 0, "IPv4 UDP", "XDP_PASS", true);
+}
+
 static void the_policy_is_asked_here_too(void **state)
 {
 	static const char policy[] = "{\"policy\":{\"programs\":[\"tc\"]}}";
@@ -339,6 +353,7 @@ int main(void)
 		cmocka_unit_test(values_of_node_json_are_in_the_maps),
 		cmocka_unit_test(programs_that_jump_and_one_that_ends_are_told_apart),
 		cmocka_unit_test(what_the_verifier_refuses_comes_with_its_log),
+		cmocka_unit_test(a_program_of_packets_in_several_buffers_has_its_like_behind_it),
 		cmocka_unit_test(the_policy_is_asked_here_too),
 		cmocka_unit_test(an_object_that_is_not_the_manifests_is_refused),
 		cmocka_unit_test(what_sends_packets_is_tried_only_where_nothing_is_wired),

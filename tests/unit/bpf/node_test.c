@@ -632,8 +632,31 @@ static void the_schema_says_what_the_reader_says(void **state)
 	xdp = json_member(json_member(use, "properties"), "xdp");
 	assert_int_equal(json_int(json_member(xdp, "maxItems")), NODE_CHAIN_MAX);
 	use = json_member(xdp, "items");
-	assert_int_equal(json_count(json_member(use, "properties")), 7);
+	assert_int_equal(json_count(json_member(use, "properties")), 8);
 	assert_int_equal(json_count(json_member(use, "required")), 2);
+}
+
+static void globals_are_taken_with_their_places(void **state)
+{
+	OWNED(node_drop)
+	struct node *node = accepted(WITH_USE(
+		USE ",\n \"globals\":{\"//\":\"why\",\"limit\":200,\n  \"addr\":\"10.0.0.1\"}"));
+	const struct node_use *use = &node->interfaces[0].chain[HOOK_XDP][0];
+	const struct json *globals = json_member(use->object, "globals");
+	char where[FAULT_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(json_int(json_member(globals, "limit")), 200);
+	node_where(node, globals, "addr", 0, where);
+	assert_string_equal(where, FILE_NAME ":5:3");
+}
+
+static void globals_have_names_and_any_value(void **state)
+{
+	(void)state;
+	refused(WITH_USE(USE ",\n \"globals\":{\"a-b\":1}"), "4:13", "is not a C name");
+	refused(WITH_USE(USE ",\n \"globals\":[]"), "4:2", "expected an object");
+	refused(WITH_USE(USE ",\n \"global\":{}"), "4:2", "did you mean \"globals\"?");
 }
 
 // ---- the file itself ----
@@ -783,6 +806,8 @@ int main(void)
 		cmocka_unit_test(the_example_is_a_good_file),
 		cmocka_unit_test(the_manual_shows_a_good_file_and_a_refusal_as_it_is),
 		cmocka_unit_test(the_schema_says_what_the_reader_says),
+		cmocka_unit_test(globals_are_taken_with_their_places),
+		cmocka_unit_test(globals_have_names_and_any_value),
 		FILE_TEST(the_file_is_found_below_the_root),
 		FILE_TEST(a_file_that_is_not_there_is_a_matter_of_configuration),
 		FILE_TEST(a_file_that_others_may_write_is_refused_unread),

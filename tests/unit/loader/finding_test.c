@@ -158,29 +158,63 @@ static struct json *parsed(const char *text)
 	return json;
 }
 
-static void a_recorded_member_fits_its_line_of_the_file(void **state)
+// Whether the record fits a line of the file that says these values.
+static bool fits_values(const struct json *recorded, struct node_use *use, const char *object)
+{
+	OWNED(json_drop) struct json *json = parsed(object);
+	bool fits;
+
+	use->object = json;
+	fits = record_fits_use(recorded, use);
+	use->object = NULL;
+	return fits;
+}
+
+static void a_recorded_member_fits_its_values_in_whatever_order(void **state)
 {
 	OWNED(json_drop)
 	struct json *recorded =
 		parsed("{\"name\":\"net/a\",\"version\":\"1.2.3\",\"from\":\"corp\","
-		       "\"entry\":\"a\",\"maps\":{\"m\":[{\"key\":1,\"value\":2}]}}");
-	OWNED(json_drop) struct json *values = parsed("[1,2,3]");
-	struct node_map_entry entry = {
-		.map = "m", .key = json_item(values, 0), .value = json_item(values, 1)};
-	struct node_use use = {.use = (char[]){"net/a"},
-			       .version = (char[]){"1.2.*"},
-			       .from = (char[]){"corp"},
-			       .entries = &entry,
-			       .entry_count = 1};
+		       "\"entry\":\"a\",\"maps\":{\"m\":[{\"key\":1,\"value\":2},{\"key\":{"
+		       "\"a\":1,\"b\":2},\"value\":3}]},\"globals\":{\"g\":1}}");
+	struct node_use use = {
+		.use = (char[]){"net/a"}, .version = (char[]){"1.2.*"}, .from = (char[]){"corp"}};
+
+	(void)state;
+	assert_true(
+		fits_values(recorded, &use,
+			    "{\"maps\":{\"//\":\"why\",\"n\":[],\"m\":[{\"value\":3,\"//\":\"x\","
+			    "\"key\":{\"b\":2,\"a\":1}},{\"key\":1,\"value\":2}]},"
+			    "\"globals\":{\"//\":\"y\",\"g\":1}}"));
+	assert_false(fits_values(recorded, &use,
+				 "{\"maps\":{\"m\":[{\"key\":1,\"value\":2},{\"key\":{\"a\":1,"
+				 "\"b\":2},\"value\":4}]},\"globals\":{\"g\":1}}"));
+	assert_false(fits_values(recorded, &use,
+				 "{\"maps\":{\"m\":[{\"key\":1,\"value\":2}]},\"globals\":{"
+				 "\"g\":1}}"));
+	assert_false(fits_values(recorded, &use, "{\"globals\":{\"g\":1}}"));
+	assert_false(fits_values(recorded, &use,
+				 "{\"maps\":{\"m\":[{\"key\":1,\"value\":2},{\"key\":{\"a\":1,"
+				 "\"b\":2},\"value\":3}],\"o\":[{\"key\":1,\"value\":2}]},"
+				 "\"globals\":{\"g\":1}}"));
+	assert_false(fits_values(recorded, &use,
+				 "{\"maps\":{\"m\":[{\"key\":1,\"value\":2},{\"key\":{\"a\":1,"
+				 "\"b\":2},\"value\":3}]},\"globals\":{\"g\":2}}"));
+	assert_false(fits_values(recorded, &use,
+				 "{\"maps\":{\"m\":[{\"key\":1,\"value\":2},{\"key\":{\"a\":1,"
+				 "\"b\":2},\"value\":3}]}}"));
+}
+
+static void a_recorded_member_fits_its_line_of_the_file(void **state)
+{
+	OWNED(json_drop)
+	struct json *recorded = parsed("{\"name\":\"net/a\",\"version\":\"1.2.3\",\"from\":"
+				       "\"corp\",\"entry\":\"a\",\"maps\":{}}");
+	struct node_use use = {
+		.use = (char[]){"net/a"}, .version = (char[]){"1.2.*"}, .from = (char[]){"corp"}};
 
 	(void)state;
 	assert_true(record_fits_use(recorded, &use));
-	entry.value = json_item(values, 2);
-	assert_false(record_fits_use(recorded, &use));
-	entry.value = json_item(values, 1);
-	use.entry_count = 0;
-	assert_false(record_fits_use(recorded, &use));
-	use.entry_count = 1;
 	use.version = (char[]){"1.3.*"};
 	assert_false(record_fits_use(recorded, &use));
 	use.version = (char[]){"*"};
@@ -280,6 +314,7 @@ int main(void)
 		cmocka_unit_test(what_apply_cannot_mend_is_no_damage_and_a_note_is_no_finding),
 		cmocka_unit_test(more_programs_than_the_list_holds_are_still_counted),
 		cmocka_unit_test(a_recorded_member_fits_its_line_of_the_file),
+		cmocka_unit_test(a_recorded_member_fits_its_values_in_whatever_order),
 		cmocka_unit_test(what_was_denied_is_no_drift),
 		cmocka_unit_test(every_denial_is_found),
 	};

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cmd_metrics.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/owned.h"
+#include "loader/desk.h"
+#include "loader/gauge.h"
+#include "loader/record.h"
+
+// The directory of a file: what the jail has to leave open.
+static int directory_of(const char *path, char **out, struct fault *why)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return text_copy(".", out, why);
+	if (text_copy(path, out, why))
+		return -1;
+	(*out)[slash == path ? 1 : slash - path] = '\0';
+	return 0;
+}
+
+static int print_text(const struct running_places *places, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+
+	if (gauge_text(places, &text, why))
+		return -1;
+	return file_write_all(STDOUT_FILENO, text.data, text.len, why);
+}
+
+int run_metrics(struct cli *cli, struct fault *why)
+{
+	const char *output = cli_value(cli, "--output");
+	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(json_drop) struct json *record = NULL;
+	struct running_places places;
+	struct json *document;
+
+	if ((output && directory_of(output, &desk.output_path, why)) ||
+	    desk_open(&desk, cli, false, why) ||
+	    record_load(desk.loader_dirfd, desk.tree, &record, why))
+		return -1;
+	places = (struct running_places){
+		.tree = desk.tree, .record = record, .objects_dirfd = desk.objects_dirfd};
+	if (!output)
+		return print_text(&places, why);
+	if (gauge_store(&places, output, why))
+		return -1;
+	cli_say(cli, "wrote %s", output);
+	document = json_make_object();
+	if (document && json_put_text(document, "file", output, why)) {
+		json_free(document);
+		return -1;
+	}
+	return cli_document(cli, "bpfseal.metrics/1", document, why);
+}

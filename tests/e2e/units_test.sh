@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The systemd units: sound as systemd reads them, no wider than they were, and the capabilities they leave are enough.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tap.sh"
+world_begin
+mkdir "$R/units"
+for unit in "$SOURCE"/packaging/*.service "$SOURCE"/packaging/*.timer; do
+	sed "s|/usr/bin/bpfseal|$BIN/bpfseal|" "$unit" >"$R/units/${unit##*/}"
+done
+value() { sed -n "s/^$2=//p" "$SOURCE/packaging/bpfseal-$1"; }
+
+if command -v systemd-analyze >/dev/null; then
+	sound() { out=$(systemd-analyze --man=no verify "$@" 2>&1) && [ -z "$out" ] || { echo "$out"; return 1; }; }
+	check 'systemd takes the units as they are' sound "$R"/units/*
+	narrow() { # UNIT LIMIT: ten times the score that systemd gives it
+		systemd-analyze security --offline=true --no-pager --threshold="$2" "$R/units/bpfseal-$1.service" 2>&1 | tail -1
+		systemd-analyze security --offline=true --no-pager --threshold="$2" "$R/units/bpfseal-$1.service" >/dev/null 2>&1
+	}
+	check 'the fetcher is exposed to the network, and to little else' narrow sync 13
+	check 'the loader has what it takes to load' narrow apply 24
+	check '... and the watch to name' narrow watch 27
+	check 'the server becomes two users' narrow repod 25
+else
+	ok 'systemd takes the units as they are # SKIP there is no systemd-analyze here'
+fi
+check 'chains stand before the network does' [ "$(value apply.service Before | grep -c network-pre.target)$(value apply.service Wants)" = 1network-pre.target ]
+check 'what was fetched is applied' [ "$(value sync.service OnSuccess)" = bpfseal-apply.service ]
+check 'who kills the watch is not rid of it' [ "$(value watch.service Restart)$(value watch.service StartLimitIntervalSec)" = always0 ]
+
+# As the units run them: root with these capabilities and no others.
+if ! is_root || ! can_load; then
+	ok "the capabilities are enough # SKIP ${WHY:-not run as root}"
+	done_testing
+	exit 0
+fi
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+world_wire
+quiet world_team
+quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"
+quiet pin
+write_node "$URL" 1.0.0
+sed -i 's/"policy"/"watch": { "name_foreign": true }, "policy"/' "$R/etc/bpfseal/node.json"
+confined() { # UNIT COMMAND...: in the node's namespace, with the unit's capabilities
+	caps=$(value "$1.service" CapabilityBoundingSet | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+	user=$(value "$1.service" User)
+	shift
+	if [ -n "$user" ]; then
+		set -- setpriv --reuid="$user" --regid="$user" --init-groups "$@"
+	fi
+	nsenter --net="/run/netns/$NS" setpriv --no-new-privs --bounding-set="-all${caps:+,$caps}" "$@" --root "$R"
+}
+# The repository listens outside the node's namespace.
+fetch() { setpriv --reuid=bpfseal-fetch --regid=bpfseal-fetch --init-groups setpriv --no-new-privs --bounding-set=-all "$BIN/bpfseal" sync --root "$R"; }
+check 'sync runs as its user without any' fetch
+check 'apply runs with those of its unit' confined apply "$BIN/bpfseal" apply
+check '... twice' confined apply "$BIN/bpfseal" apply
+once() { # and no word of a namer that did not start
+	confined watch "$BIN/bpfseal" watch --once >"$R/once.out" 2>&1 && ! grep -q warning "$R/once.out" || { cat "$R/once.out"; return 1; }
+}
+check 'watch does, and has its namer' once
+kill "$REPOD"
+wait "$REPOD" 2>/dev/null
+serve() {
+	: >"$R/again.address"
+	caps=$(value repod.service CapabilityBoundingSet | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+	setpriv --no-new-privs --bounding-set="-all,$caps" "$BIN/bpfseal" repod serve --listen 127.0.0.1:0 --ready-fd 9 --root "$R" >>"$R/repod.log" 2>&1 9>"$R/again.address" &
+	PIDS="$PIDS $!"
+	wait_line "$R/again.address"
+}
+check 'and so does the server' serve
+done_testing

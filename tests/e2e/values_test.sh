@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Values of a running chain, by the real programs as their own users: changed in node.json without a load, set by hand,
+# shown, and told to Prometheus.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tap.sh"
+is_root || skip_all 'not run as root'
+world_begin
+can_load || skip_all "$WHY"
+world_wire
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+
+quiet world_team
+quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/count.json" "$SOURCE/tests/kernel/knobs.json"
+quiet pin
+
+NODE=$R/etc/bpfseal/node.json
+# node.json with these addresses allowed, and this as the rest of the knobs.
+configure() { # ADDRESSES KNOBS
+	jq -n --arg url "$URL" --argjson allowed "$1" --argjson knobs "$2" '{
+		repositories: { corp: { url: $url } },
+		interfaces: { eth0: {
+			xdp: [ { use: "net/allow", version: "1.0.0", maps: { allow_v4: [ $allowed[] | { key: ., value: 1 } ] } },
+			       { use: "net/count", version: "1.0.0" },
+			       ({ use: "net/knobs", version: "1.0.0" } + $knobs) ],
+			tc_ingress: [ { use: "net/knobs", version: "1.0.0" } ] } },
+		policy: { helpers: [ "base" ] } }' >"$NODE"
+	chmod 644 "$NODE"
+}
+programs() { node status --json | jq -c '[.chains[] | .generation, (.members[] | .program_id)]'; }
+unchanged() { [ "$(programs)" = "$1" ] || { echo "it was $1, it is $(programs)"; return 1; }; }
+planned() { node plan --json | jq -r --arg hook "${1:-xdp}" '.chains[] | select(.hook == $hook) | .action'; }
+plans() { [ "$(planned)" = "$1" ] || { echo "it is $(planned)"; return 1; }; }
+value() { node map get "$@" --json | jq -c '[.entries[].value] | add // 0'; }
+is_value() { want=$1; shift; got=$(value "$@"); [ "$got" = "$want" ] || { echo "it is $got, not $want"; return 1; }; }
+# Ten packets of an address, and which counter they end in.
+grows() { # ADDRESS PROGRAM MAP KEY [FIELD]
+	address=$1
+	shift
+	old=$(counter "$@") && packets send wire0 --src "$address" --count 10 >/dev/null && [ "$(counter "$@")" = $((old + 10)) ]
+}
+is_dropped() { grows "$1" net/allow allow_drops 0; }
+is_let_in() { grows "$1" net/count counts 17 packets; }
+
+# ---- node.json ----
+configure '["10.0.0.1"]' '{ "globals": { "limti": 1 } }'
+quiet bpfseal sync
+ends 'a global that is not there is refused' 5 node apply
+check '... with its line and column' said 'node.json:3[0-9]:1[0-9]'
+check '... and the nearest name' said 'did you mean "limit"'
+configure '["10.0.0"]' '{}'
+ends 'a value that does not fit is refused' 5 node apply
+check '... with its line and column' said 'node.json:1[0-9]:1[0-9]'
+check '... and nothing is in the kernel' sh -c "[ -z \"\$(ls $R/sys/fs/bpf/bpfseal)\" ]"
+configure '["10.0.0.1"]' '{ "globals": { "limit": 7, "gateway": "10.0.0.254" }, "maps": { "tuned": [ { "key": 0, "value": 3 } ] } }'
+check 'values and globals are applied' node apply
+check 'a constant is what node.json says' is_value 7 net/knobs .rodata limit --hook xdp
+check 'an address reads as it was written' is_value '"10.0.0.254"' net/knobs .rodata gateway --hook xdp
+check 'what is listed comes in' is_let_in 10.0.0.1
+check '... and another address does not' is_dropped 10.0.0.2
+before=$(programs)
+configure '["10.0.0.2"]' '{ "globals": { "limit": 7, "gateway": "10.0.0.254", "level": 9 }, "maps": { "tuned": [ { "key": 0, "value": 4 } ] } }'
+ends 'other values are a plan' 8 node plan --check
+check '... of values alone' plans values
+ends '... which says each' 0 node plan
+check '... what goes' said 'allow_v4\[10.0.0.1\] 1 -> (none)'
+check '... what comes' said 'allow_v4\[10.0.0.2\] (none) -> 1'
+check '... and globals' said 'level 5 -> 9'
+ends '... is applied' 0 node apply
+check '... says that nothing was loaded' said '4 values written, nothing loaded'
+check 'packets see the new values' is_let_in 10.0.0.2
+check '... at once' is_dropped 10.0.0.1
+check 'generations and programs are the same' unchanged "$before"
+check 'and nothing is left to do' plans keep
+configure '["10.0.0.2"]' '{ "globals": { "limit": 8, "gateway": "10.0.0.254", "level": 9 }, "maps": { "tuned": [ { "key": 0, "value": 4 } ] } }'
+check 'a constant is a change' plans change
+ends '... that says from what to what' 0 node plan
+check '... limit' said 'limit 7 -> 8'
+quiet node apply
+check '... and is applied' is_value 8 net/knobs .rodata limit --hook xdp
+check 'while its counters went on' [ "$(counter net/count counts 17 packets)" = 20 ]
+
+# ---- by hand ----
+ends 'where a program runs twice, which is asked for' 5 node map get net/knobs tuned
+check '... with the choices' said 'xdp on eth0, place 3'
+ends 'a value is set by hand' 0 node map set net/allow allow_v4 10.0.0.3 1
+check '... with a word about what lasts' said 'write it there too, or the next .bpfseal apply. takes it back'
+check '... and holds' is_let_in 10.0.0.3
+check '... and is in the audit log' sh -c "tail -1 $R/var/lib/bpfseal-loader/audit.log | grep 'map set' | grep -q 10.0.0.3"
+ends 'what node.json says can be set, too' 0 node map set net/knobs tuned 0 200 --hook xdp
+check '... with a word about node.json' said 'puts back what it says'
+check 'plan shows what was set by hand' plans values
+quiet node apply
+check '... and apply takes it back' is_dropped 10.0.0.3
+check '... to what node.json says' is_value 4 net/knobs tuned 0 --hook xdp
+ends 'an entry is taken away by hand' 0 node map delete net/allow allow_v4 10.0.0.2
+check '... and is gone' is_dropped 10.0.0.2
+ends 'a counter is not set' 5 node map set net/allow allow_drops 0 0
+check '... but says how' said 'fix: --force writes it all the same'
+check '... and is, by force' node map set net/allow allow_drops 0 0 --force
+check '... on all CPUs' is_value 0 net/allow allow_drops
+ends 'a prefix with bits behind it is told' 5 node map set net/knobs nets 10.1.0.0/8 5 --hook xdp
+check '... with what was meant' said 'did you mean "10.0.0.0/8"'
+quiet node map set net/knobs nets 10.0.0.0/8 5 --hook xdp
+ends 'of a trie the prefix that decides is shown' 0 node map get net/knobs nets 10.9.9.9 --hook xdp
+check '... as a prefix' said '10.0.0.0/8'
+ends 'a constant is not set by hand' 5 node map set net/knobs .rodata limit 5 --hook xdp
+ends 'a variable is' 0 node map set net/knobs .data level 77 --hook xdp
+check '... at once' is_value 77 net/knobs .data level --hook xdp
+quiet node apply
+check '... until the next apply' is_value 9 net/knobs .data level --hook xdp
+check 'each CPU can be listed' sh -c "$(command -v jq) -e '.entries[0].per_cpu | length >= 1' <<J
+$(node map get net/allow allow_drops --per-cpu --json)
+J"
+
+# ---- metrics ----
+packets send wire0 --src 10.0.0.2 --count 5 >/dev/null
+node metrics >"$R/metrics"
+check 'counters of the specification are metrics' grep -q '^bpfseal_map_count_total{interface="eth0",hook="xdp",use="net/count",map="counts",key="17",field="packets",unit="packets and bytes"} [0-9]' "$R/metrics"
+check '... those in variables, too' grep -q '^bpfseal_map_count_total{.*map=".bss",key="packets",unit="packets"} [0-9]' "$R/metrics"
+check '... a shared one once' sh -c "[ \$(grep -c 'map=\"together\",key=\"0\"' $R/metrics) = 1 ]"
+check 'the chains tell of themselves' grep -q '^bpfseal_chain_programs{interface="eth0",hook="xdp"} 3$' "$R/metrics"
+check 'a file is written for the node exporter' node metrics --output "$R/var/lib/bpfseal-metrics/bpfseal.prom"
+check '... that everybody can read' sh -c "[ \$(stat -c %a $R/var/lib/bpfseal-metrics/bpfseal.prom) = 644 ]"
+check '... with the same families' sh -c "grep '^# TYPE' $R/metrics >$R/types && grep '^# TYPE' $R/var/lib/bpfseal-metrics/bpfseal.prom | cmp - $R/types"
+ends 'elsewhere it cannot be written' 1 node metrics --output "$R/etc/bpfseal/metrics.prom"
+if command -v promtool >/dev/null; then
+	check 'promtool finds nothing wrong' sh -c "promtool check metrics <$R/metrics"
+fi
+done_testing

@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a damaged chain is made of again, and what it is not.
+#include "loader/mend.h"
+
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+
+#include "base/owned.h"
+#include "keys/signing.h"
+#include "loader/bpffs.h"
+#include "loader/record.h"
+#include "tests/kernel/stock.h"
+
+static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
+
+struct world {
+	struct ground ground;
+	struct stock stock;
+	struct plan_tags tags;
+	char place[BPFFS_PATH_MAX];
+};
+
+static bool ready;
+
+static int up(void **state)
+{
+	static struct world world;
+	struct fault why = {0};
+
+	if (!ready)
+		return 0;
+	memset(&world.tags, 0, sizeof(world.tags));
+	ground_up(&world.ground);
+	stock_up(&world.stock, &world.ground);
+	stock_add(&world.stock, "count.json");
+	stock_add(&world.stock, "../tests/e2e/flow.json");
+	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
+	stock_configure(&world.stock, counted);
+	assert_int_equal(bpffs_place(world.ground.tree, GROUND_IFACE, HOOK_XDP, world.place, &why),
+			 0);
+	*state = &world;
+	return 0;
+}
+
+static int down(void **state)
+{
+	struct world *world = *state;
+
+	if (world) {
+		stock_down(&world->stock);
+		ground_down(&world->ground);
+	}
+	return 0;
+}
+
+static struct world *the_world(void **state)
+{
+	if (!ready)
+		skip();
+	return *state;
+}
+
+static void applied(struct world *world)
+{
+	struct fault why = {0};
+
+	if (stock_apply(&world->stock, STOCK_NOW, &why))
+		fail_msg("%s: %s", why.text, why.cause);
+}
+
+static int64_t no_ticks(void)
+{
+	return 0;
+}
+
+static struct mend_places places(struct world *world, int64_t now)
+{
+	const struct stock *stock = &world->stock;
+
+	return (struct mend_places){.root = world->ground.root,
+				    .node = stock->node,
+				    .tree = world->ground.tree,
+				    .store_dirfd = stock->store_dirfd,
+				    .loader_dirfd = stock->loader_dirfd,
+				    .trust_dirfd = stock->trust_dirfd,
+				    .objects_dirfd = stock->objects_dirfd,
+				    .logs_dirfd = world->ground.logs_dirfd,
+				    .logs_path = world->ground.logs,
+				    .tags = &world->tags,
+				    .now = now,
+				    .ticks_us = no_ticks};
+}
+
+static struct plan *seen(struct world *world, enum hook hook)
+{
+	const struct plan_places at = {.node = world->stock.node,
+				       .tree = world->ground.tree,
+				       .loader_dirfd = world->stock.loader_dirfd};
+	struct plan *plan = NULL;
+	struct fault why = {0};
+
+	if (plan_look_at(&at, GROUND_IFACE, hook, &plan, &why))
+		fail_msg("%s", why.text);
+	return plan;
+}
+
+static bool is_whole(struct world *world, enum hook hook)
+{
+	OWNED(plan_drop) struct plan *plan = seen(world, hook);
+
+	return plan->chains[0].truth.attached && plan->chains[0].truth.entered &&
+	       !findings_count(&plan->chains[0].damage, FINDING_BROKEN);
+}
+
+static uint32_t generation(struct world *world)
+{
+	OWNED(plan_drop) struct plan *plan = seen(world, HOOK_XDP);
+
+	return plan->chains[0].truth.generation;
+}
+
+// FAULT_NONE when it was put back.
+static enum fault_code put_back(struct world *world, enum hook hook, const struct keeper *keeper)
+{
+	const struct mend_places at = places(world, STOCK_NOW);
+	OWNED(plan_drop) struct plan *plan = seen(world, hook);
+	char how[ATTACH_HOW];
+	struct fault why = {0};
+
+	if (mend_put_back(&at, &plan->chains[0], keeper, how, &why))
+		return why.code;
+	assert_true(how[0]);
+	return FAULT_NONE;
+}
+
+static enum fault_code restored(struct world *world, int64_t now)
+{
+	const struct mend_places at = places(world, now);
+	char how[ATTACH_HOW];
+	struct fault why = {0};
+
+	if (mend_restore(&at, GROUND_IFACE, HOOK_XDP, how, &why))
+		return why.code;
+	assert_true(how[0]);
+	return FAULT_NONE;
+}
+
+static int pinned(const struct world *world, const char *name)
+{
+	char path[BPFFS_PATH_MAX + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", world->place, name);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void detach(const struct world *world)
+{
+	OWNED(drop_fd) int link = pinned(world, "link");
+
+	assert_int_equal(bpf_link_detach(link), 0);
+}
+
+static void empty(const struct world *world)
+{
+	OWNED(drop_fd) int array = pinned(world, "root-1/array");
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_delete_elem(array, &zero), 0);
+}
+
+static void the_object_is_denied(struct world *world)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(stock_plan(&world->stock, STOCK_NOW, &plan, &why), 0);
+	stock_deny(&world->stock, &plan->chains[0].members[0].object);
+	stock_publish(&world->stock, STOCK_NOW + STOCK_LIFE);
+}
+
+// ---- from what is in the kernel ----
+
+static void a_detached_chain_is_attached_again_and_not_built(void **state)
+{
+	struct world *world = the_world(state);
+
+	applied(world);
+	detach(world);
+	empty(world);
+	assert_false(is_whole(world, HOOK_XDP));
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
+	assert_true(is_whole(world, HOOK_XDP));
+	assert_int_equal(generation(world), 1);
+	// Again changes nothing.
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
+	assert_true(is_whole(world, HOOK_XDP));
+}
+
+static void what_somebody_has_pinned_beside_it_goes(void **state)
+{
+	struct world *world = the_world(state);
+
+	applied(world);
+	detach(world);
+	ground_sh("mkdir %s/gen-7 %s/root-7", world->place, world->place);
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
+	ground_sh("test ! -e %s/gen-7 && test ! -e %s/root-7", world->place, world->place);
+	assert_true(is_whole(world, HOOK_XDP));
+}
+
+static void a_generation_that_is_not_whole_is_not_put_back(void **state)
+{
+	struct world *world = the_world(state);
+
+	stock_configure(&world->stock, "[{\"use\":\"net/count\",\"version\":\"1.0.0\"},"
+				       "{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
+	applied(world);
+	ground_sh("rm %s/gen-1/next-0", world->place); // nobody holds it: it is empty now
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_NONE);
+	assert_true(is_whole(world, HOOK_XDP));
+	assert_int_equal(generation(world), 2);
+}
+
+static void what_is_held_makes_it_whole_again(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(keeper_drop) struct keeper *keeper = NULL;
+	struct fault why = {0};
+	size_t room = 100;
+
+	applied(world);
+	assert_int_equal(keeper_open(world->place, 1, 1, &room, &keeper, &why), 0);
+	ground_sh("rm -r %s/*", world->place);
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
+	assert_int_equal(put_back(world, HOOK_XDP, keeper), FAULT_NONE);
+	assert_true(is_whole(world, HOOK_XDP));
+	assert_int_equal(generation(world), 1);
+}
+
+// A88: nothing of anybody else's is pushed aside.
+static void a_program_in_our_place_is_named_and_stays(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	applied(world);
+	detach(world);
+	ground_sh("ip link set dev " GROUND_IFACE " xdp obj " TEST_BPF_DIR "/marks.bpf.o sec xdp");
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_KERNEL);
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_KERNEL);
+	plan = seen(world, HOOK_XDP);
+	assert_string_equal(plan->chains[0].damage.list[0].code, "link_detached");
+	assert_int_equal(plan->chains[0].damage.list[0].program,
+			 plan->chains[0].truth.iface_program);
+	ground_sh("ip link set dev " GROUND_IFACE " xdp off");
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
+}
+
+// ---- what does not come back ----
+
+static void what_is_denied_by_now_is_not_put_back(void **state)
+{
+	struct world *world = the_world(state);
+
+	applied(world);
+	the_object_is_denied(world);
+	detach(world);
+	// Nobody has verified the new list yet; the restore does.
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_NONE);
+	assert_false(is_whole(world, HOOK_XDP));
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
+	assert_false(is_whole(world, HOOK_XDP));
+}
+
+static void a_denial_that_was_seen_keeps_it_off(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	applied(world);
+	the_object_is_denied(world);
+	assert_int_equal(stock_plan(&world->stock, STOCK_NOW, &plan, &why), 0);
+	detach(world);
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
+}
+
+static void what_was_withdrawn_is_not_loaded_again(void **state)
+{
+	struct world *world = the_world(state);
+
+	applied(world);
+	stock_withdraw(&world->stock, "1.0.0");
+	stock_publish(&world->stock, STOCK_NOW + STOCK_LIFE);
+	// It runs on where it runs, as after any apply: that is no load.
+	detach(world);
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
+	ground_sh("rm -r %s/*", world->place);
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_UNTRUSTED);
+}
+
+static void what_node_json_no_longer_asks_for_is_not_loaded_again(void **state)
+{
+	struct world *world = the_world(state);
+
+	applied(world);
+	ground_sh("rm -r %s/*", world->place);
+	stock_configure(&world->stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_UNTRUSTED);
+	assert_false(is_whole(world, HOOK_XDP));
+}
+
+static void a_newer_version_is_not_what_is_restored(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	char tag[SYS_TAG_HEX];
+
+	stock_configure(&world->stock, "[{\"use\":\"net/count\",\"version\":\"*\"}]");
+	applied(world);
+	plan = seen(world, HOOK_XDP);
+	memcpy(tag, plan->chains[0].truth.members[0].program.tag, sizeof(tag));
+	plan_drop(&plan);
+	stock_add(&world->stock, "count2.json");
+	stock_publish(&world->stock, STOCK_NOW + STOCK_LIFE);
+	ground_sh("rm -r %s/*", world->place);
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_NONE);
+	plan = seen(world, HOOK_XDP);
+	assert_string_equal(plan->chains[0].truth.members[0].program.tag, tag);
+}
+
+static void in_an_outage_it_comes_back_all_the_same(void **state)
+{
+	struct world *world = the_world(state);
+
+	applied(world);
+	ground_sh("rm -r %s/* %s/var/lib/bpfseal/store/*", world->place, world->ground.root);
+	assert_int_equal(restored(world, STOCK_NOW + 2 * STOCK_LIFE), FAULT_NONE);
+	assert_true(is_whole(world, HOOK_XDP));
+}
+
+// ---- TC ----
+
+struct flood {
+	atomic_bool stop;
+	uint64_t sent;
+};
+
+static void *flood(void *ctx)
+{
+	struct flood *flood = ctx;
+	unsigned char frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [12] = 0x88, [13] = 0xb5};
+	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				       .sll_ifindex = (int)if_nametoindex("peer0"),
+				       .sll_halen = 6};
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	while (fd >= 0 && !atomic_load(&flood->stop)) {
+		if (sendto(fd, frame, sizeof(frame), 0, (const struct sockaddr *)&to, sizeof(to)) ==
+		    (ssize_t)sizeof(frame))
+			flood->sent++;
+		usleep(20); // no more than the other end takes
+	}
+	close(fd);
+	return NULL;
+}
+
+static void configure_tc(struct world *world)
+{
+	static const char text[] = "{\"repositories\":{\"" STOCK_REPO
+				   "\":{\"url\":\"https://repo.test\"}},\"interfaces\":{"
+				   "\"" GROUND_IFACE "\":{\"tc_ingress\":[{\"use\":\"net/flow\","
+				   "\"version\":\"1.0.0\"}]}}}";
+	struct fault why = {0};
+
+	node_drop(&world->stock.node);
+	if (node_parse(text, sizeof(text) - 1, "node.json", &world->stock.node, &why))
+		fail_msg("%s", why.text);
+}
+
+static uint64_t met(const struct world *world)
+{
+	char path[BPFFS_PATH_MAX + 64];
+	OWNED(drop_fd) int fd = -1;
+	uint64_t count = 0;
+	uint32_t zero = 0;
+
+	snprintf(path, sizeof(path), "%s/" GROUND_IFACE "/tc_ingress/gen-1/maps/corp:net:flow/seen",
+		 world->ground.tree);
+	fd = bpf_obj_get(path);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &count), 0);
+	return count;
+}
+
+// Somebody who lets everything by, at the head of the hook, without a link.
+static int come_before(void)
+{
+	const struct bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1},
+					{.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = 1u << 3);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "before", "GPL", pass, 2, NULL), link;
+
+	link = bpf_link_create(fd, (int)if_nametoindex(GROUND_IFACE), (enum bpf_attach_type)46,
+			       &opts);
+	close(fd);
+	assert_true(link >= 0);
+	return link;
+}
+
+static void ours_goes_back_to_the_head_and_no_packet_is_missed(void **state)
+{
+	struct world *world = the_world(state);
+	struct flood other = {.sent = 0};
+	OWNED(plan_drop) struct plan *plan = NULL;
+	pthread_t thread;
+
+	configure_tc(world);
+	applied(world);
+	assert_int_equal(pthread_create(&thread, NULL, flood, &other), 0);
+	for (int i = 0; i < 30; i++) {
+		OWNED(drop_fd) int before = come_before();
+
+		plan_drop(&plan);
+		plan = seen(world, HOOK_TC_INGRESS);
+		assert_int_equal(plan->chains[0].truth.before.count, 1);
+		assert_int_equal(put_back(world, HOOK_TC_INGRESS, NULL), FAULT_NONE);
+		plan_drop(&plan);
+		plan = seen(world, HOOK_TC_INGRESS);
+		assert_int_equal(plan->chains[0].truth.before.count, 0);
+		assert_int_equal(plan->chains[0].truth.after.count, 1);
+	}
+	atomic_store(&other.stop, true);
+	pthread_join(thread, NULL);
+	usleep(100000);
+	// While two roots stood, some have met the chain twice; none has not met it.
+	print_message("%llu sent, %llu met the chain\n", (unsigned long long)other.sent,
+		      (unsigned long long)met(world));
+	assert_true(other.sent > 100);
+	assert_true(met(world) >= other.sent);
+	assert_true(is_whole(world, HOOK_TC_INGRESS));
+}
+
+// ---- a root that is damaged and runs ----
+
+static void a_root_that_lost_a_pin_keeps_its_slot_until_the_new_one_stands(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int root = -1;
+	unsigned char frame[64] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame),
+		    .repeat = 1);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+	uint64_t fell = 0;
+	uint32_t zero = 0;
+	OWNED(drop_fd) int counter = -1;
+
+	applied(world);
+	root = pinned(world, "root-1/prog");
+	counter = pinned(world, "root-1/fell");
+	ground_sh("rm %s/root-1/fell", world->place);
+	// Everything that an apply does before its switch.
+	assert_int_equal(stock_plan(&world->stock, STOCK_NOW, &plan, &why), 0);
+	{
+		struct chain_spec spec =
+			ground_spec(&world->ground, plan->chains[0].members, plan->chains[0].count);
+		OWNED(chain_drop) struct chain *chain = NULL;
+
+		spec.policy = &world->stock.node->policy;
+		assert_int_equal(chain_build(&spec, &chain, &why), 0);
+		usleep(200000); // the kernel empties an array in its own time
+		assert_int_equal(bpf_prog_test_run_opts(root, &opts), 0);
+		assert_int_equal(bpf_map_lookup_elem(counter, &zero, &fell), 0);
+		assert_int_equal(fell, 0);
+	}
+	applied(world);
+	assert_true(is_whole(world, HOOK_XDP));
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(a_detached_chain_is_attached_again_and_not_built),
+		IN_WORLD(what_somebody_has_pinned_beside_it_goes),
+		IN_WORLD(a_generation_that_is_not_whole_is_not_put_back),
+		IN_WORLD(what_is_held_makes_it_whole_again),
+		IN_WORLD(a_program_in_our_place_is_named_and_stays),
+		IN_WORLD(what_is_denied_by_now_is_not_put_back),
+		IN_WORLD(a_denial_that_was_seen_keeps_it_off),
+		IN_WORLD(what_was_withdrawn_is_not_loaded_again),
+		IN_WORLD(what_node_json_no_longer_asks_for_is_not_loaded_again),
+		IN_WORLD(a_newer_version_is_not_what_is_restored),
+		IN_WORLD(in_an_outage_it_comes_back_all_the_same),
+		IN_WORLD(ours_goes_back_to_the_head_and_no_packet_is_missed),
+		IN_WORLD(a_root_that_lost_a_pin_keeps_its_slot_until_the_new_one_stands),
+	};
+
+	ready = ground_ready();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
