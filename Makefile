@@ -301,7 +301,7 @@ check-long: $(OUT)/tests/attack/mutation_test
 	$(MAKE) --no-print-directory fuzz-run SECONDS=30
 
 # ---- floods ----
-# A thousand changes of thirty programs on each hook under ten million frames at least (four minutes on two processors),
+# A thousand changes of thirty programs on each hook under ten million frames at least (five minutes on two processors that are idle),
 # and a loader that is killed in 400 updates (two).
 check-long: check-flood
 .PHONY: check-flood
