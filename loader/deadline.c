@@ -2,6 +2,7 @@
 #include "loader/deadline.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,37 @@ static void strike(int number, siginfo_t *info, void *context)
 	deadline->struck = 1;
 }
 
+// What a signal does is one thing for the whole process, and programs are loaded side by side: whoever is done first must
+// not leave the others to a signal that ends the process.
+static struct {
+	pthread_mutex_t lock;
+	unsigned running;
+	struct sigaction before;
+} handler = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int handler_take(void)
+{
+	struct sigaction action = {.sa_sigaction = strike, .sa_flags = SA_SIGINFO | SA_RESTART};
+	int failed = 0;
+
+	sigemptyset(&action.sa_mask);
+	pthread_mutex_lock(&handler.lock);
+	if (!handler.running)
+		failed = sigaction(SIGALRM, &action, &handler.before);
+	if (!failed)
+		handler.running++;
+	pthread_mutex_unlock(&handler.lock);
+	return failed;
+}
+
+static void handler_give_back(void)
+{
+	pthread_mutex_lock(&handler.lock);
+	if (!--handler.running)
+		sigaction(SIGALRM, &handler.before, NULL);
+	pthread_mutex_unlock(&handler.lock);
+}
+
 int deadline_start(struct deadline *deadline, unsigned seconds, const char *log, struct fault *why)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
@@ -34,7 +66,6 @@ int deadline_start(struct deadline *deadline, unsigned seconds, const char *log,
 				 .sigev_value.sival_ptr = deadline};
 	const struct itimerspec when = {.it_value.tv_sec = (time_t)seconds,
 					.it_interval.tv_nsec = TICK_NS};
-	struct sigaction action = {.sa_sigaction = strike, .sa_flags = SA_SIGINFO | SA_RESTART};
 	sigset_t alarm;
 
 	deadline_stop(deadline);
@@ -42,12 +73,15 @@ int deadline_start(struct deadline *deadline, unsigned seconds, const char *log,
 	event.sigev_notify_thread_id = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer))
 		return fault_errno(why, FAULT_OTHER, "cannot make a timer");
-	sigemptyset(&action.sa_mask);
+	if (handler_take()) {
+		fault_errno(why, FAULT_OTHER, "cannot hear a timer");
+		timer_delete(deadline->timer);
+		return -1;
+	}
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	deadline->running = true;
-	if (sigaction(SIGALRM, &action, &deadline->old) ||
-	    pthread_sigmask(SIG_UNBLOCK, &alarm, &deadline->old_mask) ||
+	if (pthread_sigmask(SIG_UNBLOCK, &alarm, &deadline->old_mask) ||
 	    timer_settime(deadline->timer, 0, &when, NULL)) {
 		fault_errno(why, FAULT_OTHER, "cannot start a timer");
 		deadline_stop(deadline);
@@ -62,7 +96,7 @@ void deadline_stop(struct deadline *deadline)
 		return;
 	// A signal that is under way arrives before this returns, while the handler is still ours.
 	timer_delete(deadline->timer);
-	sigaction(SIGALRM, &deadline->old, NULL);
+	handler_give_back();
 	pthread_sigmask(SIG_SETMASK, &deadline->old_mask, NULL);
 	deadline->running = false;
 }

@@ -11,7 +11,6 @@
 
 struct deadline {
 	timer_t timer;
-	struct sigaction old;
 	sigset_t old_mask;
 	const volatile char *log; // the verifier writes here when it explains a refusal
 	volatile sig_atomic_t struck, explaining;
@@ -21,5 +20,5 @@ struct deadline {
 // For the calling thread, which must stop it again. `log` is empty now and borrowed until then.
 int deadline_start(struct deadline *deadline, unsigned seconds, const char *log, struct fault *why)
 	MUST_CHECK;
-// What was there before is there again. A deadline that was not started is fine.
+// What was there before is there again, with the last of several that run in several threads. A deadline that was not started is fine.
 void deadline_stop(struct deadline *deadline);

@@ -86,6 +86,23 @@ static void another_alarm_is_not_the_deadline_and_the_handler_before_it_comes_ba
 	assert_int_equal(heard, SIGALRM);
 }
 
+// Programs are loaded side by side, and most are done at once.
+static void one_that_is_over_leaves_the_others_running(void **state)
+{
+	struct deadline over = {.running = false}, stays = {.running = false};
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(signal(SIGALRM, SIG_DFL) == SIG_ERR, 0);
+	assert_int_equal(deadline_start(&over, 60, "", &why), 0);
+	assert_int_equal(deadline_start(&stays, 1, "", &why), 0);
+	deadline_stop(&over);
+	assert_true(until_struck(&stays) < 2);
+	assert_true(stays.struck);
+	deadline_stop(&stays);
+	assert_ptr_equal(signal(SIGALRM, SIG_DFL), SIG_DFL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +110,7 @@ int main(void)
 		cmocka_unit_test(a_log_with_words_in_it_is_an_explanation),
 		cmocka_unit_test(
 			another_alarm_is_not_the_deadline_and_the_handler_before_it_comes_back),
+		cmocka_unit_test(one_that_is_over_leaves_the_others_running),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
