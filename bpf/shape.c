@@ -97,6 +97,11 @@ static bool is_terminated(const struct shape *shape, const Elf64_Shdr *section)
 	return section->sh_size && shape->data[section->sh_offset + section->sh_size - 1] == '\0';
 }
 
+static const char *name_of(const struct shape *shape, const Elf64_Shdr *section)
+{
+	return (const char *)shape->data + shape->names.sh_offset + section->sh_name;
+}
+
 static int check_section(const struct shape *shape, unsigned index, struct fault *why)
 {
 	Elf64_Shdr section = section_at(shape, index);
@@ -118,7 +123,7 @@ static int check_section(const struct shape *shape, unsigned index, struct fault
 		return refuse(why, "a table of names is broken");
 	if (section.sh_name >= shape->names.sh_size)
 		return refuse(why, "a section has no name");
-	name = (const char *)shape->data + shape->names.sh_offset + section.sh_name;
+	name = name_of(shape, &section);
 	if (strcmp(name, "maps") == 0) {
 		refuse(why,
 		       "its maps are in section \"maps\", the old way, which libbpf reads no more");
@@ -172,6 +177,35 @@ static int check_symbols(const struct shape *shape, const Elf64_Shdr *symtab, st
 	return 0;
 }
 
+// A PROG_ARRAY that comes with programs in it: libbpf fills it, of one program at a time with that program itself. It could
+// then jump to itself until no jump is left for what follows in its chain, and no code says so (A90).
+static int check_filling(const struct shape *shape, const Elf64_Shdr *section, struct fault *why)
+{
+	Elf64_Shdr filled = section_at(shape, section->sh_info);
+	Elf64_Shdr symbols = section_at(shape, section->sh_link);
+
+	if (strcmp(name_of(shape, &filled), ".maps") != 0)
+		return 0;
+	for (uint64_t at = 0; at < section->sh_size; at += sizeof(Elf64_Rel)) {
+		Elf64_Sym symbol;
+		Elf64_Rel entry;
+
+		memcpy(&entry, shape->data + section->sh_offset + at, sizeof entry);
+		if (ELF64_R_SYM(entry.r_info) >= symbols.sh_size / sizeof symbol)
+			return refuse(why, "a relocation is of no symbol");
+		memcpy(&symbol,
+		       shape->data + symbols.sh_offset + ELF64_R_SYM(entry.r_info) * sizeof symbol,
+		       sizeof symbol);
+		if (symbol.st_shndx >= shape->head.e_shnum ||
+		    !(section_at(shape, symbol.st_shndx).sh_flags & SHF_EXECINSTR))
+			continue;
+		refuse(why, "an array of its programs is filled with programs beforehand");
+		return fault_fix(why, "leave the array without values: here each program of an "
+				      "object is loaded by itself");
+	}
+	return 0;
+}
+
 int shape_check(const void *data, size_t len, struct fault *why)
 {
 	struct shape shape = {.data = data, .len = len};
@@ -194,6 +228,8 @@ int shape_check(const void *data, size_t len, struct fault *why)
 	for (unsigned i = 0; i < shape.head.e_shnum; i++) {
 		Elf64_Shdr section = section_at(&shape, i);
 
+		if (section.sh_type == SHT_REL && check_filling(&shape, &section, why))
+			return -1;
 		if (section.sh_type != SHT_SYMTAB)
 			continue;
 		if (++symtabs > 1)

@@ -501,11 +501,29 @@ int plan_settle(struct plan_chain *chain, const struct plan_places *places, stru
 
 // ---- what is held ----
 
+// Of what runs and is held the restore has not asked.
+static int plan_check_held(const struct plan_chain *chain, const struct policy *policy,
+			   struct fault *why)
+{
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct member *member = &chain->members[i];
+		bool stands_in = !*member->from;
+
+		if (!stands_in &&
+		    policy_check_place(policy, member->name,
+				       chain->hook == HOOK_PROBE ? NULL : chain->iface, why))
+			return -1;
+	}
+	return 0;
+}
+
 static int plan_hold_from(struct plan_chain *chain, const struct restore *restore,
 			  const struct plan_places *places, struct fault *why)
 {
 	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
-	    json_clone(hold_of(chain->like), &chain->hold, why) || plan_settle(chain, places, why))
+	    plan_check_held(chain, &places->node->policy, why) ||
+	    json_clone(hold_of(chain->like), &chain->hold, why) ||
+	    plan_settle(chain, places, why))
 		return -1;
 	// Rolled back to none, and none is there.
 	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
@@ -529,6 +547,7 @@ static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
 					.admit = admit,
 					.node = places->node,
 					.interface = chain->interface,
+					.iface = chain->iface,
 					.hook = chain->hook,
 					.record = chain->like,
 					.runs = chain->truth.root_id && !chain->damage.count,
@@ -642,6 +661,7 @@ static int plan_restore_chain(struct plan_chain *chain, const struct plan_places
 				  .admit = copies->admit,
 				  .node = places->node,
 				  .interface = chain->interface,
+				  .iface = chain->iface,
 				  .hook = chain->hook,
 				  .record = chain->like,
 				  .runs = chain->truth.root_id};

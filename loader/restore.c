@@ -127,6 +127,21 @@ static int restore_note(const struct restore *restore, size_t index, const struc
 	return denied_note(denied, &names, entry, on_denied(restore), why);
 }
 
+// Whose program may stand here at all, by today's policy. What goes on running while a denied one beside it leaves is no
+// admission: a rule that it breaks must not keep the denied one where it is.
+static int restore_may_stand(const struct restore *restore, const struct json *record,
+			     struct fault *why)
+{
+	const char *name;
+
+	if (restore->runs)
+		return 0;
+	if (json_need_text(record, "name", &name, why))
+		return -1;
+	return policy_check_place(&restore->node->policy, name,
+				  restore->hook == HOOK_PROBE ? NULL : restore->iface, why);
+}
+
 // One place of the record: itself, a stand-in, or nothing (then *made is false).
 static int restore_place(const struct restore *restore, size_t index, struct json *denied,
 			 struct member *out, bool *made, struct fault *why)
@@ -147,6 +162,8 @@ static int restore_place(const struct restore *restore, size_t index, struct jso
 		return standin_member(restore->hook, place, out, why);
 	*made = !entry || how == NODE_DENIED_KEEP;
 	if (*made && !restore->runs && admit_recorded(restore->admit, record, why))
+		return -1;
+	if (*made && restore_may_stand(restore, record, why))
 		return -1;
 	if (*made && restore_member(restore->objects_dirfd, record, &restore->node->policy,
 				    restore->hook, out, why))

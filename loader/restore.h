@@ -19,6 +19,7 @@ struct restore {
 	struct admit *admit;		// who vouches; not asked when it runs
 	const struct node *node;
 	const struct node_interface *interface; // NULL: node.json does not name it
+	const char *iface; // as it is called, where `interface` may be a pattern
 	enum hook hook;
 	const struct json *record;
 	bool runs;    // the chain is in the kernel, and only what is denied shall leave it
@@ -30,7 +31,7 @@ int restore_has_denied(const struct restore *restore, bool *out, struct fault *w
 
 // Makes the members of a recorded chain again, without those that are denied by now: these get a line in `*denied` (and
 // a stand-in, by on_denied). Every byte is held against the digest in the record and every object against today's
-// policy; and unless it runs the chain against today's node.json and each member against verified metadata: only what
+// policy, and also where it stands, but where what is denied leaves a chain that runs; and unless it runs the chain against today's node.json and each member against verified metadata: only what
 // the admin still asks for (or has rolled back to) and its repository still signs comes back.
 // `*out` holds `*count`; free with members_free. `*denied` is yours.
 int restore_members(const struct restore *restore, struct member **out, size_t *count,

@@ -61,6 +61,7 @@ static int rollback_chain(struct plan_chain *chain, const struct plan_places *pl
 					.admit = copies->admit,
 					.node = places->node,
 					.interface = chain->interface,
+					.iface = chain->iface,
 					.hook = chain->hook,
 					.record = earlier,
 					.unasked = true};

@@ -26,6 +26,14 @@ static bool names_function(const struct bpf_insn *insn)
 	       (is_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC);
 }
 
+// The old packet loads, which end the function by themselves where the packet is too short: no exit stands there that
+// could be made a jump.
+static bool exits_unseen(const struct bpf_insn *insn)
+{
+	return BPF_CLASS(insn->code) == BPF_LD &&
+	       (BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND);
+}
+
 // The entry function ends where the first of the others starts. The records say so too, where there are any, and the
 // verifier holds both against each other.
 static bool find_end(const struct code *code, size_t *end)
@@ -68,7 +76,8 @@ static bool jump_stays(const struct bpf_insn *insn, size_t at, size_t end)
 	return to >= 0 && to < (int64_t)end;
 }
 
-static bool jumps_stay(const struct code *code, size_t end)
+// Every way on from each instruction is one that can be seen and that stays.
+static bool ways_are_known(const struct code *code, size_t end)
 {
 	for (size_t i = 0; i < end; i++) {
 		const struct bpf_insn *insn = &code->insns[i];
@@ -76,6 +85,8 @@ static bool jumps_stay(const struct code *code, size_t end)
 
 		if (is_wide(insn))
 			i++;
+		else if (exits_unseen(insn))
+			return false;
 		else if ((class == BPF_JMP || class == BPF_JMP32) &&
 			 insn->code != (BPF_JMP | BPF_CALL) && !is_exit(insn) &&
 			 !jump_stays(insn, i, end))
@@ -118,7 +129,7 @@ static bool find_slot(const struct code *code, size_t end, int16_t *slot)
 
 bool seam_find(const struct code *code, struct seam *out)
 {
-	return find_end(code, &out->end) && jumps_stay(code, out->end) &&
+	return find_end(code, &out->end) && ways_are_known(code, out->end) &&
 	       find_slot(code, out->end, &out->slot);
 }
 

@@ -15,7 +15,8 @@ struct seam {
 };
 
 // False where the entry function is better called: it makes tail calls of its own, whose verdicts would never come
-// back; it jumps out of itself, or in a way that we do not know; its stack is full; it is too long for a jump.
+// back; it jumps out of itself, or in a way that we do not know, or loads from the packet in the old way, which ends it
+// without an exit; its stack is full; it is too long for a jump.
 bool seam_find(const struct code *code, struct seam *out);
 
 // `length` instructions now stand before the entry function, as part of it: its exits become jumps to number `to`.

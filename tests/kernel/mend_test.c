@@ -328,6 +328,21 @@ static void what_node_json_no_longer_asks_for_is_not_loaded_again(void **state)
 	assert_false(is_whole(world, HOOK_XDP));
 }
 
+static void what_may_stand_there_no_more_is_not_loaded_again(void **state)
+{
+	static const char rule[] = "{\"other0\":[\"net/*\"]}";
+	struct world *world = the_world(state);
+	OWNED(json_drop) struct json *places = NULL;
+	struct fault why = {0};
+
+	applied(world);
+	ground_sh("rm -r %s/*", world->place);
+	assert_int_equal(json_parse(rule, sizeof(rule) - 1, "rule", &places, &why), 0);
+	world->stock.node->policy.interfaces = places;
+	assert_int_equal(restored(world, STOCK_NOW), FAULT_POLICY);
+	assert_false(is_whole(world, HOOK_XDP));
+}
+
 static void a_newer_version_is_not_what_is_restored(void **state)
 {
 	struct world *world = the_world(state);
@@ -509,6 +524,7 @@ int main(void)
 		IN_WORLD(a_denial_that_was_seen_keeps_it_off),
 		IN_WORLD(what_was_withdrawn_is_not_loaded_again),
 		IN_WORLD(what_node_json_no_longer_asks_for_is_not_loaded_again),
+		IN_WORLD(what_may_stand_there_no_more_is_not_loaded_again),
 		IN_WORLD(a_newer_version_is_not_what_is_restored),
 		IN_WORLD(in_an_outage_it_comes_back_all_the_same),
 		IN_WORLD(ours_goes_back_to_the_head_and_no_packet_is_missed),

@@ -447,6 +447,58 @@ static void what_todays_policy_forbids_does_not_come_back(void **state)
 	runs(stock, "count 2.0.0");
 }
 
+// net/allow ran, net/count runs, and by now net/allow may stand on another interface only.
+static struct json *moved_out(struct stock *stock)
+{
+	static const char rule[] = "{\"" GROUND_IFACE "\":[\"net/count\"],\"other0\":[\"net/*\"]}";
+	struct json *places = NULL;
+	struct fault why = {0};
+
+	stock_configure(stock, "[{\"use\":\"net/allow\",\"version\":\"1.0.0\"}]");
+	applied(stock);
+	stock_configure(stock, any);
+	applied(stock);
+	runs(stock, "count 1.0.0");
+	must(json_parse(rule, sizeof(rule) - 1, "rule", &places, &why), &why);
+	return places;
+}
+
+static void what_may_stand_there_no_more_does_not_come_back(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(json_drop) struct json *places = moved_out(stock);
+
+	stock->node->policy.interfaces = places;
+	not_rolled_back(stock, NULL, FAULT_POLICY);
+	runs(stock, "count 1.0.0");
+}
+
+static void what_is_held_and_may_stand_there_no_more_is_held_no_more(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(json_drop) struct json *places = moved_out(stock);
+
+	rolled_back(stock, NULL);
+	applied(stock);
+	runs(stock, "allow 1.0.0");
+	stock->node->policy.interfaces = places;
+	applied(stock);
+	runs(stock, "count 1.0.0");
+	assert_false(is_held(stock));
+}
+
+static void what_is_held_and_may_stand_there_no_more_is_not_restored(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(json_drop) struct json *places = moved_out(stock);
+
+	rolled_back(stock, NULL);
+	rebooted(stock);
+	stock->node->policy.interfaces = places;
+	applied(stock);
+	runs(stock, "count 1.0.0");
+}
+
 static void a_damaged_copy_does_not_come_back(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -703,6 +755,9 @@ int main(void)
 		IN_WORLD(what_is_signed_no_more_does_not_come_back),
 		IN_WORLD(without_its_pin_nothing_comes_back),
 		IN_WORLD(what_todays_policy_forbids_does_not_come_back),
+		IN_WORLD(what_may_stand_there_no_more_does_not_come_back),
+		IN_WORLD(what_is_held_and_may_stand_there_no_more_is_held_no_more),
+		IN_WORLD(what_is_held_and_may_stand_there_no_more_is_not_restored),
 		IN_WORLD(a_damaged_copy_does_not_come_back),
 		IN_WORLD(what_was_denied_is_left_out),
 		IN_WORLD(in_the_place_of_what_was_denied_a_drop_stands_where_the_admin_wants_one),

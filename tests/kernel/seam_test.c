@@ -215,6 +215,30 @@ static void the_verdict_of_a_programs_own_tail_call_comes_back_to_the_chain(void
 	object_free(object);
 }
 
+// TC has loads that end a function without an exit. Sewn, they would end the chain: with "go on", past all that follows.
+static void a_load_that_ends_the_program_does_not_end_the_chain(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member members[] = {
+		ground_member("t/4", "flows.bpf.o", "flow_old", HOOK_TC_INGRESS, LINK_WRAP, NULL),
+		ground_member("t/9", "flows.bpf.o", "flow_drop", HOOK_TC_INGRESS, LINK_WRAP, NULL)};
+	unsigned char in[64] = {0};
+	struct __sk_buff out = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
+		    .ctx_out = &out, .ctx_size_out = sizeof(out));
+	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+	struct fault why = {0};
+	char place[BPFFS_PATH_MAX];
+
+	apply(ground, members, 2);
+	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_TC_INGRESS, place, &why) ||
+	    anchor_newest(place, &root, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(bpf_prog_test_run_opts(root.program_fd, &opts), 0);
+	assert_int_equal(opts.retval, 2); // TC_ACT_SHOT
+	assert_int_equal(out.mark, 49);
+}
+
 // ---- lifted ----
 
 #define LONG (LIFT_JUMPS + 1)
@@ -344,6 +368,7 @@ int main(void)
 		ON_GROUND(a_program_that_overwrites_what_is_kept_for_it_is_called_instead),
 		ON_GROUND(a_program_that_needs_its_whole_stack_is_called),
 		ON_GROUND(the_verdict_of_a_programs_own_tail_call_comes_back_to_the_chain),
+		ON_GROUND(a_load_that_ends_the_program_does_not_end_the_chain),
 		ON_GROUND(only_the_first_of_a_long_chain_is_lifted),
 		ON_GROUND(a_shorter_chain_is_left_as_it_is),
 		ON_GROUND(the_jump_to_the_terminal_program_counts_for_the_length),

@@ -142,6 +142,19 @@ static void maps_of_the_old_way_are_refused_with_the_reason(void **state)
 	assert_non_null(strstr(why.fix, ".maps"));
 }
 
+static void an_array_that_comes_with_programs_in_it_is_refused(void **state)
+{
+	OWNED(inspection_drop) struct inspection *inspection = NULL;
+	OWNED(bytes_drop) struct bytes data = {0};
+	struct fault why = {0};
+
+	(void)state;
+	object("filled.bpf.o", &data);
+	assert_int_equal(inspect_object(data.data, data.len, &inspection, &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_non_null(strstr(why.text, "filled with programs"));
+}
+
 static void what_is_wrong_with_maps_is_found(void **state)
 {
 	OWNED(inspection_drop) struct inspection *inspection = inspected("bad_maps.bpf.o");
@@ -635,6 +648,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_function_is_found_by_name),
 		cmocka_unit_test(a_map_whose_size_is_left_to_a_loader_of_its_own_is_refused),
 		cmocka_unit_test(maps_of_the_old_way_are_refused_with_the_reason),
+		cmocka_unit_test(an_array_that_comes_with_programs_in_it_is_refused),
 		cmocka_unit_test(what_is_wrong_with_maps_is_found),
 		cmocka_unit_test(a_map_by_number_is_refused),
 		cmocka_unit_test(a_helper_number_past_the_end_is_noticed),
