@@ -228,7 +228,7 @@ $(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
 	@$(CC) $(COMMON) -O1 -fPIC -shared $< -o $@ -ldl
 .PHONY: bench bench-tuf bench-chain bench-interfaces
 bench: bench-tuf bench-chain bench-interfaces
-bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo
+bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo $(BUILD)/.packages-test
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
 bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
