@@ -522,8 +522,7 @@ static int plan_hold_from(struct plan_chain *chain, const struct restore *restor
 {
 	if (restore_members(restore, &chain->members, &chain->count, &chain->denied, why) ||
 	    plan_check_held(chain, &places->node->policy, why) ||
-	    json_clone(hold_of(chain->like), &chain->hold, why) ||
-	    plan_settle(chain, places, why))
+	    json_clone(hold_of(chain->like), &chain->hold, why) || plan_settle(chain, places, why))
 		return -1;
 	// Rolled back to none, and none is there.
 	if (!chain->count && !chain->truth.root_id && !chain->truth.linked)
