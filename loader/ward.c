@@ -65,6 +65,9 @@ void ward_glance(struct ward *ward, int64_t now_ms)
 	size_t place = 0;
 	uint64_t more;
 
+	// Who cannot hear has to look: pins that are gone, or all of it.
+	if (ward->deaf)
+		ward_suspect(ward, now_ms);
 	if (!ward->has_sight)
 		return;
 	more = sight_fell(&ward->sight, &place);
@@ -284,6 +287,22 @@ void ward_tell_falls(struct ward *ward, const struct ward_ear *ear)
 	ward->fell_told = ear->now_ms;
 }
 
+// Everything that is pinned for it; and where that changes, rings.
+static int hold(struct ward *ward, const struct truth *truth, struct bell *bell, size_t *room,
+		struct fault *why)
+{
+	if (ward->keeper && (keeper_root(ward->keeper) != truth->root_number ||
+			     keeper_generation(ward->keeper) != truth->generation))
+		ward_let_go(ward, room);
+	// First the bell: what changes after the pins have been opened shall ring.
+	if (!ward->keeper || ward->deaf)
+		ward->deaf = bell && bell_watch(bell, ward->place, ward->tag, why);
+	if (ward->keeper)
+		return 0;
+	return keeper_open(ward->place, truth->root_number, truth->generation, room, &ward->keeper,
+			   why);
+}
+
 int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
 		struct fault *why)
 {
@@ -292,22 +311,19 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	// Without a place of its own what is pinned there is another interface's.
 	if (!truth->root_id || !truth->generation || !truth->attached || !chain->was[0])
 		return 0;
-	if (ward->keeper && (keeper_root(ward->keeper) != truth->root_number ||
-			     keeper_generation(ward->keeper) != truth->generation))
-		ward_let_go(ward, room);
-	if (!ward->keeper) {
-		if (bell && bell_watch(bell, ward->place, ward->tag, why))
-			return -1;
-		if (keeper_open(ward->place, truth->root_number, truth->generation, room,
-				&ward->keeper, why))
-			return -1;
-	}
-	if (ward->hook == HOOK_PROBE)
-		return 0; // only pins can be taken from them, and that rings
+	// Until all of this has worked there is no cheap look.
 	sight_drop(&ward->sight);
 	ward->has_sight = false;
-	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why))
+	if (hold(ward, truth, bell, room, why)) {
+		ward->deaf = true;
 		return -1;
+	}
+	if (ward->hook == HOOK_PROBE) // only pins can be taken from them, and that rings
+		return ward->deaf ? -1 : 0;
+	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why)) {
+		ward->deaf = true;
+		return -1;
+	}
 	ward->has_sight = true;
-	return 0;
+	return ward->deaf ? -1 : 0;
 }

@@ -26,6 +26,7 @@ struct ward {
 	struct keeper *keeper;
 	struct sight sight;
 	bool has_sight;
+	bool deaf; // its pins do not ring, or it could not be settled: it is looked at whole each time
 	struct fight fight;
 	struct findings known; // what has been told and still holds
 	bool broken;	       // it is not as it was applied, or somebody stands before it
@@ -67,7 +68,8 @@ int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct w
 	       struct fault *why) MUST_CHECK;
 // Tells packets that fell through, not more often than every ten seconds.
 void ward_tell_falls(struct ward *ward, const struct ward_ear *ear);
-// Of a chain that is sound: holds its pins, listens to its directories, remembers how it looks. Takes from `*room`.
+// Of a chain that is sound: holds its pins, listens to its directories, remembers how it looks. Takes from `*room`. What
+// could be done is done also behind a refusal; the rest is tried again at each look.
 int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
 		struct fault *why) MUST_CHECK;
 // Lets go of what is held, as before a chain is rebuilt, or attached anew.

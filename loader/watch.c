@@ -126,11 +126,8 @@ static int judge(struct watch *watch, size_t index, struct fault *why)
 
 	if (ward_judge(ward, chain, &ear, why))
 		return -1;
-	if (!ward->broken &&
-	    ward_settle(ward, chain, watch->places.bell, &watch->scene.room, why)) {
-		tell_trouble(watch, why); // it is looked at whole until that works
-		ward->has_sight = false;
-	}
+	if (!ward->broken && ward_settle(ward, chain, watch->places.bell, &watch->scene.room, why))
+		tell_trouble(watch, why);
 	ward_tell_falls(ward, &ear);
 	return 0;
 }

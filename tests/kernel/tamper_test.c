@@ -200,6 +200,38 @@ static void a_root_of_somebody_elses_is_told_from_ours(void **state)
 	assert_int_equal(truth.link.program_id, truth.root_id);
 }
 
+// A84: all of it is there before we come.
+static void what_is_pinned_before_the_first_apply_is_not_taken_for_ours(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd)
+	int array = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "root_array", 4, 4, 1, NULL);
+	OWNED(drop_fd) int fell = bpf_map_create(BPF_MAP_TYPE_ARRAY, "fell", 4, 8, 1, NULL);
+	OWNED(drop_fd) int verdict = bpf_map_create(BPF_MAP_TYPE_ARRAY, "verdict", 4, 4, 1, NULL);
+	OWNED(drop_fd) int pass = passes_with(array);
+	uint32_t zero = 0, xdp_pass = 2;
+	char tag[SYS_TAG_HEX];
+	struct truth truth;
+	struct fault why = {0};
+
+	assert_int_equal(chain_remove(world->place, &why), 0);
+	ground_sh("rm %s/var/lib/bpfseal-loader/*.json", world->ground.root);
+	ground_sh("mkdir -p %s/root-1 %s/gen-1", world->place, world->place);
+	assert_int_equal(bpf_map_update_elem(verdict, &zero, &xdp_pass, 0), 0);
+	pin_over(world, pass, "root-1/prog");
+	pin_over(world, array, "root-1/array");
+	pin_over(world, fell, "root-1/fell");
+	pin_over(world, verdict, "root-1/verdict");
+	pin_over(world, pass, "gen-1/prog-0");
+	mended(world);
+	assert_int_equal(anchor_tag(HOOK_XDP, tag, &why), 0);
+	assert_int_equal(truth_read(world->ground.tree, GROUND_IFACE, HOOK_XDP, &truth, &why), 0);
+	assert_string_equal(truth.root_tag, tag);
+	assert_int_equal(truth.link.program_id, truth.root_id);
+	assert_true(truth.attached && truth.entered);
+	assert_string_not_equal(truth.members[0].program.name, "pass");
+}
+
 static void the_pin_of_a_map_is_missed(void **state)
 {
 	struct world *world = the_world(state);
@@ -239,6 +271,7 @@ int main(void)
 		IN_WORLD(a_program_under_the_name_of_a_member_is_told_from_it),
 		IN_WORLD(a_generation_of_somebody_elses_is_told_from_ours),
 		IN_WORLD(a_root_of_somebody_elses_is_told_from_ours),
+		IN_WORLD(what_is_pinned_before_the_first_apply_is_not_taken_for_ours),
 		IN_WORLD(the_pin_of_a_map_is_missed),
 		IN_WORLD(a_decoy_in_the_place_of_an_array_shows_nothing),
 	};

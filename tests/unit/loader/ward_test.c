@@ -225,6 +225,23 @@ static void falls_are_told_at_once_and_then_every_ten_seconds(void **state)
 	assert_int_equal(stage->ward->fell, 0);
 }
 
+// Where the kernel has no more notices to give, or a descriptor could not be had.
+static void who_cannot_hear_has_to_look_each_time(void **state)
+{
+	struct stage *stage = *state;
+
+	ward_glance(stage->ward, 5);
+	assert_false(stage->ward->suspect);
+	stage->ward->deaf = true;
+	ward_glance(stage->ward, 7);
+	assert_true(stage->ward->suspect);
+	assert_int_equal(stage->ward->suspect_since, 7);
+	ward_glance(stage->ward, 9);
+	assert_int_equal(stage->ward->suspect_since, 7);
+	says(stage);
+	assert_false(stage->ward->suspect);
+}
+
 static void drift_is_told_with_the_rest(void **state)
 {
 	struct stage *stage = *state;
@@ -266,6 +283,7 @@ int main(void)
 		ON_STAGE(a_program_before_ours_on_a_tcx_hook_is_something_to_mend),
 		ON_STAGE(to_come_back_is_no_attack),
 		ON_STAGE(falls_are_told_at_once_and_then_every_ten_seconds),
+		ON_STAGE(who_cannot_hear_has_to_look_each_time),
 		ON_STAGE(drift_is_told_with_the_rest),
 		ON_STAGE(a_ward_follows_its_pins_and_not_a_name),
 	};
