@@ -48,6 +48,7 @@ void plan_free(struct plan *plan)
 		members_free(chain->members, chain->count);
 		json_free(chain->denied);
 		json_free(chain->hold);
+		json_free(chain->put_off);
 		findings_drop(&chain->damage);
 	}
 	free(plan->chains);
