@@ -602,7 +602,7 @@ int plan_foretell(struct plan *plan, const struct plan_places *places, struct fa
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
-		if (chain->refused.code != FAULT_NONE || !foretell_chain(plan, chain, places, why))
+		if (!foretell_chain(plan, chain, places, why))
 			continue;
 		chain->refused = *why;
 		fault_first(&first, why);
@@ -624,6 +624,7 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 			continue;
 		chain->refused = *why;
 		fault_first(&first, why);
+		plan_reset(chain);
 	}
 	if (plan_foretell(plan, places, why))
 		fault_first(&first, why);

@@ -129,7 +129,7 @@ void plan_reset(struct plan_chain *chain);
 // Decides how to get to what is filled in.
 int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
 	MUST_CHECK;
-// Then, of all chains that were not refused: what becomes of their maps and values (loader/foretell.h), which may ask for
+// Then, of all chains that are filled in: what becomes of their maps and values (loader/foretell.h), which may ask for
 // more than has been decided. The first one's refusal is told, each chain has its own.
 int plan_foretell(struct plan *plan, const struct plan_places *places, struct fault *why)
 	MUST_CHECK;

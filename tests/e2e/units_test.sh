@@ -21,6 +21,7 @@ if command -v systemd-analyze >/dev/null; then
 	check 'the fetcher is exposed to the network, and to little else' narrow sync 13
 	check 'the loader has what it takes to load' narrow apply 24
 	check '... and the watch to name' narrow watch 27
+	check '... and what reads the maps no more' narrow metrics 24
 	check 'the server becomes two users' narrow repod 25
 else
 	ok 'systemd takes the units as they are # SKIP there is no systemd-analyze here'
@@ -60,6 +61,8 @@ once() { # and no word of a namer that did not start
 	confined watch "$BIN/bpfseal" watch --once >"$R/once.out" 2>&1 && ! grep -q warning "$R/once.out" || { cat "$R/once.out"; return 1; }
 }
 check 'watch does, and has its namer' once
+check 'metrics writes its file' confined metrics "$BIN/bpfseal" metrics --output "$R/var/lib/bpfseal-metrics/bpfseal.prom"
+check '... for the node exporter' sh -c "setpriv --reuid=nobody --clear-groups grep -q '^bpfseal_chain_programs' '$R/var/lib/bpfseal-metrics/bpfseal.prom'"
 kill "$REPOD"
 wait "$REPOD" 2>/dev/null
 serve() {

@@ -742,6 +742,59 @@ static void values_of_a_shared_map_stand_at_one_of_its_programs(void **state)
 	assert_int_equal(together(stock, GROUND_IFACE, HOOK_XDP, 3), 31);
 }
 
+// ---- going back ----
+
+static void rolled_back(struct stock *stock, int64_t now, enum plan_action action)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(stock_rollback(stock, now, NULL, &plan, &why), 0);
+	assert_int_equal(plan->chains[0].action, action);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+}
+
+static void values_alone_are_rolled_back_without_a_load(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct truth before;
+	struct fault why = {0};
+
+	applies(stock, KNOBS(",\"globals\":{\"level\":7},\"maps\":{\"learned\":[{\"key\":20,"
+			     "\"value\":1}]}"));
+	before = the_truth(stock);
+	applies(stock, KNOBS(",\"globals\":{\"level\":8},\"maps\":{\"learned\":[{\"key\":20,"
+			     "\"value\":2}]}"));
+	sees(stock, PASS, "100 8 0 255");
+	// Also while nothing new can be admitted.
+	rolled_back(stock, STOCK_NOW + STOCK_LIFE + 1, PLAN_VALUES);
+	sees(stock, PASS, "100 7 0 255");
+	assert_int_equal(learned(stock, 20), 1);
+	assert_int_equal(the_truth(stock).generation, before.generation);
+	assert_int_equal(the_truth(stock).members[0].program.id, before.members[0].program.id);
+	// It is held, and the values are held with it.
+	applied(stock);
+	sees(stock, PASS, "100 7 0 255");
+	assert_int_equal(action(stock), PLAN_KEEP);
+	assert_int_equal(stock_resume(stock, STOCK_NOW, &why), 0);
+	sees(stock, PASS, "100 8 0 255");
+	assert_int_equal(learned(stock, 20), 2);
+	assert_int_equal(the_truth(stock).generation, before.generation);
+}
+
+static void a_rollback_of_a_constant_is_a_load(void **state)
+{
+	struct stock *stock = the_stock(state);
+	struct truth before;
+
+	applies(stock, KNOBS(",\"globals\":{\"limit\":7}"));
+	before = the_truth(stock);
+	applies(stock, KNOBS(",\"globals\":{\"limit\":8}"));
+	rolled_back(stock, STOCK_NOW, PLAN_CHANGE);
+	sees(stock, PASS, "7 5 0 255");
+	assert_int_equal(the_truth(stock).generation, before.generation + 2);
+}
+
 // ---- crashes ----
 
 static void what_a_crash_left_of_a_shared_map_is_swept_away(void **state)
@@ -777,6 +830,8 @@ int main(void)
 		TEST(an_unchanged_definition_keeps_its_contents_over_an_upgrade),
 		TEST(variables_count_on_when_a_neighbour_comes_goes_or_moves),
 		TEST(the_second_of_a_name_keeps_its_own_when_the_first_goes),
+		TEST(values_alone_are_rolled_back_without_a_load),
+		TEST(a_rollback_of_a_constant_is_a_load),
 		TEST(a_program_that_moves_to_another_interface_takes_its_maps_along),
 		TEST(a_copy_on_another_interface_counts_for_itself),
 		TEST(a_shared_map_is_one_for_both_hooks_and_stays_it),
