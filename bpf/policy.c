@@ -109,7 +109,7 @@ bool policy_kfunc_is_never(const char *name)
 	static const char *const never[] = {
 		"bpf_send_signal",     "bpf_probe_read", "bpf_probe_write", "bpf_copy_from_user",
 		"bpf_override_return", "bpf_sys_",	 "bpf_kallsyms",    "bpf_task_work",
-		"bpf_copy_to_user",    "crash_kexec",
+		"bpf_copy_to_user",    "crash_kexec",	 "bpf_throw",
 	};
 
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)

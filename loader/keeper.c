@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/iface.h"
 #include "loader/sys.h"
 
 #define DEPTH_MAX 4 // gen-1/maps/<member>/<map>
@@ -300,6 +301,20 @@ int keeper_put_back(const struct keeper *keeper, size_t *count, struct fault *wh
 	return 0;
 }
 
+// Of an interface that has got another name an apply takes the pins along, and does not detach: a pin under the old name
+// would be a second one of the same link, and whoever clears it away takes the chain off.
+static bool has_its_name(const struct keeper *keeper, uint32_t ifindex)
+{
+	char dir[BPFFS_PATH_MAX], name[BPFFS_PATH_MAX];
+	struct fault ignored = {0};
+	struct iface now;
+
+	snprintf(dir, sizeof(dir), "%s", keeper->place);
+	*strrchr(dir, '/') = '\0';
+	bpffs_name_read(strrchr(dir, '/') + 1, name, sizeof(name));
+	return !iface_at(ifindex, &now, &ignored) && !strcmp(name, now.name);
+}
+
 int keeper_rescue_link(const struct keeper *keeper, struct fault *why)
 {
 	struct sys_link link;
@@ -312,7 +327,7 @@ int keeper_rescue_link(const struct keeper *keeper, struct fault *why)
 			continue;
 		if (sys_link(kept->fd, &link, why))
 			return -1;
-		if (!link.ifindex)
+		if (!link.ifindex || !has_its_name(keeper, link.ifindex))
 			return 0;
 		if (is_there(keeper, kept, &there, why))
 			return -1;

@@ -17,6 +17,7 @@
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/finding.h"
+#include "loader/keeper.h"
 #include "loader/record.h"
 #include "loader/unload.h"
 #include "tests/kernel/stock.h"
@@ -328,6 +329,32 @@ static void a_renamed_interface_takes_its_chain_along(void **state)
 	assert_true(is_recorded(stock, "wan7"));
 	assert_false(is_recorded(stock, "seal0"));
 	plans(stock, "seal0 wait, wan7 keep");
+}
+
+// As a watch does that sees its pins go: whatever it puts back must not take the chain off its interface in the end.
+static void a_watch_that_holds_a_renamed_chain_does_it_no_harm(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(keeper_drop) struct keeper *keeper = NULL;
+	char place[BPFFS_PATH_MAX];
+	struct fault why = {0};
+	size_t room = 100;
+	struct truth before, after;
+
+	stock_interfaces(stock, "\"seal*\":{" COUNT "},\"wan*\":{" COUNT "}");
+	applied(stock);
+	before = truth_on(stock, "seal0");
+	assert_int_equal(bpffs_place(stock->ground->tree, "seal0", HOOK_XDP, place, &why), 0);
+	assert_int_equal(
+		keeper_open(place, before.root_number, before.generation, &room, &keeper, &why), 0);
+	rename_iface("seal0", "wan7");
+	applied(stock);
+	assert_int_equal(keeper_rescue_link(keeper, &why), 0);
+	assert_false(is_pinned(stock, "seal0"));
+	applied(stock);
+	after = truth_on(stock, "wan7");
+	assert_true(runs(stock, "wan7"));
+	assert_int_equal(after.link.id, before.link.id);
 }
 
 static void a_renamed_interface_whose_chain_differs_changes_with_its_maps_kept(void **state)
@@ -659,6 +686,7 @@ int main(void)
 		IN_WORLD(one_made_anew_between_two_runs_is_loaded_with_maps_of_its_own),
 		IN_WORLD(one_that_goes_between_plan_and_apply_is_nobody_elses_trouble),
 		IN_WORLD(a_renamed_interface_takes_its_chain_along),
+		IN_WORLD(a_watch_that_holds_a_renamed_chain_does_it_no_harm),
 		IN_WORLD(a_renamed_interface_whose_chain_differs_changes_with_its_maps_kept),
 		IN_WORLD(a_name_that_nobody_asks_for_keeps_the_chain_until_it_is_unloaded),
 		IN_WORLD(two_that_swap_their_names_swap_their_chains),

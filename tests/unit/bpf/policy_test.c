@@ -224,6 +224,7 @@ static void kernel_functions_that_do_the_same_are_never_granted(void **state)
 		"bpf_kallsyms_lookup_name",
 		"bpf_task_work_schedule_signal_impl",
 		"crash_kexec",
+		"bpf_throw",
 	};
 	struct policy widest = policy_widest();
 
