@@ -85,7 +85,9 @@ static int check_links(const struct shape *shape, const Elf64_Shdr *section, str
 			return refuse(why, "its symbol table is broken");
 		return 0;
 	}
+	// A section of no type has no checked name either.
 	if (link.sh_type != SHT_SYMTAB || section->sh_info >= shape->head.e_shnum ||
+	    section_at(shape, section->sh_info).sh_type == SHT_NULL ||
 	    section->sh_entsize != sizeof(Elf64_Rel) || section->sh_size % sizeof(Elf64_Rel))
 		return refuse(why, "its relocations are broken");
 	return 0;

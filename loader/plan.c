@@ -449,6 +449,11 @@ static uint64_t plan_map_bytes(const struct plan *plan)
 	return total;
 }
 
+int plan_check_total(const struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	return policy_check_total(&places->node->policy, plan_map_bytes(plan), why);
+}
+
 static bool chain_is_the_same(const struct plan_chain *chain, const struct policy *policy)
 {
 	const struct json *members = json_member(chain->record, "members");
@@ -628,7 +633,7 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 	}
 	if (plan_foretell(plan, places, why))
 		fault_first(&first, why);
-	if (policy_check_total(&places->node->policy, plan_map_bytes(plan), why))
+	if (plan_check_total(plan, places, why))
 		fault_first(&first, why);
 	if (admit_settle(admit, why))
 		return -1;
@@ -706,7 +711,7 @@ void plan_restore(struct plan *plan, const struct plan_places *places,
 		if (!json_count(json_member(chain->like, "members")))
 			continue;
 		if (plan_restore_chain(chain, places, copies, &chain->lost) ||
-		    policy_check_total(&places->node->policy, plan_map_bytes(plan), &chain->lost))
+		    plan_check_total(plan, places, &chain->lost))
 			plan_reset(chain);
 		if (chain->action == PLAN_KEEP && chain->was[0] &&
 		    strcmp(chain->was, chain->iface) != 0)

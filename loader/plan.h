@@ -124,6 +124,9 @@ int plan_chain_at(struct plan *plan, const struct plan_places *places, const cha
 		  enum hook hook, struct plan_chain **out, struct fault *why) MUST_CHECK;
 // Fills in what node.json asks for.
 int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why) MUST_CHECK;
+// Whether the maps of all that is filled in are within the policy's total.
+int plan_check_total(const struct plan *plan, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;
 // Forgets what was filled in and decided.
 void plan_reset(struct plan_chain *chain);
 // Decides how to get to what is filled in.

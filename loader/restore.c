@@ -166,8 +166,13 @@ static int restore_place(const struct restore *restore, size_t index, struct jso
 	if (*made && restore_may_stand(restore, record, why))
 		return -1;
 	if (*made && restore_member(restore->objects_dirfd, record, &restore->node->policy,
-				    restore->hook, out, why))
-		return -1;
+				    restore->hook, out, why)) {
+		// What breaks today's policy goes with the denied one: it must not keep that where it is.
+		if (!restore->runs || why->code != FAULT_POLICY)
+			return -1;
+		fault_clear(why);
+		*made = false;
+	}
 	out->place = place;
 	return 0;
 }

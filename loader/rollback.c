@@ -121,7 +121,8 @@ int rollback_plan(struct plan *plan, const struct plan_places *places,
 	for (size_t i = 0; i < json_count(earlier) && first.code == FAULT_NONE; i++)
 		if (rollback_one(plan, places, copies, json_item(earlier, i), now, why))
 			first = *why;
-	if (first.code == FAULT_NONE && plan_foretell(plan, places, why))
+	if (first.code == FAULT_NONE &&
+	    (plan_foretell(plan, places, why) || plan_check_total(plan, places, why)))
 		first = *why;
 	fault_clear(why);
 	// What the metadata says is kept also behind a refusal: that something was taken back, most of all.

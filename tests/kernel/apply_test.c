@@ -709,6 +709,26 @@ static void what_is_denied_goes_also_when_nothing_can_be_admitted(void **state)
 	assert_false(the_truth(stock).linked);
 }
 
+// A policy that forbids its neighbour by now must not keep the denied one in the kernel.
+static void what_is_denied_goes_also_when_the_policy_forbids_its_neighbour(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(plan_drop) struct plan *plan = NULL;
+	struct fault why = {0};
+
+	stock_add(stock, "allow.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	stock_configure(stock, "[{\"use\":\"net/allow\",\"version\":\"1.0.0\"},"
+			       "{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
+	applied(stock);
+	denied(stock); // the first, net/allow
+	stock->node->policy.insns_max = 3;
+	assert_int_equal(stock_restore(stock, STOCK_NOW, &plan), FAULT_POLICY);
+	assert_int_equal(plan->chains[0].action, PLAN_REMOVE);
+	assert_int_equal(stock_run(stock, plan, &why), 0);
+	assert_false(the_truth(stock).linked);
+}
+
 static void nothing_is_taken_out_of_a_chain_without_a_denial(void **state)
 {
 	struct stock *stock = the_stock(state);
@@ -922,6 +942,7 @@ int main(void)
 		IN_WORLD(a_list_that_is_no_longer_named_still_holds),
 		IN_WORLD(what_is_denied_is_not_restored_in_an_outage),
 		IN_WORLD(what_is_denied_goes_also_when_nothing_can_be_admitted),
+		IN_WORLD(what_is_denied_goes_also_when_the_policy_forbids_its_neighbour),
 		IN_WORLD(nothing_is_taken_out_of_a_chain_without_a_denial),
 		IN_WORLD(what_runs_and_is_withdrawn_is_found),
 		IN_WORLD(what_runs_and_is_signed_no_more_is_found),

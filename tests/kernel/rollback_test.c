@@ -447,6 +447,16 @@ static void what_todays_policy_forbids_does_not_come_back(void **state)
 	runs(stock, "count 2.0.0");
 }
 
+static void what_needs_more_memory_than_the_node_has_by_now_does_not_come_back(void **state)
+{
+	struct stock *stock = the_stock(state);
+
+	upgraded(stock);
+	stock->node->policy.map_bytes_total = 64;
+	not_rolled_back(stock, NULL, FAULT_POLICY);
+	runs(stock, "count 2.0.0");
+}
+
 // net/allow ran, net/count runs, and by now net/allow may stand on another interface only.
 static struct json *moved_out(struct stock *stock)
 {
@@ -755,6 +765,7 @@ int main(void)
 		IN_WORLD(what_is_signed_no_more_does_not_come_back),
 		IN_WORLD(without_its_pin_nothing_comes_back),
 		IN_WORLD(what_todays_policy_forbids_does_not_come_back),
+		IN_WORLD(what_needs_more_memory_than_the_node_has_by_now_does_not_come_back),
 		IN_WORLD(what_may_stand_there_no_more_does_not_come_back),
 		IN_WORLD(what_is_held_and_may_stand_there_no_more_is_held_no_more),
 		IN_WORLD(what_is_held_and_may_stand_there_no_more_is_not_restored),
