@@ -4,6 +4,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
+# The author has a make of his own, not a child of the one that runs the tests: that one would have things to say.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 world_begin
 quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 W=$R/work
