@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -166,9 +167,47 @@ static void what_is_made_can_be_written_and_read_again(void **state)
 	assert_true(json_same(json, again));
 }
 
+// A32: what a key costs does not grow with how many there are, else a file of some megabytes would stop a server.
+static double seconds_for_keys(unsigned count)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+	OWNED(json_drop) struct json *json = NULL;
+	struct fault why = {0};
+	clock_t start;
+
+	assert_int_equal(bytes_format(&text, &why, "{"), 0);
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(bytes_format(&text, &why, "%s\"%08x\":%u", i ? "," : "",
+					      i << 12 | i >> 20, i),
+				 0);
+	assert_int_equal(bytes_format(&text, &why, "}"), 0);
+	start = clock();
+	assert_int_equal(json_parse(text.data, text.len, "keys", &json, &why), 0);
+	assert_int_equal(json_count(json), count);
+	return (double)(clock() - start) / CLOCKS_PER_SEC;
+}
+
+static void a_hundred_thousand_keys_cost_no_more_each_than_ten_thousand(void **state)
+{
+	double few = 1e9, many = 1e9;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		double now = seconds_for_keys(10000);
+
+		few = now < few ? now : few;
+		now = seconds_for_keys(100000);
+		many = now < many ? now : many;
+	}
+	// Ten times the keys, with room for caches; one long list would take a hundred times.
+	assert_true(many < 40 * few);
+	assert_true(many < 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hundred_thousand_keys_cost_no_more_each_than_ten_thousand),
 		cmocka_unit_test(what_is_not_one_strict_document_is_refused),
 		cmocka_unit_test(depth_is_bounded_before_the_parser_sees_it),
 		cmocka_unit_test(a_syntax_error_names_line_and_column),
