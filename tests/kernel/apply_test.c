@@ -21,16 +21,11 @@
 #include "loader/record.h"
 #include "loader/source.h"
 #include "loader/unload.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define PASS 2
 
 static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -47,24 +42,6 @@ static int up(void **state)
 	stock_configure(&world.stock, counted);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
-	return 0;
-}
-
-static struct stock *the_stock(void **state)
-{
-	if (!ready)
-		skip();
-	return &((struct world *)*state)->stock;
 }
 
 static void applied(struct stock *stock)
@@ -904,7 +881,7 @@ static void drift_from_the_file_is_told_without_any_metadata(void **state)
 	assert_string_equal(drift.list[0].code, "drift_from_config");
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)
 
 int main(void)
 {

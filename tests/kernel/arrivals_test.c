@@ -14,14 +14,9 @@
 #include "base/owned.h"
 #include "loader/hold.h"
 #include "loader/record.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define NEWEST "\"xdp\":[{\"use\":\"net/count\",\"version\":\"*\"}]"
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -39,24 +34,6 @@ static int up(void **state)
 	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (!world)
-		return 0;
-	stock_down(&world->stock);
-	ground_down(&world->ground);
-	return 0;
-}
-
-static struct stock *the_stock(void **state)
-{
-	if (!ready)
-		skip();
-	return &((struct world *)*state)->stock;
 }
 
 static void must(int bad, const struct fault *why)
@@ -272,7 +249,7 @@ static void a_denial_that_is_known_under_a_pattern_does_not_refuse_who_comes_lat
 	assert_int_equal(why.code, FAULT_POLICY);
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)
 
 int main(void)
 {

@@ -14,15 +14,10 @@
 #include "base/owned.h"
 #include "keys/signing.h"
 #include "loader/doctor.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define DAY    STOCK_LIFE
 #define CONFIG "{\"repositories\":{\"" STOCK_REPO "\":{\"url\":\"https://repo.test\"}}}"
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -38,17 +33,6 @@ static int up(void **state)
 	stock_publish(&world.stock, STOCK_NOW + 29 * DAY);
 	stock_configure(&world.stock, "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
 	*state = &world;
-	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
 	return 0;
 }
 
@@ -216,15 +200,18 @@ static void nothing_is_changed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_sound_node_is_told_until_when_it_is, up, down),
-		cmocka_unit_test_setup_teardown(what_expires_soon_is_told_before_it_does, up, down),
+		cmocka_unit_test_setup_teardown(a_sound_node_is_told_until_when_it_is, up,
+						world_down),
+		cmocka_unit_test_setup_teardown(what_expires_soon_is_told_before_it_does, up,
+						world_down),
 		cmocka_unit_test_setup_teardown(what_has_expired_or_is_from_the_future_is_a_failure,
-						up, down),
-		cmocka_unit_test_setup_teardown(what_was_never_verified_is_told, up, down),
-		cmocka_unit_test_setup_teardown(a_repository_without_a_pin_is_a_failure, up, down),
+						up, world_down),
+		cmocka_unit_test_setup_teardown(what_was_never_verified_is_told, up, world_down),
+		cmocka_unit_test_setup_teardown(a_repository_without_a_pin_is_a_failure, up,
+						world_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_refused_is_told_with_its_place, up,
-						down),
-		cmocka_unit_test_setup_teardown(nothing_is_changed, up, down),
+						world_down),
+		cmocka_unit_test_setup_teardown(nothing_is_changed, up, world_down),
 	};
 
 	ready = ground_ready();

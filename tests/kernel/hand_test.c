@@ -19,14 +19,9 @@
 #include "loader/poke.h"
 #include "loader/record.h"
 #include "tests/kernel/promtext.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define PASS 2
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -43,24 +38,6 @@ static int up(void **state)
 	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
-	return 0;
-}
-
-static struct stock *the_stock(void **state)
-{
-	if (!ready)
-		skip();
-	return &((struct world *)*state)->stock;
 }
 
 #define KNOBS(more) "[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"" more "}]"
@@ -559,7 +536,7 @@ static void the_file_is_replaced_whole_and_can_be_read_by_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, up, world_down)
 		TEST(a_program_is_found_by_its_name_alone_when_it_runs_once),
 		TEST(of_several_one_has_to_be_said),
 		TEST(what_does_not_run_offers_the_nearest),

@@ -20,18 +20,13 @@
 #include "loader/keeper.h"
 #include "loader/record.h"
 #include "loader/unload.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define COUNT "\"xdp\":[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]"
 
 #define FLOW                                                             \
 	"\"tc_ingress\":[{\"use\":\"net/flow\",\"version\":\"1.0.0\"}]," \
 	"\"tc_egress\":[{\"use\":\"net/flow\",\"version\":\"1.0.0\"}]"
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -49,24 +44,6 @@ static int up(void **state)
 	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (!world)
-		return 0;
-	stock_down(&world->stock);
-	ground_down(&world->ground);
-	return 0;
-}
-
-static struct stock *the_stock(void **state)
-{
-	if (!ready)
-		skip();
-	return &((struct world *)*state)->stock;
 }
 
 static void add_iface(const char *name, const char *peer)
@@ -674,7 +651,7 @@ static void offload_is_refused_with_its_reason_before_anything_is_touched(void *
 	assert_true(runs(stock, "seal0"));
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)
 
 int main(void)
 {

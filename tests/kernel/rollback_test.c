@@ -17,18 +17,13 @@
 #include "loader/hold.h"
 #include "loader/mend.h"
 #include "loader/record.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define STALE (STOCK_NOW + 2 * STOCK_LIFE)
 
 static const char any[] = "[{\"use\":\"net/count\",\"version\":\"*\"}]";
 static const char first[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
 static const char second[] = "[{\"use\":\"net/count\",\"version\":\"2.0.0\"}]";
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -46,24 +41,6 @@ static int up(void **state)
 	stock_configure(&world.stock, any);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
-	return 0;
-}
-
-static struct stock *the_stock(void **state)
-{
-	if (!ready)
-		skip();
-	return &((struct world *)*state)->stock;
 }
 
 static void must(int bad, const struct fault *why)
@@ -742,7 +719,7 @@ static void status_tells_of_the_hold_and_not_of_drift(void **state)
 	assert_string_equal(list.list[0].code, "rolled_back");
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)
 
 int main(void)
 {

@@ -20,18 +20,13 @@
 #include "loader/finding.h"
 #include "loader/record.h"
 #include "loader/unload.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 #define PASS 2
 #define DROP 1
 
 // "seal0" and, with a second pair of interfaces, "seal1".
 #define OTHER_IFACE "seal1"
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-};
 
 static bool ready;
 
@@ -49,24 +44,6 @@ static int up(void **state)
 	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
-	return 0;
-}
-
-static struct stock *the_stock(void **state)
-{
-	if (!ready)
-		skip();
-	return &((struct world *)*state)->stock;
 }
 
 #define KNOBS(more) "[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"" more "}]"
@@ -815,7 +792,7 @@ static void what_a_crash_left_of_a_shared_map_is_swept_away(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, up, world_down)
 		TEST(globals_are_set_before_the_first_packet),
 		TEST(a_constant_is_a_load_and_a_variable_is_not),
 		TEST(a_global_that_is_taken_out_gets_its_own_value_back),
