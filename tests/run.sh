@@ -31,7 +31,9 @@ for test in "$@"; do
 	[ -n "${BPFSEAL_REQUIRE:-}" ] || skipped=$((skipped + skip))
 	printf '%-60s %4d ok %3d failed %3d skipped %4d s\n' "${test#"${BPFSEAL_OUT:-}"/}" $((ok - skip)) "$bad" "$skip" "$took"
 	if [ "$bad" != 0 ]; then
-		sed 's/^/    /' "$log" | tail -60
+		grep -A 6 '^not ok' "$log" | sed 's/^/    /' | head -60
+		echo '    ...'
+		sed 's/^/    /' "$log" | tail -30
 	elif [ "$skip" != 0 ]; then
 		# Why, where the test says it in a line of its own, then which.
 		grep -i skip "$log" | grep -v '^ok ' | sort -u | head -3 | sed 's/^/    /'
