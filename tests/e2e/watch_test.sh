@@ -217,7 +217,11 @@ squat() { # takes the hook between the detach and the repair
 at=$(squat)
 check 'a program in our place is told within a second' told x5 link_detached "$at"
 squatter=$(bpftool -j prog show pinned "$R/sys/fs/bpf/squatter" | jq .id)
-check '... with its id' [ "$(field "$at" x5 link_detached '.program.id')" = "$squatter" ]
+# A look may fall between the detach and the squatter: then it found nobody, and who is there is named when the repair fails.
+case $(field "$at" x5 link_detached '.program.id') in
+"$squatter" | null) ok '... with its id, if it was there by then' ;;
+*) not_ok '... with its id, if it was there by then' ;;
+esac
 check '... and is not pushed aside' event "$at" x5 failed
 check '... but named' has "$at" x5 ".event == \"failed\" and (.text | test(\"id $squatter\"))"
 in_node ip link set dev x5 xdp off
