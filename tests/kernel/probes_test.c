@@ -228,8 +228,8 @@ static void a_new_generation_keeps_the_counts_and_takes_the_old_probes_off(void 
 	for (uint64_t round = 1; round <= 3; round++) {
 		struct manifest_program probes[] = {probe("calls", PROBE_TRACEPOINT, GETPGID)};
 		OWNED(member_drop) struct member member = member_with(HOOK_PROBE, probes, 1);
-		OWNED(json_drop) struct json *record = applied(world, &member);
 
+		json_free(applied(world, &member));
 		let_go();
 		call(2);
 		assert_int_equal(seen(world, HOOK_PROBE), 2 * round);
@@ -241,13 +241,13 @@ static void removed_probes_see_nothing_any_more(void **state)
 	struct world *world = the_world(state);
 	struct manifest_program probes[] = {probe("calls", PROBE_TRACEPOINT, GETPGID)};
 	OWNED(member_drop) struct member member = member_with(HOOK_PROBE, probes, 1);
-	OWNED(json_drop) struct json *record = applied(world, &member);
 	char place[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
 	OWNED(drop_fd) int fd = -1;
 	struct fault why = {0};
 	uint32_t zero = 0;
 	uint64_t count;
 
+	json_free(applied(world, &member));
 	if (bpffs_place(world->ground.tree, NODE_PROBES, HOOK_PROBE, place, &why) ||
 	    bpffs_join(place, "maps", maps, &why) || bpffs_join(maps, "test:net:both", dir, &why) ||
 	    bpffs_get(dir, "seen", &fd, &why) || chain_remove(place, &why))

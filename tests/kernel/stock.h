@@ -42,9 +42,6 @@ void stock_point(struct stock *stock, const char *target);
 void stock_damage(struct stock *stock, const struct sha256 *digest);
 // node.json with this list as the XDP chain of GROUND_IFACE.
 void stock_configure(struct stock *stock, const char *chain);
-// With these members of "interfaces".
-void stock_interfaces(struct stock *stock, const char *interfaces);
-
 // node.json with these interfaces: what stands in the braces.
 void stock_interfaces(struct stock *stock, const char *interfaces);
 
