@@ -37,6 +37,18 @@ static int opened(int fd, const char *name, const char *what, int *out, struct f
 	return 0;
 }
 
+int path_parent(const char *path, char **out, struct fault *why)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return text_copy(".", out, why);
+	if (text_copy(path, out, why))
+		return -1;
+	(*out)[slash == path ? 1 : slash - path] = '\0';
+	return 0;
+}
+
 int dir_open(const char *path, int *out, struct fault *why)
 {
 	return opened(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), path, "directory", out, why);

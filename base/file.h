@@ -14,6 +14,9 @@
 // Joins --root and an absolute path into a new text; root NULL or "/" gives the path itself.
 int path_under(const char *root, const char *path, char **out, struct fault *why) MUST_CHECK;
 
+// The directory that a path stands in: "." for a plain name, "/" for what is at the top. `*out` is yours.
+int path_parent(const char *path, char **out, struct fault *why) MUST_CHECK;
+
 // Opens a directory (O_DIRECTORY|O_CLOEXEC). FAULT_NOT_FOUND when it is not there.
 int dir_open(const char *path, int *out, struct fault *why) MUST_CHECK;
 // The same one level below a trusted directory; a symlink is refused.

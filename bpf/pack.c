@@ -312,18 +312,6 @@ static int check_formats(const struct manifest *manifest, const struct packing *
 
 // ---- the build ----
 
-static int directory_of(const char *path, char **out, struct fault *why)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return text_copy(".", out, why);
-	if (text_copy(path, out, why))
-		return -1;
-	(*out)[slash == path ? 1 : slash - path] = '\0';
-	return 0;
-}
-
 static int read_source(const char *path, struct manifest **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
@@ -344,7 +332,7 @@ int pack_gather(const struct pack_order *order, struct packing **out, struct fau
 	if (!packing)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (read_source(order->manifest, &packing->manifest, why) ||
-	    directory_of(order->manifest, &packing->dir, why))
+	    path_parent(order->manifest, &packing->dir, why))
 		return -1;
 	manifest = packing->manifest;
 	for (size_t i = 0; i < manifest->program_count; i++) {

@@ -139,18 +139,6 @@ static int prepare_store(const char *path, struct fault *why)
 	return 0;
 }
 
-static int parent_of(const char *path, char **out, struct fault *why)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return text_copy(".", out, why);
-	if (text_copy(path, out, why))
-		return -1;
-	(*out)[slash == path ? 1 : slash - path] = '\0';
-	return 0;
-}
-
 // Gives up everything that a pass does not need: root, capabilities, other files, other system calls.
 static int enter_sync_jail(const struct cli *cli, const char *config, struct fault *why)
 {
@@ -159,7 +147,7 @@ static int enter_sync_jail(const struct cli *cli, const char *config, struct fau
 	OWNED(drop_heap) char *beside = NULL;
 
 	if (cli_path(cli, DIR_STORE, &store, why) || cli_path(cli, DIR_CONFIG, &settings, why) ||
-	    (config && parent_of(config, &beside, why)) || prepare_store(store, why) ||
+	    (config && path_parent(config, &beside, why)) || prepare_store(store, why) ||
 	    jail_become(USER_FETCH, 0, why))
 		return -1;
 	const struct jail_path own[] = {

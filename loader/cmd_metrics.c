@@ -10,19 +10,6 @@
 #include "loader/gauge.h"
 #include "loader/record.h"
 
-// The directory of a file: what the jail has to leave open.
-static int directory_of(const char *path, char **out, struct fault *why)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return text_copy(".", out, why);
-	if (text_copy(path, out, why))
-		return -1;
-	(*out)[slash == path ? 1 : slash - path] = '\0';
-	return 0;
-}
-
 static int print_text(const struct running_places *places, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
@@ -40,7 +27,7 @@ int run_metrics(struct cli *cli, struct fault *why)
 	struct running_places places;
 	struct json *document;
 
-	if ((output && directory_of(output, &desk.output_path, why)) ||
+	if ((output && path_parent(output, &desk.output_path, why)) ||
 	    desk_open(&desk, cli, false, why) ||
 	    record_load(desk.loader_dirfd, desk.tree, &record, why))
 		return -1;
