@@ -135,9 +135,7 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 {
 	int wd = inotify_add_watch(bell->pins, dir, PINS_MASK);
 	OWNED(drop_fd) int fd = -1;
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (wd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
@@ -153,12 +151,12 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 		fault_clear(why);
 		return 0;
 	}
-	if (dir_list(fd, &names, &count, why))
+	if (names_list(fd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++)
-		bad = watch_entry(bell, fd, dir, names[i], depth, tag, why);
-	names_free(names, count);
-	return bad;
+	for (size_t i = 0; i < names.count; i++)
+		if (watch_entry(bell, fd, dir, names.name[i], depth, tag, why))
+			return -1;
+	return 0;
 }
 
 int bell_watch(struct bell *bell, const char *dir, uint32_t tag, struct fault *why)

@@ -162,9 +162,7 @@ static int keep_below(struct keeper *keeper, const char *name, unsigned depth, s
 {
 	OWNED(drop_fd) int fd = -1;
 	char path[BPFFS_PATH_MAX];
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (path_of(keeper, name, path, why))
 		return -1;
@@ -174,12 +172,12 @@ static int keep_below(struct keeper *keeper, const char *name, unsigned depth, s
 		fault_clear(why);
 		return 0;
 	}
-	if (dir_list(fd, &names, &count, why))
+	if (names_list(fd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++)
-		bad = keep_entry(keeper, fd, name, names[i], depth, room, why);
-	names_free(names, count);
-	return bad;
+	for (size_t i = 0; i < names.count; i++)
+		if (keep_entry(keeper, fd, name, names.name[i], depth, room, why))
+			return -1;
+	return 0;
 }
 
 // An array of programs is emptied with its last descriptor and pin; everything else some program holds.

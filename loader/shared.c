@@ -44,32 +44,29 @@ static int pin_name(const char *name, const struct bpf_map_info *definition,
 }
 
 // The names in a directory; none where it is not there.
-static int list(const char *dir, char ***names, size_t *count, struct fault *why)
+static int list(const char *dir, struct names *names, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
-	*names = NULL;
-	*count = 0;
 	if (dir_open(dir, &fd, why)) {
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
 		return 0;
 	}
-	return dir_list(fd, names, count, why);
+	return names_list(fd, names, why);
 }
 
 static int find_other(const char *dir, const char *name, bool *other, struct fault *why)
 {
-	size_t count, len = strlen(name);
-	char **names;
+	OWNED(names_drop) struct names names = {0};
+	size_t len = strlen(name);
 
 	*other = false;
-	if (list(dir, &names, &count, why))
+	if (list(dir, &names, why))
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		*other |= !strncmp(names[i], name, len) && names[i][len] == ':';
-	names_free(names, count);
+	for (size_t i = 0; i < names.count; i++)
+		*other |= !strncmp(names.name[i], name, len) && names.name[i][len] == ':';
 	return 0;
 }
 
@@ -145,19 +142,17 @@ static int map_id(const char *dir, const char *name, uint32_t *out, struct fault
 
 static int ids_of(const char *dir, struct ids *ids, struct fault *why)
 {
-	size_t count;
-	char **names;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	if (list(dir, &names, &count, why))
+	if (list(dir, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++) {
+	for (size_t i = 0; i < names.count; i++) {
 		uint32_t id = 0;
 
-		bad = map_id(dir, names[i], &id, why) || ids_add(ids, id, why);
+		if (map_id(dir, names.name[i], &id, why) || ids_add(ids, id, why))
+			return -1;
 	}
-	names_free(names, count);
-	return bad ? -1 : 0;
+	return 0;
 }
 
 int shared_has(const char *dir, uint32_t id, bool *out, struct fault *why)
@@ -178,19 +173,17 @@ int shared_has(const char *dir, uint32_t id, bool *out, struct fault *why)
 static int ids_of_generation(const char *place, uint32_t number, struct ids *ids, struct fault *why)
 {
 	char gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX], plain[BPFFS_PATH_MAX];
-	size_t count;
-	char **names;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (bpffs_join_number(place, "gen", number, gen, why) ||
-	    bpffs_join(gen, "maps", maps, why) || list(maps, &names, &count, why))
+	    bpffs_join(gen, "maps", maps, why) || list(maps, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++) {
-		bpffs_name_read(names[i], plain, sizeof(plain));
-		bad = bpffs_join(maps, plain, dir, why) || ids_of(dir, ids, why);
+	for (size_t i = 0; i < names.count; i++) {
+		bpffs_name_read(names.name[i], plain, sizeof(plain));
+		if (bpffs_join(maps, plain, dir, why) || ids_of(dir, ids, why))
+			return -1;
 	}
-	names_free(names, count);
-	return bad ? -1 : 0;
+	return 0;
 }
 
 static int ids_in_use(const char *tree, const char *iface, struct ids *ids, struct fault *why)
@@ -220,49 +213,47 @@ static bool has_id(const struct ids *ids, uint32_t id)
 
 static int sweep_directory(const char *dir, const struct ids *used, size_t *left, struct fault *why)
 {
-	size_t count;
-	char **names;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	*left = 0;
-	if (list(dir, &names, &count, why))
+	if (list(dir, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++) {
+	for (size_t i = 0; i < names.count; i++) {
 		char path[BPFFS_PATH_MAX], plain[PIN_MAX * 3];
 		uint32_t id = 0;
 
-		bpffs_name_read(names[i], plain, sizeof(plain));
-		bad = map_id(dir, names[i], &id, why);
-		if (!bad && has_id(used, id))
+		bpffs_name_read(names.name[i], plain, sizeof(plain));
+		if (map_id(dir, names.name[i], &id, why))
+			return -1;
+		if (has_id(used, id))
 			(*left)++;
-		else if (!bad)
-			bad = bpffs_join(dir, plain, path, why) || bpffs_remove(path, why);
+		else if (bpffs_join(dir, plain, path, why) || bpffs_remove(path, why))
+			return -1;
 	}
-	names_free(names, count);
-	return bad ? -1 : 0;
+	return 0;
 }
 
 int shared_sweep(const char *tree, const char *iface, struct fault *why)
 {
 	char above[BPFFS_PATH_MAX], all[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX], plain[BPFFS_PATH_MAX];
 	OWNED(ids_drop) struct ids used = {0};
-	size_t count, left, kept = 0;
-	char **names;
-	int bad;
+	OWNED(names_drop) struct names names = {0};
+	size_t left, kept = 0;
 
 	if (bpffs_join(tree, iface, above, why) || bpffs_join(above, "shared", all, why) ||
-	    list(all, &names, &count, why))
+	    list(all, &names, why))
 		return -1;
-	bad = count && ids_in_use(tree, iface, &used, why);
-	for (size_t i = 0; i < count && !bad; i++) {
-		bpffs_name_read(names[i], plain, sizeof(plain));
-		bad = bpffs_join(all, plain, dir, why) || sweep_directory(dir, &used, &left, why) ||
-		      (!left && bpffs_remove(dir, why));
+	if (names.count && ids_in_use(tree, iface, &used, why))
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		bpffs_name_read(names.name[i], plain, sizeof(plain));
+		if (bpffs_join(all, plain, dir, why) || sweep_directory(dir, &used, &left, why) ||
+		    (!left && bpffs_remove(dir, why)))
+			return -1;
 		kept += left;
 	}
-	names_free(names, count);
-	if (bad || kept)
-		return bad ? -1 : 0;
+	if (kept)
+		return 0;
 	if (bpffs_remove(all, why))
 		return -1;
 	bpffs_forget_empty(all);

@@ -27,9 +27,7 @@ static int sweep_directory(int dirfd, const char *name, struct fault *why)
 static int sweep_trust(int loader_dirfd, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (dir_open_at(loader_dirfd, "trust", &fd, why)) {
 		if (why->code != FAULT_NOT_FOUND)
@@ -37,12 +35,12 @@ static int sweep_trust(int loader_dirfd, struct fault *why)
 		fault_clear(why);
 		return 0;
 	}
-	if (dir_list(fd, &names, &count, why))
+	if (names_list(fd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++)
-		bad = sweep_directory(fd, names[i], why);
-	names_free(names, count);
-	return bad;
+	for (size_t i = 0; i < names.count; i++)
+		if (sweep_directory(fd, names.name[i], why))
+			return -1;
+	return 0;
 }
 
 // Does a member hold this text under one of these keys?
@@ -101,19 +99,17 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 	OWNED(json_drop) struct json *active = NULL;
 	OWNED(json_drop) struct json *previous = NULL;
 	OWNED(drop_fd) int fd = -1;
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (record_read(loader_dirfd, RECORD_ACTIVE, &active, why) ||
 	    record_read(loader_dirfd, RECORD_PREVIOUS, &previous, why) ||
-	    dir_open_at(loader_dirfd, "objects", &fd, why) || dir_list(fd, &names, &count, why))
+	    dir_open_at(loader_dirfd, "objects", &fd, why) || names_list(fd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++)
-		if (!is_in_use(fd, names[i], active, previous))
-			bad = file_remove_at(fd, names[i], why);
-	names_free(names, count);
-	return bad;
+	for (size_t i = 0; i < names.count; i++)
+		if (!is_in_use(fd, names.name[i], active, previous) &&
+		    file_remove_at(fd, names.name[i], why))
+			return -1;
+	return 0;
 }
 
 int sweep_run(int loader_dirfd, struct fault *why)
