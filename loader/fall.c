@@ -6,6 +6,7 @@
 
 #include "base/owned.h"
 #include "bpf/jumps.h"
+#include "loader/splice.h"
 
 #define LOAD_64	 (BPF_LD | BPF_DW | BPF_IMM)
 #define NEXT_MAP 0 // as bpf/jumps knows the maps
@@ -90,15 +91,14 @@ static void count_sites(const struct jumps *jumps, const struct bpf_insn *piece,
 	ways->counted = count;
 }
 
-int fall_count(const struct fall *fall, int next_fd, const struct bpf_insn *insns, size_t count,
-	       const struct bpf_prog_load_opts *opts, struct spliced *out, struct fall_ways *ways,
+int fall_count(const struct fall *fall, int next_fd, struct code *code, struct fall_ways *ways,
 	       struct fault *why)
 {
 	OWNED(jumps_drop) struct jumps jumps = {0};
 	OWNED(drop_heap) struct splice_piece *pieces = NULL;
 	struct bpf_insn piece[PIECE_INSNS];
 
-	if (find(next_fd, insns, count, &jumps, why))
+	if (find(next_fd, code->insns, code->count, &jumps, why))
 		return -1;
 	pieces = calloc(jumps.count + 1, sizeof(*pieces));
 	if (!pieces)
@@ -112,7 +112,7 @@ int fall_count(const struct fall *fall, int next_fd, const struct bpf_insn *insn
 			fall->next_map);
 	if (!ways->counted)
 		return 0;
-	if (splice_program(insns, count, pieces, ways->counted, opts, out, why) == 0)
+	if (splice_code(code, pieces, ways->counted, why) == 0)
 		return 0;
 	// The program is fine, only too long to move its jumps: it runs as it is.
 	if (why->code != FAULT_TOO_LARGE)

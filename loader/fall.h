@@ -6,11 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <bpf/bpf.h>
 #include <linux/bpf.h>
 
 #include "base/fault.h"
-#include "loader/splice.h"
+#include "loader/code.h"
 
 struct fall {
 	const char *next_map; // of the object, through whose slot 0 the next member is reached
@@ -29,8 +28,7 @@ struct fall_ways {
 const char *fall_ways_word(const struct fall_ways *ways);
 
 // `next_fd` is the number that the instructions name the next map by. A jump inside a function that the program calls only
-// counts: the function returns what it likes. `out` stays empty when there is nothing to count. FAULT_FORMAT when no path
-// leads to the next member at all.
-int fall_count(const struct fall *fall, int next_fd, const struct bpf_insn *insns, size_t count,
-	       const struct bpf_prog_load_opts *opts, struct spliced *out, struct fall_ways *ways,
+// counts: the function returns what it likes. Nothing changes when there is nothing to count. FAULT_FORMAT when no path leads
+// to the next member at all.
+int fall_count(const struct fall *fall, int next_fd, struct code *code, struct fall_ways *ways,
 	       struct fault *why) MUST_CHECK;

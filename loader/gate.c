@@ -6,18 +6,13 @@
 #include <bpf/btf.h>
 
 #include "base/owned.h"
+#include "loader/sys.h"
 
 // What libbpf writes where a CO-RE relocation found nothing: a call that the verifier refuses unless it is dead code.
 #define POISONED_CALL 0xbad2310
 
 // Pseudo sources of a 64-bit load; the kernel's header of this build may not name them all.
 #define LOADS_MAX BPF_PSEUDO_FUNC
-
-static void drop_btf(struct btf **btf)
-{
-	btf__free(*btf);
-	*btf = NULL;
-}
 
 // The kernel's functions go by their BTF id in an instruction and by their name in a policy.
 static int gate_kfunc(const struct policy *policy, const struct bpf_insn *insn, struct btf **kernel,

@@ -183,42 +183,16 @@ static int check_own_maps(const struct object *object, const struct bpf_insn *in
 	return 0;
 }
 
-// Gives back what a splice made.
-static void code_put(struct code *code, struct spliced *spliced)
-{
-	free(code->insns);
-	code->insns = HAND_OVER(spliced->insns);
-	code->count = spliced->insn_count;
-	if (spliced->func_info) {
-		free(code->functions.data);
-		code->functions.data = HAND_OVER(spliced->func_info);
-	}
-	if (spliced->line_info) {
-		free(code->lines.data);
-		code->lines.data = HAND_OVER(spliced->line_info);
-	}
-}
-
 // What counts behind the jumps of a program that goes on by itself.
 static int object_count(struct object *object, struct fault *why)
 {
-	struct code *code = &object->code;
 	const struct bpf_map *next =
 		bpf_object__find_map_by_name(object->bpf, object->fall.next_map);
-	LIBBPF_OPTS(bpf_prog_load_opts, records, .func_info = code->functions.data,
-		    .func_info_cnt = code->functions.count,
-		    .func_info_rec_size = code->functions.size, .line_info = code->lines.data,
-		    .line_info_cnt = code->lines.count, .line_info_rec_size = code->lines.size);
-	OWNED(spliced_drop) struct spliced spliced = {0};
 
 	if (!next)
 		return fault_set(why, FAULT_FORMAT, "it has no map %s", object->fall.next_map);
-	if (fall_count(&object->fall, object_map_fd(object, next), code->insns, code->count,
-		       &records, &spliced, &object->falls, why))
-		return -1;
-	if (spliced.insns)
-		code_put(code, &spliced);
-	return 0;
+	return fall_count(&object->fall, object_map_fd(object, next), &object->code, &object->falls,
+			  why);
 }
 
 static int object_rewrite(struct object *object, struct fault *why)
@@ -489,12 +463,6 @@ static int object_explain_late(const struct object *object, struct fault *why)
 			  seconds, object->source.label);
 	return fault_fix(why, "make the program simpler: fewer branches, loops with less state; or "
 			      "raise \"verifier_seconds_max\" in the policy");
-}
-
-static void drop_btf(struct btf **btf)
-{
-	btf__free(*btf);
-	*btf = NULL;
 }
 
 static int object_explain(struct object *object, int error, struct fault *why)

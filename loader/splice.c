@@ -15,14 +15,6 @@ struct moved {
 	size_t count;
 };
 
-void spliced_drop(struct spliced *spliced)
-{
-	free(spliced->insns);
-	free(spliced->func_info);
-	free(spliced->line_info);
-	*spliced = (struct spliced){0};
-}
-
 static int moved_make(size_t count, const struct splice_piece *pieces, size_t piece_count,
 		      struct moved *out, struct fault *why)
 {
@@ -87,30 +79,31 @@ static int move_insn(const struct moved *moved, size_t at, struct bpf_insn *insn
 	return 0;
 }
 
-// Copies records whose first field is an instruction offset.
-static int move_records(const struct moved *moved, const void *records, uint32_t count,
-			uint32_t size, void **out, struct fault *why)
+static int check_records(const struct moved *moved, const struct code_records *records,
+			 struct fault *why)
 {
-	OWNED(drop_heap) unsigned char *copy = NULL;
+	const unsigned char *data = records->data;
 
-	if (!records || !count)
-		return 0;
-	if (size < sizeof(uint32_t) || size > 4096)
-		return fault_set(why, FAULT_FORMAT, "BTF records of %u bytes make no sense", size);
-	copy = malloc((size_t)count * size);
-	if (!copy)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	memcpy(copy, records, (size_t)count * size);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < records->count; i++) {
 		uint32_t at;
 
-		memcpy(&at, copy + i * size, sizeof(at));
+		memcpy(&at, data + i * records->size, sizeof(at));
 		if (at >= moved->count)
 			return fault_set(why, FAULT_FORMAT, "a BTF record is of no instruction");
-		memcpy(copy + i * size, &moved->to[at], sizeof(at));
 	}
-	*out = HAND_OVER(copy);
 	return 0;
+}
+
+static void move_records(const struct moved *moved, const struct code_records *records)
+{
+	unsigned char *data = records->data;
+
+	for (size_t i = 0; i < records->count; i++) {
+		uint32_t at;
+
+		memcpy(&at, data + i * records->size, sizeof(at));
+		memcpy(data + i * records->size, &moved->to[at], sizeof(at));
+	}
 }
 
 static void drop_moved(struct moved *moved)
@@ -118,40 +111,45 @@ static void drop_moved(struct moved *moved)
 	free(moved->to);
 }
 
-int splice_program(const struct bpf_insn *insns, size_t insn_count,
-		   const struct splice_piece *pieces, size_t piece_count,
-		   const struct bpf_prog_load_opts *opts, struct spliced *out, struct fault *why)
+static int move_insns(const struct moved *moved, const struct code *code, struct bpf_insn *out,
+		      struct fault *why)
 {
-	OWNED(spliced_drop) struct spliced made = {0};
-	OWNED(drop_moved) struct moved moved = {0};
+	for (size_t i = 0; i < code->count; i++) {
+		struct bpf_insn *insn = &out[moved->to[i]];
 
-	if (moved_make(insn_count, pieces, piece_count, &moved, why))
-		return -1;
-	made.insn_count = moved.to[insn_count];
-	made.insns = calloc(made.insn_count + 1, sizeof(*insns));
-	if (!made.insns)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	for (size_t i = 0; i < insn_count; i++) {
-		struct bpf_insn *insn = &made.insns[moved.to[i]];
-
-		*insn = insns[i];
-		if (move_insn(&moved, i, insn, why))
+		*insn = code->insns[i];
+		if (move_insn(moved, i, insn, why))
 			return -1;
 		// The second half of a 64-bit load is data.
-		if (insn->code == LOAD_64 && i + 1 < insn_count) {
+		if (insn->code == LOAD_64 && i + 1 < code->count) {
 			i++;
-			made.insns[moved.to[i]] = insns[i];
+			out[moved->to[i]] = code->insns[i];
 		}
 	}
-	for (size_t i = 0; i < piece_count; i++)
-		memcpy(&made.insns[moved.to[pieces[i].behind] + 1], pieces[i].insns,
-		       pieces[i].count * sizeof(*insns));
-	if (move_records(&moved, opts->func_info, opts->func_info_cnt, opts->func_info_rec_size,
-			 &made.func_info, why) ||
-	    move_records(&moved, opts->line_info, opts->line_info_cnt, opts->line_info_rec_size,
-			 &made.line_info, why))
+	return 0;
+}
+
+int splice_code(struct code *code, const struct splice_piece *pieces, size_t count,
+		struct fault *why)
+{
+	OWNED(drop_heap) struct bpf_insn *insns = NULL;
+	OWNED(drop_moved) struct moved moved = {0};
+
+	if (moved_make(code->count, pieces, count, &moved, why))
 		return -1;
-	*out = made;
-	made = (struct spliced){0};
+	insns = calloc(moved.to[code->count] + 1, sizeof(*insns));
+	if (!insns)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (move_insns(&moved, code, insns, why) || check_records(&moved, &code->functions, why) ||
+	    check_records(&moved, &code->lines, why))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		memcpy(&insns[moved.to[pieces[i].behind] + 1], pieces[i].insns,
+		       pieces[i].count * sizeof(*insns));
+	move_records(&moved, &code->functions);
+	move_records(&moved, &code->lines);
+	free(code->insns);
+	code->insns = HAND_OVER(insns);
+	code->count = moved.to[code->count];
 	return 0;
 }

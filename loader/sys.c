@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <linux/if_link.h>
 #include <linux/membarrier.h>
 
@@ -103,6 +104,12 @@ int sys_map_check(int map_fd, uint32_t type, uint32_t value_size, struct fault *
 	if (info.type == type && info.value_size == value_size && info.key_size == sizeof(uint32_t))
 		return 0;
 	return fault_set(why, FAULT_NOT_FOUND, "a map of another shape has the name of ours");
+}
+
+void drop_btf(struct btf **btf)
+{
+	btf__free(*btf);
+	*btf = NULL;
 }
 
 int sys_slot(int array_fd, uint32_t *program_id, struct fault *why)

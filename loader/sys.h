@@ -38,6 +38,10 @@ int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
 // FAULT_NOT_FOUND when it is a map of another shape: to read that into room for one of ours would write past its end.
 int sys_map_check(int map_fd, uint32_t type, uint32_t value_size, struct fault *why) MUST_CHECK;
 
+// Gives back types that libbpf has read.
+struct btf;
+void drop_btf(struct btf **btf);
+
 // The program id in slot 0 of a PROG_ARRAY; 0 when it is empty.
 int sys_slot(int array_fd, uint32_t *program_id, struct fault *why) MUST_CHECK;
 

@@ -26,13 +26,28 @@
 static const struct bpf_insn piece[] = {NOTE(MARK), NOTE(MARK), NOTE(MARK)};
 static const struct bpf_prog_load_opts plain = {.sz = sizeof(plain)};
 
-static struct spliced spliced(const struct bpf_insn *insns, size_t count,
-			      const struct splice_piece *pieces, size_t piece_count)
+// What libbpf would load, with its pieces. `out` stays empty after a refusal.
+static int splice(const struct bpf_insn *insns, size_t count, const struct splice_piece *pieces,
+		  size_t piece_count, const struct bpf_prog_load_opts *opts, struct code *out,
+		  struct fault *why)
 {
-	struct spliced out = {0};
+	OWNED(code_drop) struct code code = {0};
+
+	if (code_take(insns, count, opts, &code, why) ||
+	    splice_code(&code, pieces, piece_count, why))
+		return -1;
+	*out = code;
+	code = (struct code){0};
+	return 0;
+}
+
+static struct code spliced(const struct bpf_insn *insns, size_t count,
+			   const struct splice_piece *pieces, size_t piece_count)
+{
+	struct code out = {0};
 	struct fault why = {0};
 
-	if (splice_program(insns, count, pieces, piece_count, &plain, &out, &why))
+	if (splice(insns, count, pieces, piece_count, &plain, &out, &why))
 		fail_msg("%s", why.text);
 	return out;
 }
@@ -53,10 +68,10 @@ static void every_way_of_jumping_lands_where_it_did(void **state)
 		/* 10 */ EXIT,
 	};
 	const struct splice_piece pieces[] = {{.behind = 6, .insns = piece, .count = 3}};
-	struct spliced out = spliced(insns, COUNT(insns), pieces, 1);
+	struct code out = spliced(insns, COUNT(insns), pieces, 1);
 
 	(void)state;
-	assert_int_equal(out.insn_count, COUNT(insns) + 3);
+	assert_int_equal(out.count, COUNT(insns) + 3);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(out.insns[7 + i].imm, MARK);
 	assert_int_equal(out.insns[0].off, 8 + 3);
@@ -69,7 +84,7 @@ static void every_way_of_jumping_lands_where_it_did(void **state)
 	// To what followed the piece, not to the piece: 11 + 1 - 2 is 10.
 	assert_int_equal(out.insns[11].off, -2);
 	assert_int_equal(out.insns[12].code, BPF_JMP | BPF_EXIT);
-	spliced_drop(&out);
+	code_drop(&out);
 }
 
 // What looks like a jump in the second half of a 64-bit load is data.
@@ -82,17 +97,17 @@ static void data_is_left_alone(void **state)
 		EXIT,
 	};
 	const struct splice_piece pieces[] = {{.behind = 2, .insns = piece, .count = 1}};
-	struct spliced out = spliced(insns, COUNT(insns), pieces, 1);
+	struct code out = spliced(insns, COUNT(insns), pieces, 1);
 
 	(void)state;
 	assert_memory_equal(out.insns, insns, 3 * sizeof(*insns));
-	spliced_drop(&out);
+	code_drop(&out);
 }
 
 // Where the instruction with this number stands now.
-static size_t place_of(const struct spliced *out, uint32_t number)
+static size_t place_of(const struct code *out, uint32_t number)
 {
-	for (size_t i = 0; i < out->insn_count; i++)
+	for (size_t i = 0; i < out->count; i++)
 		if (out->insns[i].code == (BPF_JMP | BPF_JEQ | BPF_K) &&
 		    out->insns[i].imm == (int32_t)number)
 			return i;
@@ -111,7 +126,7 @@ static void any_program_keeps_all_its_ways(void **state)
 		struct bpf_insn insns[64];
 		struct splice_piece pieces[64];
 		size_t piece_count = 0;
-		struct spliced out;
+		struct code out;
 
 		for (size_t i = 0; i < count; i++)
 			insns[i] = (struct bpf_insn){
@@ -133,7 +148,7 @@ static void any_program_keeps_all_its_ways(void **state)
 		}
 		for (size_t i = 0; i < piece_count; i++)
 			assert_int_equal(out.insns[place_of(&out, pieces[i].behind) + 1].imm, MARK);
-		spliced_drop(&out);
+		code_drop(&out);
 	}
 }
 
@@ -153,25 +168,25 @@ static void records_move_with_their_instructions(void **state)
 					  .line_info_cnt = 3,
 					  .line_info_rec_size = sizeof(*lines)};
 	const struct splice_piece pieces[] = {{.behind = 1, .insns = piece, .count = 2}};
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	const struct bpf_func_info *got;
 	const struct bpf_line_info *got_lines;
 	struct fault why = {0};
 
 	(void)state;
-	assert_int_equal(splice_program(insns, COUNT(insns), pieces, 1, &opts, &out, &why), 0);
-	got = out.func_info;
+	assert_int_equal(splice(insns, COUNT(insns), pieces, 1, &opts, &out, &why), 0);
+	got = out.functions.data;
 	assert_int_equal(got[0].insn_off, 0);
 	assert_int_equal(got[1].insn_off, 5);
 	assert_int_equal(got[1].type_id, 6);
-	got_lines = out.line_info;
+	got_lines = out.lines.data;
 	assert_int_equal(got_lines[1].insn_off, 4);
 	assert_int_equal(got_lines[2].insn_off, 5);
 	assert_int_equal(got_lines[2].line_off, 9);
-	spliced_drop(&out);
+	code_drop(&out);
 	opts.line_info_cnt = 3;
 	opts.line_info_rec_size = 2;
-	assert_int_equal(splice_program(insns, COUNT(insns), pieces, 1, &opts, &out, &why), -1);
+	assert_int_equal(splice(insns, COUNT(insns), pieces, 1, &opts, &out, &why), -1);
 	assert_int_equal(why.code, FAULT_FORMAT);
 	assert_null(out.insns);
 }
@@ -180,20 +195,20 @@ static void a_jump_that_would_not_reach_or_leads_out_is_refused(void **state)
 {
 	OWNED(drop_heap) struct bpf_insn *insns = calloc(INT16_MAX + 10, sizeof(*insns));
 	struct splice_piece pieces[] = {{.behind = 5, .insns = piece, .count = 3}};
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	struct fault why = {0};
 
 	(void)state;
 	for (size_t i = 0; i < INT16_MAX + 10; i++)
 		insns[i] = (struct bpf_insn)NOTE(0);
 	insns[0] = (struct bpf_insn){.code = BPF_JMP | BPF_JA, .off = INT16_MAX - 3};
-	assert_int_equal(splice_program(insns, INT16_MAX + 10, pieces, 1, &plain, &out, &why), 0);
-	spliced_drop(&out);
+	assert_int_equal(splice(insns, INT16_MAX + 10, pieces, 1, &plain, &out, &why), 0);
+	code_drop(&out);
 	insns[0].off = INT16_MAX - 2;
-	assert_int_equal(splice_program(insns, INT16_MAX + 10, pieces, 1, &plain, &out, &why), -1);
+	assert_int_equal(splice(insns, INT16_MAX + 10, pieces, 1, &plain, &out, &why), -1);
 	assert_int_equal(why.code, FAULT_TOO_LARGE);
 	insns[0].off = -2;
-	assert_int_equal(splice_program(insns, INT16_MAX + 10, pieces, 1, &plain, &out, &why), -1);
+	assert_int_equal(splice(insns, INT16_MAX + 10, pieces, 1, &plain, &out, &why), -1);
 	assert_int_equal(why.code, FAULT_FORMAT);
 	assert_null(out.insns);
 }
@@ -218,13 +233,14 @@ static void a_jump_that_would_not_reach_or_leads_out_is_refused(void **state)
 		.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call \
 	}
 
-static int counted(const struct bpf_insn *insns, size_t count, struct spliced *out,
+static int counted(const struct bpf_insn *insns, size_t count, struct code *out,
 		   struct fall_ways *ways, struct fault *why)
 {
 	const struct fall fall = {
 		.next_map = "next", .fell_fd = 21, .fell_offset = 40, .verdict = -1};
 
-	return fall_count(&fall, NEXT_FD, insns, count, &plain, out, ways, why);
+	assert_int_equal(code_take(insns, count, &plain, out, why), 0);
+	return fall_count(&fall, NEXT_FD, out, ways, why);
 }
 
 static void only_jumps_to_the_next_member_are_counted(void **state)
@@ -241,7 +257,7 @@ static void only_jumps_to_the_next_member_are_counted(void **state)
 					 SLOT(0),
 					 TAIL, // nobody knows
 					 EXIT};
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	struct fall_ways ways;
 	struct fault why = {0};
 
@@ -249,7 +265,7 @@ static void only_jumps_to_the_next_member_are_counted(void **state)
 	assert_int_equal(counted(insns, COUNT(insns), &out, &ways, &why), 0);
 	assert_int_equal(ways.counted, 1);
 	assert_int_equal(ways.uncounted, 1);
-	assert_int_equal(out.insn_count, COUNT(insns) + 7);
+	assert_int_equal(out.count, COUNT(insns) + 7);
 	assert_int_equal(out.insns[4].src_reg, BPF_PSEUDO_MAP_VALUE);
 	assert_int_equal(out.insns[4].imm, 21);
 	assert_int_equal(out.insns[5].imm, 40);
@@ -268,21 +284,21 @@ static void behind_a_jump_in_a_function_the_program_goes_on(void **state)
 		TAIL,
 		NOTE(3),
 		EXIT};
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	struct fall_ways ways;
 	struct fault why = {0};
 
 	(void)state;
 	assert_int_equal(counted(insns, COUNT(insns), &out, &ways, &why), 0);
 	assert_int_equal(ways.counted, 1);
-	assert_int_equal(out.insn_count, COUNT(insns) + 4);
+	assert_int_equal(out.count, COUNT(insns) + 4);
 	assert_int_equal(out.insns[10].imm, 3);
 }
 
 static void where_nothing_can_be_told_the_program_stays_as_it_is(void **state)
 {
 	const struct bpf_insn insns[] = {SLOT(0), TAIL, EXIT};
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	struct fall_ways ways;
 	struct fault why = {0};
 
@@ -290,13 +306,14 @@ static void where_nothing_can_be_told_the_program_stays_as_it_is(void **state)
 	assert_int_equal(counted(insns, COUNT(insns), &out, &ways, &why), 0);
 	assert_int_equal(ways.counted, 0);
 	assert_int_equal(ways.uncounted, 1);
-	assert_null(out.insns);
+	assert_int_equal(out.count, COUNT(insns));
+	assert_memory_equal(out.insns, insns, sizeof(insns));
 }
 
 static void a_program_that_never_goes_on_is_refused(void **state)
 {
 	const struct bpf_insn insns[] = {LOAD_MAP(12), SLOT(0), TAIL, EXIT};
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	struct fall_ways ways;
 	struct fault why = {0};
 
@@ -310,7 +327,7 @@ static void a_program_too_long_to_be_moved_is_told_to_be_uncounted(void **state)
 {
 	const struct bpf_insn front[] = {LOAD_MAP(NEXT_FD), SLOT(0), TAIL};
 	OWNED(drop_heap) struct bpf_insn *insns = calloc(INT16_MAX + 10, sizeof(*insns));
-	OWNED(spliced_drop) struct spliced out = {0};
+	OWNED(code_drop) struct code out = {0};
 	struct fall_ways ways;
 	struct fault why = {0};
 
@@ -323,7 +340,8 @@ static void a_program_too_long_to_be_moved_is_told_to_be_uncounted(void **state)
 	assert_int_equal(counted(insns, INT16_MAX + 10, &out, &ways, &why), 0);
 	assert_int_equal(ways.counted, 0);
 	assert_int_equal(ways.uncounted, 1);
-	assert_null(out.insns);
+	assert_int_equal(out.count, INT16_MAX + 10);
+	assert_memory_equal(out.insns, insns, (INT16_MAX + 10) * sizeof(*insns));
 }
 
 int main(void)
