@@ -44,16 +44,6 @@ static int up(void **state)
 	return 0;
 }
 
-static void applied(struct stock *stock)
-{
-	struct fault why = {0};
-
-	if (stock_apply(stock, STOCK_NOW, &why)) {
-		fault_print(&why, stderr);
-		fail_msg("apply was refused");
-	}
-}
-
 static void refused(struct stock *stock, int64_t now, enum fault_code code)
 {
 	struct fault why = {0};

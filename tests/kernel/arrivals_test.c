@@ -36,25 +36,10 @@ static int up(void **state)
 	return 0;
 }
 
-static void must(int bad, const struct fault *why)
-{
-	if (!bad)
-		return;
-	fault_print(why, stderr);
-	fail_msg("refused");
-}
-
 static void add_iface(const char *name, const char *peer)
 {
 	ground_sh("ip link add %s type veth peer name %s && ip link set %s up && ip link set %s up",
 		  name, peer, name, peer);
-}
-
-static void applied(struct stock *stock)
-{
-	struct fault why = {0};
-
-	must(stock_apply(stock, STOCK_NOW, &why), &why);
 }
 
 static void rolled_back(struct stock *stock)

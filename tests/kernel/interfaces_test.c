@@ -81,7 +81,7 @@ static void run(struct stock *stock, struct plan *plan)
 	}
 }
 
-static void applied(struct stock *stock)
+static void all_applied(struct stock *stock)
 {
 	OWNED(plan_drop) struct plan *plan = planned(stock);
 
@@ -169,12 +169,12 @@ static void a_pattern_takes_every_interface_that_is_there(void **state)
 	// One that comes later.
 	add_iface("seal10", "peer4");
 	plans(stock, "seal0 keep, seal10 load, seal2 keep");
-	applied(stock);
+	all_applied(stock);
 	assert_true(runs(stock, "seal10"));
 	// And one that the file no longer means.
 	stock_interfaces(stock, "\"seal?\":{" COUNT "}");
 	plans(stock, "seal0 keep, seal1 load, seal2 keep, seal10 remove");
-	applied(stock);
+	all_applied(stock);
 	assert_int_equal(truth_on(stock, "seal10").iface_program, 0);
 	assert_false(is_pinned(stock, "seal10"));
 }
@@ -185,11 +185,11 @@ static void what_is_gone_of_a_pattern_leaves_nothing_behind(void **state)
 
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	ground_sh("ip link del seal1");
 	assert_true(is_pinned(stock, "seal1"));
 	plans(stock, "seal0 keep, seal1 remove");
-	applied(stock);
+	all_applied(stock);
 	assert_false(is_pinned(stock, "seal1"));
 	assert_false(is_recorded(stock, "seal1"));
 	assert_true(runs(stock, "seal0"));
@@ -217,7 +217,7 @@ static void a_name_that_is_not_there_waits_and_blocks_nobody(void **state)
 	assert_string_equal(line_of(plan), "vpn0 wait, seal0 keep");
 	assert_false(plan_is_pending(plan));
 	ground_sh("ip link add vpn0 type veth peer name peer1");
-	applied(stock);
+	all_applied(stock);
 	assert_true(runs(stock, "vpn0"));
 	plans(stock, "vpn0 keep, seal0 keep");
 	ground_sh("ip link del vpn0");
@@ -229,10 +229,10 @@ static void a_named_interface_that_goes_takes_its_pins_and_comes_back_new(void *
 	OWNED(plan_drop) struct plan *plan = NULL;
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	ground_sh("ip link del seal0");
 	plans(stock, "seal0 wait");
-	applied(stock);
+	all_applied(stock);
 	assert_false(is_pinned(stock, "seal0"));
 	// The record stays: what came back from our copies in an outage can still come back.
 	assert_true(is_recorded(stock, "seal0"));
@@ -250,7 +250,7 @@ static void one_made_anew_between_two_runs_is_loaded_with_maps_of_its_own(void *
 	uint32_t old;
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	old = truth_on(stock, "seal0").noted_index;
 	ground_sh("ip link del seal0");
 	add_iface("seal0", "peer0");
@@ -279,7 +279,7 @@ static void one_that_goes_between_plan_and_apply_is_nobody_elses_trouble(void **
 	assert_true(runs(stock, "seal0") && runs(stock, "seal2"));
 	assert_false(is_recorded(stock, "seal1"));
 	plans(stock, "seal1 wait, seal0 keep, seal2 keep");
-	applied(stock);
+	all_applied(stock);
 	assert_false(is_pinned(stock, "seal1"));
 }
 
@@ -291,12 +291,12 @@ static void a_renamed_interface_takes_its_chain_along(void **state)
 	struct truth before, after;
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "},\"wan*\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	before = truth_on(stock, "seal0");
 	rename_iface("seal0", "wan7");
 	plans(stock, "seal0 wait, wan7 move");
 	// Nothing is loaded, switched or detached: the pins and the record are renamed.
-	applied(stock);
+	all_applied(stock);
 	after = truth_on(stock, "wan7");
 	assert_true(runs(stock, "wan7"));
 	assert_int_equal(after.link.id, before.link.id);
@@ -319,16 +319,16 @@ static void a_watch_that_holds_a_renamed_chain_does_it_no_harm(void **state)
 	struct truth before, after;
 
 	stock_interfaces(stock, "\"seal*\":{" COUNT "},\"wan*\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	before = truth_on(stock, "seal0");
 	assert_int_equal(bpffs_place(stock->ground->tree, "seal0", HOOK_XDP, place, &why), 0);
 	assert_int_equal(
 		keeper_open(place, before.root_number, before.generation, &room, &keeper, &why), 0);
 	rename_iface("seal0", "wan7");
-	applied(stock);
+	all_applied(stock);
 	assert_int_equal(keeper_rescue_link(keeper, &why), 0);
 	assert_false(is_pinned(stock, "seal0"));
-	applied(stock);
+	all_applied(stock);
 	after = truth_on(stock, "wan7");
 	assert_true(runs(stock, "wan7"));
 	assert_int_equal(after.link.id, before.link.id);
@@ -343,7 +343,7 @@ static void a_renamed_interface_whose_chain_differs_changes_with_its_maps_kept(v
 	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
 	stock_interfaces(stock, "\"seal0\":{" COUNT
 				"},\"wan7\":{\"xdp\":[{\"use\":\"net/count\",\"version\":\"*\"}]}");
-	applied(stock);
+	all_applied(stock);
 	rename_iface("seal0", "wan7");
 	plan = planned(stock);
 	assert_string_equal(line_of(plan), "seal0 wait, wan7 change");
@@ -369,7 +369,7 @@ static void a_name_that_nobody_asks_for_keeps_the_chain_until_it_is_unloaded(voi
 	size_t removed;
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	rename_iface("seal0", "wan7");
 	plan = planned(stock);
 	assert_string_equal(line_of(plan), "seal0 wait");
@@ -393,14 +393,14 @@ static void two_that_swap_their_names_swap_their_chains(void **state)
 
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	first = truth_on(stock, "seal0").link.id;
 	second = truth_on(stock, "seal1").link.id;
 	rename_iface("seal0", "wan0");
 	rename_iface("seal1", "seal0");
 	rename_iface("wan0", "seal1");
 	plans(stock, "seal0 move, seal1 move");
-	applied(stock);
+	all_applied(stock);
 	assert_true(runs(stock, "seal0") && runs(stock, "seal1"));
 	assert_int_equal(truth_on(stock, "seal0").link.id, second);
 	assert_int_equal(truth_on(stock, "seal1").link.id, first);
@@ -415,12 +415,12 @@ static void a_name_taken_over_from_one_that_is_gone_makes_room(void **state)
 
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	link = truth_on(stock, "seal1").link.id;
 	ground_sh("ip link del seal0");
 	rename_iface("seal1", "seal0");
 	plans(stock, "seal0 move");
-	applied(stock);
+	all_applied(stock);
 	assert_true(runs(stock, "seal0"));
 	assert_int_equal(truth_on(stock, "seal0").link.id, link);
 	assert_false(is_pinned(stock, "seal1"));
@@ -433,16 +433,16 @@ static void a_crash_while_pins_move_is_finished_by_the_next_run(void **state)
 	char from[BPFFS_PATH_MAX], to[BPFFS_PATH_MAX];
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "},\"wan*\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	rename_iface("seal0", "wan7");
 	// What move_out leaves.
 	snprintf(from, sizeof(from), "%s/seal0", stock->ground->tree);
 	snprintf(to, sizeof(to), "%s/moving:wan7", stock->ground->tree);
 	assert_int_equal(rename(from, to), 0);
-	applied(stock);
+	all_applied(stock);
 	assert_true(runs(stock, "wan7"));
 	assert_int_equal(access(to, F_OK), -1);
-	applied(stock);
+	all_applied(stock);
 	plans(stock, "seal0 wait, wan7 keep");
 }
 
@@ -465,13 +465,13 @@ static void a_renamed_interface_takes_its_tc_chains_along_whichever_way_they_sta
 			 name, ways[i], FLOW, i, ways[i], FLOW);
 		add_iface(name, peer);
 		stock_interfaces(stock, file);
-		applied(stock);
+		all_applied(stock);
 		assert_int_equal(
 			truth_read(stock->ground->tree, name, HOOK_TC_EGRESS, &before, &why), 0);
 		assert_true(before.attached);
 		snprintf(peer, sizeof(peer), "b%zu", i);
 		rename_iface(name, peer);
-		applied(stock);
+		all_applied(stock);
 		assert_int_equal(
 			truth_read(stock->ground->tree, peer, HOOK_TC_EGRESS, &after, &why), 0);
 		assert_true(after.attached && after.entered);
@@ -479,10 +479,10 @@ static void a_renamed_interface_takes_its_tc_chains_along_whichever_way_they_sta
 		assert_int_equal(after.link.program_id, before.link.program_id);
 		assert_int_equal(after.root_id, before.root_id);
 		assert_false(is_pinned(stock, name));
-		applied(stock);
+		all_applied(stock);
 		// And they are found again to be taken away.
 		stock_interfaces(stock, "");
-		applied(stock);
+		all_applied(stock);
 		assert_false(is_pinned(stock, peer));
 		assert_int_equal(
 			truth_read(stock->ground->tree, peer, HOOK_TC_INGRESS, &after, &why), 0);
@@ -499,7 +499,7 @@ static void one_in_another_namespace_keeps_its_chain_and_finds_it_when_it_return
 	uint32_t link;
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	link = truth_on(stock, "seal0").link.id;
 	ground_sh("ip netns add bpfseal-hk-%d && ip link set seal0 netns bpfseal-hk-%d", getpid(),
 		  getpid());
@@ -524,7 +524,7 @@ static void in_an_outage_a_new_interface_of_a_pattern_gets_what_the_others_run(v
 	OWNED(plan_drop) struct plan *plan = NULL;
 
 	stock_interfaces(stock, "\"seal*\":{" COUNT "},\"wan0\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	add_iface("seal1", "peer1");
 	add_iface("wan0", "peer2");
 	ground_sh("rm -r %s/var/lib/bpfseal/store/repo", stock->ground->root);
@@ -565,7 +565,7 @@ static void a_plan_of_one_hook_forgets_no_other(void **state)
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "}");
 	mine.node = admits.node = stock->node;
-	applied(stock);
+	all_applied(stock);
 	ground_sh("ip link del seal1");
 	add_iface("seal1", "peer1");
 	assert_int_equal(plan_look_at(&mine, "seal1", HOOK_XDP, &plan, &why), 0);
@@ -598,7 +598,7 @@ static void a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along(void
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "," FLOW "}");
 	places.node = admits.node = stock->node;
-	applied(stock);
+	all_applied(stock);
 	rename_iface("seal1", "seal9");
 	if (plan_look_at(&places, "seal9", HOOK_XDP, &plan, &why) ||
 	    admit_new(&admits, &admit, &why) || plan_decide(plan, &places, admit, &why))
@@ -619,13 +619,13 @@ static void another_way_in_the_file_is_a_change(void **state)
 	struct stock *stock = the_stock(state);
 
 	stock_interfaces(stock, "\"seal0\":{" COUNT "}");
-	applied(stock);
+	all_applied(stock);
 	assert_int_equal(truth_on(stock, "seal0").xdp_mode, XDP_ATTACHED_DRV);
 	stock_interfaces(stock, "\"seal0\":{\"xdp_mode\":\"native-or-generic\"," COUNT "}");
 	plans(stock, "seal0 keep");
 	stock_interfaces(stock, "\"seal0\":{\"xdp_mode\":\"generic\"," COUNT "}");
 	plans(stock, "seal0 change");
-	applied(stock);
+	all_applied(stock);
 	assert_int_equal(truth_on(stock, "seal0").xdp_mode, XDP_ATTACHED_SKB);
 	plans(stock, "seal0 keep");
 }
@@ -647,7 +647,7 @@ static void offload_is_refused_with_its_reason_before_anything_is_touched(void *
 	assert_false(is_pinned(stock, "seal0") || is_pinned(stock, "seal1"));
 	// Where no chain is asked for there is nothing to refuse.
 	stock_interfaces(stock, "\"seal0\":{" COUNT "},\"seal1\":{\"xdp_mode\":\"offload\"}");
-	applied(stock);
+	all_applied(stock);
 	assert_true(runs(stock, "seal0"));
 }
 

@@ -43,21 +43,6 @@ static int up(void **state)
 	return 0;
 }
 
-static void must(int bad, const struct fault *why)
-{
-	if (!bad)
-		return;
-	fault_print(why, stderr);
-	fail_msg("refused");
-}
-
-static void applied(struct stock *stock)
-{
-	struct fault why = {0};
-
-	must(stock_apply(stock, STOCK_NOW, &why), &why);
-}
-
 static void rolled_back(struct stock *stock, const char *iface)
 {
 	OWNED(plan_drop) struct plan *plan = NULL;

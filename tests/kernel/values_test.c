@@ -48,16 +48,6 @@ static int up(void **state)
 
 #define KNOBS(more) "[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"" more "}]"
 
-static void applied(struct stock *stock)
-{
-	struct fault why = {0};
-
-	if (stock_apply(stock, STOCK_NOW, &why)) {
-		fault_print(&why, stderr);
-		fail_msg("apply was refused");
-	}
-}
-
 static void applies(struct stock *stock, const char *chain)
 {
 	stock_configure(stock, chain);

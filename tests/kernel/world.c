@@ -24,3 +24,18 @@ struct stock *the_stock(void **state)
 		skip();
 	return &((struct world *)*state)->stock;
 }
+
+void must(int bad, const struct fault *why)
+{
+	if (!bad)
+		return;
+	fault_print(why, stderr);
+	fail_msg("refused");
+}
+
+void applied(struct stock *stock)
+{
+	struct fault why = {0};
+
+	must(stock_apply(stock, STOCK_NOW, &why), &why);
+}

@@ -11,5 +11,9 @@ struct world {
 
 // cmocka's teardown: takes back what the setup left in *state; NULL is fine.
 int world_down(void **state);
+// Fails the test, with the refusal as people would read it.
+void must(int bad, const struct fault *why);
+// `bpfseal apply` at STOCK_NOW, which has to work.
+void applied(struct stock *stock);
 // The stock of the test. Where the setup could not make a world, the test is skipped here.
 struct stock *the_stock(void **state);
