@@ -250,6 +250,28 @@ static int member_next(struct chain *chain, size_t index, struct fault *why)
 	return 0;
 }
 
+// Any further array of programs that a member brings comes empty, and nothing of ours fills it: whoever did would have code
+// run that nobody signed.
+static int member_freeze(const struct chain *chain, size_t index, struct fault *why)
+{
+	const struct bpf_object *object = object_bpf(chain->objects[index]);
+	const char *next = member_next_map(&chain->spec.members[index]);
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		int fd = object_map_fd(chain->objects[index], map);
+
+		if (fd < 0 || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY ||
+		    (chain->next_fds[index] >= 0 && !strcmp(bpf_map__name(map), next)))
+			continue;
+		if (bpf_map_freeze(fd) && errno != EBUSY)
+			return fault_errno(why, FAULT_KERNEL, "cannot freeze an array of %s",
+					   chain->spec.members[index].name);
+	}
+	return 0;
+}
+
 static int32_t chain_fall_verdict(const struct chain *chain)
 {
 	return anchor_verdict(chain->spec.hook, chain->spec.policy->on_fall_through_drop);
@@ -455,7 +477,7 @@ static int member_finish(struct chain *chain, size_t index, struct fault *why)
 		if (member_next(chain, index, why))
 			return -1;
 	}
-	if (member_pin(chain, index, &berth->places, why) ||
+	if (member_freeze(chain, index, why) || member_pin(chain, index, &berth->places, why) ||
 	    member_ride(chain, index, &berth->source, why))
 		return -1;
 	bytes_drop(&chain->berths[index].bytes);
@@ -547,7 +569,8 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 	bool last = index + 1 == chain->spec.count;
 	int next = last ? chain->end_fd : object_program_fd(chain->objects[index + 1]);
 	int array = chain->next_fds[index];
-	uint32_t zero = 0;
+	struct sys_program wanted;
+	uint32_t zero = 0, slot;
 	char name[32];
 
 	if (array < 0)
@@ -558,6 +581,12 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 				   chain->spec.members[index].name);
 	if (bpf_map_freeze(array))
 		return fault_errno(why, FAULT_KERNEL, "cannot freeze an array of the chain");
+	// Whoever may open maps by id could write to it before: it is as we filled it, or it is not used.
+	if (sys_program(next, &wanted, why) || sys_slot(array, &slot, why))
+		return -1;
+	if (slot != wanted.id)
+		return fault_set(why, FAULT_KERNEL,
+				 "somebody wrote program %u into an array of the new chain", slot);
 	snprintf(name, sizeof(name), "next-%zu", index);
 	return bpffs_put(array, chain->dir, name, why);
 }

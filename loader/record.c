@@ -289,6 +289,7 @@ static int member_record(const struct chain_spec *spec, size_t index,
 	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
 	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||
+	    json_put_int(made, "maps_used", program->program.map_count, why) ||
 	    json_put_text(made, "tag", program->program.tag, why))
 		return -1;
 	*out = HAND_OVER(made);
