@@ -12,6 +12,7 @@
 #include "loader/bpffs.h"
 #include "loader/chain.h"
 #include "loader/denied.h"
+#include "loader/fit.h"
 #include "loader/foretell.h"
 #include "loader/heir.h"
 #include "loader/hold.h"
@@ -417,7 +418,7 @@ int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 		*why = first;
 		return -1;
 	}
-	return chain_check_length(chain->members, chain->count, why);
+	return fit_check(chain->members, chain->count, why);
 }
 
 // Whose programs may stand here at all: before anything of them is looked at.
