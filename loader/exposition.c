@@ -40,15 +40,22 @@ static int family_of(struct exposition *exposition, const char *name, enum expos
 	return 0;
 }
 
+// What would speak to the terminal of whoever reads it there.
+static _Bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 // A value comes out of a bundle or a map: a quote or a newline in it would end the label, and the next line would be
 // somebody's own sample.
 static int append_escaped(const char *text, struct bytes *out, struct fault *why)
 {
 	for (; *text; text++) {
-		const char *escape = *text == '\\'   ? "\\\\"
-				     : *text == '"'  ? "\\\""
-				     : *text == '\n' ? "\\n"
-						     : NULL;
+		const char *escape = *text == '\\'	 ? "\\\\"
+				     : *text == '"'	 ? "\\\""
+				     : *text == '\n'	 ? "\\n"
+				     : is_control(*text) ? "?"
+							 : NULL;
 
 		if (escape ? bytes_append_text(out, escape, why) : bytes_append(out, text, 1, why))
 			return -1;

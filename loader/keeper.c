@@ -136,7 +136,8 @@ static int keep(struct keeper *keeper, const char *name, size_t *room, struct fa
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return errno == ENOENT || errno == EMFILE || errno == ENFILE
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES ||
+				       errno == EMFILE || errno == ENFILE
 			       ? 0
 			       : fault_errno(why, FAULT_KERNEL, "cannot open %s", path);
 	--*room;
@@ -177,7 +178,7 @@ static int keep_below(struct keeper *keeper, const char *name, unsigned depth, s
 
 	if (path_of(keeper, name, path, why))
 		return -1;
-	if (dir_open(path, &fd, why)) {
+	if (bpffs_open_dir(path, &fd, why)) {
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
