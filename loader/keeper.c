@@ -263,6 +263,15 @@ static int is_there(const struct keeper *keeper, const struct kept *kept, bool *
 	return 0;
 }
 
+// A link that was detached is nothing to put back, least of all over the one that somebody of ours has made instead.
+static bool is_dead(const struct kept *kept)
+{
+	struct fault ignored = {0};
+	struct sys_link link;
+
+	return !strcmp(kept->name, "link") && !sys_link(kept->fd, &link, &ignored) && !link.ifindex;
+}
+
 int keeper_check(const struct keeper *keeper, size_t *lost, char *first, size_t room,
 		 struct fault *why)
 {
@@ -272,7 +281,7 @@ int keeper_check(const struct keeper *keeper, size_t *lost, char *first, size_t 
 
 		if (is_there(keeper, &keeper->list[i], &there, why))
 			return -1;
-		if (!there && !(*lost)++)
+		if (!there && !is_dead(&keeper->list[i]) && !(*lost)++)
 			bpffs_name_read(keeper->list[i].name, first, room);
 	}
 	return 0;
@@ -302,7 +311,7 @@ int keeper_put_back(const struct keeper *keeper, size_t *count, struct fault *wh
 
 		if (is_there(keeper, &keeper->list[i], &there, why))
 			return -1;
-		if (there)
+		if (there || is_dead(&keeper->list[i]))
 			continue;
 		if (pin_again(keeper, &keeper->list[i], why))
 			return -1;
