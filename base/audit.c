@@ -236,12 +236,8 @@ int audit_check(int dirfd, const char *name, uint64_t *records, struct fault *wh
 	struct tip tip;
 
 	*records = 0;
-	if (file_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_open_at(dirfd, name, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (walk(fd, &tip, why))
 		return -1;
 	*records = tip.seq;

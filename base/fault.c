@@ -98,6 +98,14 @@ void fault_clear(struct fault *why)
 	*why = (struct fault){0};
 }
 
+int fault_forgive(struct fault *why, enum fault_code code)
+{
+	if (why->code != code)
+		return -1;
+	fault_clear(why);
+	return 0;
+}
+
 const char *fault_name(enum fault_code code)
 {
 	return code < FAULT_CODES ? codes[code].name : "other";

@@ -269,12 +269,8 @@ static int admit_index(const struct admit *admit, struct source *source, const c
 	*out = NULL;
 	if (index_path(name, &path, why))
 		return -1;
-	if (source_find(source, path, &target, why)) {
-		if (why->code != FAULT_UNTRUSTED)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (source_find(source, path, &target, why))
+		return fault_forgive(why, FAULT_UNTRUSTED);
 	if (admit_target(admit, target, INDEX_MAX, &bytes, why)) {
 		source_lacks(source);
 		return -1;
