@@ -441,6 +441,8 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 {
 	OWNED(json_drop) struct json *document = NULL;
 
+	bool only_changes = cli_has(cli, "--changes");
+
 	say_waiting(cli, apply);
 	if (cli_json(cli)) {
 		if (applied_json(apply, restored, &document, why))
@@ -448,7 +450,8 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 		return cli_document(cli, "bpfseal.apply/1", HAND_OVER(document), why);
 	}
 	for (size_t i = 0; i < apply->count; i++)
-		if (say_applied(cli, &apply->chains[i], why))
+		if ((apply->chains[i].done || !only_changes) &&
+		    say_applied(cli, &apply->chains[i], why))
 			return -1;
 	return 0;
 }
