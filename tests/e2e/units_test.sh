@@ -101,6 +101,9 @@ check '... and so has the refusal' grep -q '^<3>error: 1 finding' "$R/journal"
 journal confined apply "$BIN/bpfseal" apply --changes
 check 'a change is told' grep -q 'xdp on eth0: generation' "$R/journal"
 check 'metrics writes its file' confined metrics "$BIN/bpfseal" metrics --output "$R/var/lib/bpfseal-metrics/bpfseal.prom"
+check '... and how fresh the repository is' grep -q '^bpfseal_repository_expires_timestamp_seconds{repository="corp",role="net"} 1' "$R/var/lib/bpfseal-metrics/bpfseal.prom"
+fresh() { node status --json | jq -e '.repositories[0] | .name == "corp" and .state == "good" and .age_s < 60 and .role == "timestamp" and .expires_in_s > 80000' >/dev/null; }
+check '... which status tells, too' fresh
 check '... for the node exporter' sh -c "setpriv --reuid=nobody --clear-groups grep -q '^bpfseal_chain_programs' '$R/var/lib/bpfseal-metrics/bpfseal.prom'"
 kill "$REPOD"
 wait "$REPOD" 2>/dev/null
