@@ -74,8 +74,7 @@ static size_t raise_limit(void)
 }
 
 static struct watch_places places_of(const struct desk *desk, const struct cli *cli,
-				     struct namer *namer, struct bell *bell,
-				     struct listener *listener)
+				     struct bell *bell, struct listener *listener)
 {
 	return (struct watch_places){.root = cli_root(cli),
 				     .tree = desk->tree,
@@ -89,7 +88,7 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .logs_dirfd = desk->logs_dirfd,
 				     .room = raise_limit(),
 				     .bell = bell,
-				     .namer = namer,
+				     .namer = listener->namer,
 				     .moment = moment_now,
 				     .ticks_us = moment_ticks_us,
 				     .tell = tell,
@@ -141,23 +140,17 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 
 int run_watch(struct cli *cli, struct fault *why)
 {
-	OWNED(namer_drop) struct namer namer = NAMER_NONE;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(bell_drop) struct bell *bell = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
-	struct listener listener = {.cli = cli, .namer = &namer};
+	struct listener listener = {.cli = cli, .namer = &desk.namer};
 	bool once = cli_has(cli, "--once");
 	struct watch_places places;
 
-	// Before root's rights and the files are given up; a namer that does not start costs the names, not the watch.
-	if (namer_start(cli_root(cli), &namer, why)) {
-		cli_note(cli, "warning: %s", why->text);
-		fault_clear(why);
-	}
-	if (desk_open(&desk, cli, false, why) || (!once && bell_new(&bell, why)))
+	if (desk_open(&desk, cli, DESK_NAMES, why) || (!once && bell_new(&bell, why)))
 		return -1;
 	signal(SIGPIPE, SIG_IGN);
-	places = places_of(&desk, cli, &namer, bell, &listener);
+	places = places_of(&desk, cli, bell, &listener);
 	if (watch_new(&places, &watch, why))
 		return -1;
 	return once ? watch_once(cli, watch, why) : watch_for_ever(&listener, watch, bell, why);
