@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-// One row a code: its name in JSON and its exit status (DESIGN section 8).
+// One row a code: its name in JSON and its exit status.
 static const struct {
 	const char *name;
 	int exit_status;

@@ -64,7 +64,7 @@ void fault_clear(struct fault *why);
 // For a caller to whom refusals of this code are fine (a file that may be absent): then 0 and an empty *why, else -1.
 int fault_forgive(struct fault *why, enum fault_code code) MUST_CHECK;
 
-// The name of a code as it stands in JSON ("rollback"), and its exit status (DESIGN section 8).
+// The name of a code as it stands in JSON ("rollback"), and its exit status (bpfseal(1)).
 const char *fault_name(enum fault_code code);
 int fault_exit_status(enum fault_code code);
 

@@ -21,7 +21,7 @@
 #define MANIFEST_MAPS_MAX     64
 #define MANIFEST_GLOBALS_MAX  128
 
-// How a program goes on to the next one (DESIGN section 7).
+// How a program goes on to the next one.
 enum linkage {
 	LINK_WRAP,     // knows nothing of chains; the loader puts a wrapper before it
 	LINK_CHAIN,    // uses bpf/chain.h: jumps by itself through its map "bpfseal_next"

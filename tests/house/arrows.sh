@@ -77,6 +77,11 @@ wrong=$(find base keys bpf repod fetch loader -name '*.h' | while read -r file; 
 	find . -regex '.*/\(utils?\|common\|misc\|helpers\)\.[ch]' -not -path './build/*')
 verdict 'one noun a file, each with its header' "$wrong"
 
+wrong=$(sources base keys bpf repod fetch loader tests | xargs grep -ohE '\bA[0-9]{2}\b' | sort -u | while read -r attack; do
+	grep -q "^| $attack |" docs/attacks.md || echo "$attack is cited, and stands in no line of docs/attacks.md"
+done)
+verdict 'every attack that is cited by number is described' "$wrong"
+
 if [ -n "${BPFSEAL_OUT:-}" ]; then
 	wrong=$(ldd "$BPFSEAL_OUT/bin/bpfseal-loader" | grep -E 'curl|archive|ssl|gnutls|microhttpd|sqlite|nghttp')
 	verdict 'the loader is linked with no network, TLS or archive library' "$wrong"
