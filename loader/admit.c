@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/chain.h"
+#include "bpf/claims.h"
 #include "bpf/custom.h"
 #include "bpf/index.h"
 #include "bpf/inspect.h"
@@ -411,7 +412,7 @@ static int admit_program(const struct admit *admit, const struct target *target,
 	return admit_keep(admit, &wanted->sha256, &bytes, why);
 }
 
-// What the chain has to know of the program's own tail calls. That it is there, inspect_check_manifest has seen.
+// What the chain has to know of the program's own tail calls. That it is there, claims_check has seen.
 static void admit_jumps(const struct inspection *inspection, struct member *member)
 {
 	const struct manifest_program *said = member->program;
@@ -436,7 +437,7 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why) ||
 	    inspect_object(bytes.data, bytes.len, &inspection, why) ||
-	    inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
+	    claims_check(inspection, member->manifest, member->program->object, why) ||
 	    policy_check(policy, inspection, member->manifest, why))
 		return fault_within(why, "%s %s is not admitted", member->name, member->version);
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);

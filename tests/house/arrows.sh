@@ -38,7 +38,7 @@ microhttpd\.h                 repod/http\.c
 curl/                         fetch/download\.c
 sodium\.h                     keys/(key|keyfile|sig|httpsig|passphrase)\.c
 openssl/                      base/digest\.c|keys/(sig|key)\.c
-bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|layout)\.c|loader/[a-z_]+\.[ch]
+bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|claims|layout)\.c|loader/[a-z_]+\.[ch]
 (lib|g)elf\.h                 bpf/(inspect|listing)\.c
 seccomp\.h                    base/jail\.c
 sys/capability\.h             base/jail\.c
