@@ -12,6 +12,7 @@
 
 #include "base/owned.h"
 #include "base/worker.h"
+#include "bpf/asked.h"
 #include "bpf/chain.h"
 #include "bpf/frame.h"
 #include "bpf/jumps.h"
@@ -191,6 +192,8 @@ static int scan_section(Elf *elf, Elf_Scn *scn, size_t names, struct inspection 
 	}
 	if (strcmp(name, "license") == 0)
 		return scan_license(data, inspection, why);
+	if (strcmp(name, ".BTF.ext") == 0 && data->d_buf)
+		asked_scan(data->d_buf, data->d_size, inspection);
 	return 0;
 }
 
@@ -385,8 +388,9 @@ int inspect_job(const void *object, size_t len, struct bytes *answer, struct fau
 	inspection->maps = calloc(INSPECT_MAPS_MAX, sizeof *inspection->maps);
 	inspection->jumps = calloc(INSPECT_JUMPS_MAX, sizeof *inspection->jumps);
 	inspection->globals = calloc(INSPECT_GLOBALS_MAX, sizeof *inspection->globals);
+	inspection->types = calloc(INSPECT_TYPES_MAX, sizeof *inspection->types);
 	if (!inspection->programs || !inspection->maps || !inspection->jumps ||
-	    !inspection->globals)
+	    !inspection->globals || !inspection->types)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (shape_check(object, len, why) || scan(object, len, inspection, why) ||
 	    open_object(object, len, inspection, why) || read_jumps(object, len, inspection, why))

@@ -19,6 +19,7 @@
 #include "loader/denied.h"
 #include "loader/source.h"
 #include "loader/sys.h"
+#include "loader/types.h"
 
 struct repo {
 	const char *name; // of node.json
@@ -433,6 +434,19 @@ static void admit_jumps(const struct inspection *inspection, struct member *memb
 	member->falls = (struct fall_ways){.counted = ways.through, .uncounted = ways.unknown};
 }
 
+static int admit_asked(const struct inspection *inspection, struct member *member,
+		       struct fault *why)
+{
+	if (!types_fit(inspection))
+		return 0;
+	member->asked = calloc(inspection->type_count, sizeof(*member->asked));
+	if (!member->asked)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	memcpy(member->asked, inspection->types, inspection->type_count * sizeof(*member->asked));
+	member->asked_count = inspection->type_count;
+	return 0;
+}
+
 int admit_object(const struct policy *policy, struct member *member, struct fault *why)
 {
 	OWNED(inspection_drop) struct inspection *inspection = NULL;
@@ -445,7 +459,7 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 		return fault_within(why, "%s %s is not admitted", member->name, member->version);
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
 	admit_jumps(inspection, member);
-	return 0;
+	return admit_asked(inspection, member, why);
 }
 
 static int admit_globals(const struct node_use *use, struct member *member, struct fault *why)

@@ -119,6 +119,9 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 				       .probe = spec->hook == HOOK_PROBE ? member->program : NULL,
 				       .policy = spec->policy,
 				       .label = hop->label,
+				       .asked = member->asked,
+				       .asked_count = member->asked_count,
+				       .types = spec->types,
 				       .logs_dirfd = spec->logs_dirfd,
 				       .logs_path = spec->logs_path};
 	return hop_places(generation, hop, why) || hop_open(generation, hop, why) ? -1 : 0;
