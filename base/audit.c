@@ -123,14 +123,19 @@ static int make_record(const struct tip *tip, int64_t now, const char *event, st
 
 // ---- the writer ----
 
+// The file as the last record left it, and with it the tip: its end is known as long as nothing of this changes.
+struct mark {
+	struct tip tip;
+	uint64_t device, inode;
+	int64_t changed_s, changed_ns;
+};
+
 struct audit {
 	int dirfd;
 	char *name;
-	struct tip tip;
-	// The file as our last record left it, and with it the tip: its end is known as long as nothing of this changes.
-	bool known;
-	ino_t inode;
-	struct timespec changed;
+	char *mark_name; // of the file in which the mark is kept for the next process
+	struct mark mark;
+	bool known, asked; // the mark is one of ours; the kept one has been looked at
 };
 
 int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why)
@@ -142,14 +147,20 @@ int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why
 	audit->dirfd = dirfd;
 	if (text_copy(name, &audit->name, why))
 		return -1;
+	if (asprintf(&audit->mark_name, "%s.mark", name) < 0) {
+		audit->mark_name = NULL;
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	}
 	*out = HAND_OVER(audit);
 	return 0;
 }
 
 void audit_free(struct audit *audit)
 {
-	if (audit)
-		free(audit->name);
+	if (!audit)
+		return;
+	free(audit->name);
+	free(audit->mark_name);
 	free(audit);
 }
 
@@ -167,12 +178,61 @@ static int open_log(const struct audit *audit, int *out, struct stat *st, struct
 	return 0;
 }
 
-static bool is_as_left(const struct audit *audit, const struct stat *st)
+static bool is_as_left(const struct mark *mark, const struct stat *st)
 {
-	return audit->known && st->st_ino == audit->inode &&
-	       st->st_size == (off_t)audit->tip.whole &&
-	       st->st_ctim.tv_sec == audit->changed.tv_sec &&
-	       st->st_ctim.tv_nsec == audit->changed.tv_nsec;
+	return st->st_dev == mark->device && st->st_ino == mark->inode &&
+	       st->st_size == (off_t)mark->tip.whole && st->st_ctim.tv_sec == mark->changed_s &&
+	       st->st_ctim.tv_nsec == mark->changed_ns;
+}
+
+// ---- the mark, from one process to the next ----
+
+// What is kept: the mark and its digest. Not durable: one that was lost or cut costs a walk through the log, and no crash
+// makes an old one fit a log that has grown.
+struct kept {
+	struct mark mark;
+	struct sha256 digest;
+};
+
+static void mark_keep(const struct audit *audit)
+{
+	struct kept kept;
+	struct fault ignored = {0};
+
+	memset(&kept, 0, sizeof(kept));
+	kept.mark = audit->mark;
+	if (sha256_of(&kept.mark, sizeof(kept.mark), &kept.digest, &ignored) ||
+	    file_note_at(audit->dirfd, audit->mark_name, &kept, sizeof(kept), 0600, &ignored))
+		fault_clear(&ignored);
+}
+
+static void mark_recall(struct audit *audit)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct fault ignored = {0};
+	struct sha256 digest;
+	struct kept kept;
+
+	audit->asked = true;
+	if (file_read_at(audit->dirfd, audit->mark_name, sizeof(kept), &bytes, &ignored) ||
+	    bytes.len != sizeof(kept))
+		return;
+	memcpy(&kept, bytes.data, sizeof(kept));
+	if (sha256_of(&kept.mark, sizeof(kept.mark), &digest, &ignored) ||
+	    !sha256_equal(&digest, &kept.digest) || kept.mark.tip.digest[SHA256_HEX - 1])
+		return;
+	audit->mark = kept.mark;
+	audit->known = true;
+}
+
+static void mark_set(struct audit *audit, const struct stat *st)
+{
+	audit->mark.device = st->st_dev;
+	audit->mark.inode = st->st_ino;
+	audit->mark.changed_s = st->st_ctim.tv_sec;
+	audit->mark.changed_ns = st->st_ctim.tv_nsec;
+	audit->known = true;
+	mark_keep(audit);
 }
 
 static int write_record(int fd, const struct tip *tip, const struct bytes *line, struct fault *why)
@@ -199,20 +259,19 @@ int audit_add(struct audit *audit, int64_t now, const char *event, struct json *
 
 	if (open_log(audit, &fd, &st, why))
 		return -1;
-	as_left = is_as_left(audit, &st);
+	if (!audit->known && !audit->asked)
+		mark_recall(audit);
+	as_left = audit->known && is_as_left(&audit->mark, &st);
 	audit->known = false;
-	if (!as_left && walk(fd, &audit->tip, why))
+	if (!as_left && walk(fd, &audit->mark.tip, why))
 		return fault_within(why, "the audit log is damaged, nothing is added to it");
-	if (make_record(&audit->tip, now, event, HAND_OVER(mine), &line, why) ||
-	    write_record(fd, &audit->tip, &line, why) ||
+	if (make_record(&audit->mark.tip, now, event, HAND_OVER(mine), &line, why) ||
+	    write_record(fd, &audit->mark.tip, &line, why) ||
 	    (!st.st_size && dir_sync(audit->dirfd, why)) ||
-	    step(&audit->tip, bytes_text(&line), line.len - 1, why))
+	    step(&audit->mark.tip, bytes_text(&line), line.len - 1, why))
 		return -1;
-	if (fstat(fd, &st) == 0) {
-		audit->known = true;
-		audit->inode = st.st_ino;
-		audit->changed = st.st_ctim;
-	}
+	if (fstat(fd, &st) == 0)
+		mark_set(audit, &st);
 	return 0;
 }
 

@@ -12,8 +12,9 @@
 int audit_append(int dirfd, const char *name, int64_t now, const char *event, struct json *details,
 		 struct fault *why) MUST_CHECK;
 
-// The same for the one writer of a log that grows for years: the chain is checked whole at the first record, and again
-// only when the file is not as it was left; each other record costs the same however many there are. `dirfd` is borrowed.
+// The same for the one writer of a log that grows for years. How the log was left is kept beside it in "NAME.mark"; the
+// chain is checked whole only where the file is not like that: another size, another inode, or changed since. So each
+// record costs the same however many there are. `dirfd` is borrowed.
 // Used by one thread at a time.
 struct audit;
 int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why) MUST_CHECK;
