@@ -108,6 +108,8 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 	const struct member *member = hop->member;
 
 	member_label(member, hop->label);
+	if (member->pending)
+		return fault_set(why, FAULT_OTHER, "nobody has looked at %s", hop->label);
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &hop->bytes, why))
 		return fault_within(why, "cannot read %s", hop->label);
 	hop->source =

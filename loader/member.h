@@ -26,7 +26,8 @@ struct member {
 	struct manifest *manifest;
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
-	size_t place;				// in the list of node.json, from 0
+	bool pending; // nobody has looked at its object yet (admit_members): it may not be loaded
+	size_t place; // in the list of node.json, from 0
 	char section[64];	    // of the program in its object; "" where nobody has looked
 	uint32_t jumps_most;	    // tail calls of one run of it; JUMPS_ENDLESS
 	struct inspect_type *asked; // of the kernel's types, if a part of them is enough (types.h)

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/sweep.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "loader/recall.h"
 #include "loader/record.h"
 
 static int sweep_directory(int dirfd, const char *name, struct fault *why)
@@ -85,11 +88,25 @@ static bool is_index_in_use(int dirfd, const char *hex, const struct json *activ
 	return record_names(active, keys, index->name) || record_names(previous, keys, index->name);
 }
 
+// What was seen in an object goes with the object (loader/recall.h).
+static bool is_of_object(const char *name, char object[static SHA256_HEX])
+{
+	if (strlen(name) != SHA256_HEX - 1 + strlen(RECALL_SUFFIX) ||
+	    strcmp(name + SHA256_HEX - 1, RECALL_SUFFIX) != 0)
+		return false;
+	memcpy(object, name, SHA256_HEX - 1);
+	object[SHA256_HEX - 1] = '\0';
+	return true;
+}
+
 static bool is_in_use(int dirfd, const char *hex, const struct json *active,
 		      const struct json *previous)
 {
 	static const char *const keys[] = {"object", "manifest", NULL};
+	char object[SHA256_HEX];
 
+	if (is_of_object(hex, object))
+		hex = object;
 	return record_names(active, keys, hex) || record_names(previous, keys, hex) ||
 	       is_index_in_use(dirfd, hex, active, previous);
 }
@@ -100,16 +117,21 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 	OWNED(json_drop) struct json *previous = NULL;
 	OWNED(drop_fd) int fd = -1;
 	OWNED(names_drop) struct names names = {0};
+	bool removed = false;
 
 	if (record_read(loader_dirfd, RECORD_ACTIVE, &active, why) ||
 	    record_read(loader_dirfd, RECORD_PREVIOUS, &previous, why) ||
 	    dir_open_at(loader_dirfd, "objects", &fd, why) || names_list(fd, &names, why))
 		return -1;
-	for (size_t i = 0; i < names.count; i++)
-		if (!is_in_use(fd, names.name[i], active, previous) &&
-		    file_remove_at(fd, names.name[i], why))
-			return -1;
-	return 0;
+	// That they are gone is made durable once for all of them.
+	for (size_t i = 0; i < names.count; i++) {
+		if (is_in_use(fd, names.name[i], active, previous))
+			continue;
+		if (unlinkat(fd, names.name[i], 0) && errno != ENOENT)
+			return fault_errno(why, FAULT_OTHER, "cannot remove %s", names.name[i]);
+		removed = true;
+	}
+	return removed ? dir_sync(fd, why) : 0;
 }
 
 int sweep_run(int loader_dirfd, struct fault *why)
