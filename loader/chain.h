@@ -78,6 +78,3 @@ int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fau
 // Removes every generation and root but these: what a crash left half built, or the switch left behind.
 int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
 	MUST_CHECK;
-
-// Only whether the members fit together (loader/fit.h), for `plan`.
-int chain_check_length(const struct member *members, size_t count, struct fault *why) MUST_CHECK;

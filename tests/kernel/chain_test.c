@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/fit.h"
 #include "loader/truth.h"
 #include "tests/kernel/ground.h"
 
@@ -168,7 +169,7 @@ static void a_last_program_that_jumps_needs_room_for_one_more_jump(void **state)
 		members[i] = ordinary("t/many", "mark1");
 	member_drop(&members[32]);
 	members[32] = ground_member("t/j", "jumps.bpf.o", "jump_chain", HOOK_XDP, LINK_CHAIN, NULL);
-	assert_int_equal(chain_check_length(members, 33, &why), -1);
+	assert_int_equal(fit_check(members, 33, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
 	for (size_t i = 0; i < 33; i++)
 		member_drop(&members[i]);
