@@ -359,6 +359,7 @@ install: programs
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
+	rm -f $(foreach page,$(wildcard */*.1 */*.5 */*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.timer)))
 clean:
 	rm -rf $(BUILD)

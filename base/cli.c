@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/journal.h"
 #include "base/owned.h"
 
 #define VERSION "0.1.0"
@@ -477,7 +478,8 @@ static void say(FILE *to, const char *format, va_list arguments)
 	}
 	safe = malloc(8 * (size_t)len + 1);
 	if (safe)
-		fprintf(to, "%s\n", text_safe(line, safe, 8 * (size_t)len + 1));
+		fprintf(to, "%s%s\n", journal_priority(to, line),
+			text_safe(line, safe, 8 * (size_t)len + 1));
 }
 
 void cli_say(const struct cli *cli, const char *format, ...)

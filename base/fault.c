@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fault.h"
 
+#include "base/journal.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -113,7 +115,8 @@ static void print_line(FILE *to, const char *label, const char *text)
 	char safe[4 * FAULT_TEXT_MAX];
 
 	if (text[0])
-		fprintf(to, "%s: %s\n", label, text_safe(text, safe, sizeof(safe)));
+		fprintf(to, "%s%s: %s\n", journal_priority(to, "error:"), label,
+			text_safe(text, safe, sizeof(safe)));
 }
 
 void fault_print(const struct fault *why, FILE *to)

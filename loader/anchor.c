@@ -44,13 +44,29 @@ static int anchor_open_frags(const char *dir, struct anchor *root, struct fault 
 	return 0;
 }
 
+// The maps that the code of our roots names. A copy of a root, which has the same tag, can jump through an array of its
+// maker's and have ours bound to it: it stands behind these then.
+#define ROOT_MAPS 3
+
+static int anchor_check_map(const struct anchor *root, int map_fd, const char *dir,
+			    struct fault *why)
+{
+	uint32_t at;
+
+	if (sys_program_map_at(root->program_fd, map_fd, &at, why))
+		return -1;
+	// One beside it that it does not work with would show whatever somebody wrote there.
+	return at < ROOT_MAPS ? 0
+			      : fault_set(why, FAULT_NOT_FOUND,
+					  "%s has a map that is not its root's", dir);
+}
+
 static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 {
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	OWNED(drop_fd) int verdict_fd = -1;
 	struct sys_program about;
 	uint32_t zero = 0;
-	bool uses;
 
 	if (bpffs_get(dir, "prog", &root.program_fd, why) ||
 	    bpffs_get(dir, "array", &root.array_fd, why) ||
@@ -59,15 +75,13 @@ static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 	    sys_program(root.program_fd, &about, why) ||
 	    sys_map_check(root.array_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why) ||
 	    sys_map_check(root.fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why) ||
-	    sys_map_check(verdict_fd, BPF_MAP_TYPE_ARRAY, sizeof(root.verdict), why))
+	    sys_map_check(verdict_fd, BPF_MAP_TYPE_ARRAY, sizeof(root.verdict), why) ||
+	    anchor_check_map(&root, root.array_fd, dir, why) ||
+	    anchor_check_map(&root, root.fell_fd, dir, why) ||
+	    anchor_check_map(&root, verdict_fd, dir, why))
 		return -1;
 	if (bpf_map_lookup_elem(verdict_fd, &zero, &root.verdict))
 		return fault_errno(why, FAULT_KERNEL, "cannot read the verdict of %s", dir);
-	// An array beside it that it does not jump through would show whatever somebody wrote there.
-	if (sys_program_uses(root.program_fd, root.array_fd, &uses, why))
-		return -1;
-	if (!uses)
-		return fault_set(why, FAULT_NOT_FOUND, "%s is not the array of its root", dir);
 	root.program_id = about.id;
 	memcpy(root.tag, about.tag, sizeof(root.tag));
 	*out = root;

@@ -308,7 +308,7 @@ int attach_root(const struct attach *attach, const struct truth *truth, int prog
 		uint32_t program_id, char how[static ATTACH_HOW], struct fault *why)
 {
 	bool clsact = attach->hook != HOOK_XDP && wants_clsact(&attach->wish, truth->iface_index);
-	bool same = truth->attached && truth->link.program_id == program_id;
+	bool same = truth->attached && truth->link.program_id == program_id && !truth->idle;
 
 	snprintf(how, ATTACH_HOW, same ? "switched" : "root replaced");
 	if (!truth->attached || !attach_fits(attach->hook, &attach->wish, truth)) {

@@ -197,7 +197,8 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 	bool last = index + 1 == chain->spec.count;
 	int next = last ? chain->end_fd : object_program_fd(chain->hops[index + 1].object);
 	int array = chain->hops[index].next_fd;
-	uint32_t zero = 0;
+	struct sys_program wanted;
+	uint32_t zero = 0, slot;
 	char name[32];
 
 	if (array < 0)
@@ -208,6 +209,12 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 				   chain->spec.members[index].name);
 	if (bpf_map_freeze(array))
 		return fault_errno(why, FAULT_KERNEL, "cannot freeze an array of the chain");
+	// Whoever may open maps by id could write to it before: it is as we filled it, or it is not used.
+	if (sys_program(next, &wanted, why) || sys_slot(array, &slot, why))
+		return -1;
+	if (slot != wanted.id)
+		return fault_set(why, FAULT_KERNEL,
+				 "somebody wrote program %u into an array of the new chain", slot);
 	snprintf(name, sizeof(name), "next-%zu", index);
 	return bpffs_put(array, chain->generation.dir, name, why);
 }

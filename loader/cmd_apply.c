@@ -25,7 +25,8 @@ static struct report_who who_starts(const struct cli *cli, struct namer *namer)
 {
 	struct fault ignored = {0};
 
-	if (namer_start(cli_root(cli), namer, &ignored))
+	// A unit that runs once a minute would say it as often; names are a watch's matter.
+	if (namer_start(cli_root(cli), namer, &ignored) && !cli_has(cli, "--changes"))
 		cli_note(cli, "warning: %s", ignored.text);
 	return (struct report_who){.namer = namer, .now = moment_now()};
 }
@@ -108,7 +109,8 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored && !event)
+	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored && !event &&
+	    !cli_has(cli, "--changes"))
 		cli_say(cli, "nothing to do: the kernel is as node.json says");
 	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
 											       : 0;

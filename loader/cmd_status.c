@@ -42,6 +42,7 @@ int run_status(struct cli *cli, struct fault *why)
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(findings_drop) struct findings drift = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
+	OWNED(freshness_drop) struct freshness_list freshness = {0};
 	struct node nothing = {0};
 	struct plan_places places;
 	struct fault config = {0};
@@ -65,7 +66,10 @@ int run_status(struct cli *cli, struct fault *why)
 		return -1;
 	if (status_findings(&desk, cli, plan, &drift, why))
 		return -1;
-	if (report_status(cli, plan, &drift, &who, why))
+	if (desk.node && freshness_read(desk.node, desk.store_dirfd, desk.trust_dirfd, desk.now,
+					&freshness, why))
+		return -1;
+	if (report_status(cli, plan, &drift, &freshness, &who, why))
 		return -1;
 	findings = findings_count(&drift, FINDING_BEYOND);
 	for (size_t i = 0; i < plan->count; i++)

@@ -24,6 +24,11 @@ bool filter_is_ours(const struct filter *filter)
 	       !strcmp(filter->name, FILTER_NAME);
 }
 
+bool filter_counts(const struct filter *filter)
+{
+	return filter->direct && !filter->card_only;
+}
+
 bool filter_is_in_the_way(const struct filter *filter)
 {
 	// One pref holds filters of one kind and one protocol only.
@@ -76,9 +81,11 @@ static void read_text(const struct rtattr *attribute, char *out, size_t room)
 static void read_bpf(const struct rtattr *options, struct filter *out)
 {
 	const struct rtattr *flags = netlink_find_in(options, TCA_BPF_FLAGS, 4);
+	const struct rtattr *generic = netlink_find_in(options, TCA_BPF_FLAGS_GEN, 4);
 
 	out->program_id = netlink_u32(netlink_find_in(options, TCA_BPF_ID, 4));
 	out->direct = (netlink_u32(flags) & TCA_BPF_FLAG_ACT_DIRECT) != 0;
+	out->card_only = (netlink_u32(generic) & TCA_CLS_FLAGS_SKIP_SW) != 0;
 	read_text(netlink_find_in(options, TCA_BPF_NAME, 1), out->name, sizeof(out->name));
 }
 

@@ -23,11 +23,14 @@ struct filter {
 		handle; // of a BPF program; of other kinds the whole pref is one entry, and this is 0
 	uint16_t protocol; // ETH_P_*
 	bool direct;	   // its program's verdict is the filter's
+	bool card_only;	   // packets do not meet it here (skip_sw)
 	char name[64];	   // that its owner gave a BPF program
 };
 
 // In our place, under our name. (Whether it still runs our root is for the ids to say.)
 bool filter_is_ours(const struct filter *filter);
+// Whether packets meet its program, and its verdict counts.
+bool filter_counts(const struct filter *filter);
 // Somebody else's that leaves no room for ours.
 bool filter_is_in_the_way(const struct filter *filter);
 

@@ -139,6 +139,11 @@ static int damage_link(struct findings *findings, struct place place, const stru
 			return -1;
 		return names(findings, truth->link.program_id);
 	}
+	if (truth->idle &&
+	    add(findings, place, why, "link_replaced",
+		"our filter was put there in another way: what the chain says of a packet is not "
+		"heeded"))
+		return -1;
 	if (truth->doubled)
 		return add(findings, place, why, "attached_twice",
 			   "our root is attached by TCX and by a clsact filter: packets meet the "

@@ -411,7 +411,8 @@ static int collect_chain(struct collection *collection, const struct json *chain
 	return 0;
 }
 
-int gauge_text(const struct running_places *places, struct bytes *out, struct fault *why)
+int gauge_text(const struct running_places *places, const struct freshness_list *freshness,
+	       struct bytes *out, struct fault *why)
 {
 	OWNED(collection_drop) struct collection collection = {.places = places, .why = why};
 	const struct json *chains = json_member(places->record, "chains");
@@ -423,14 +424,17 @@ int gauge_text(const struct running_places *places, struct bytes *out, struct fa
 		 "Programs whose counters cannot be read, or that have no specification.",
 		 collection.unreadable, {NULL, NULL}))
 		return -1;
+	if (freshness && freshness_gauges(freshness, &collection.text, why))
+		return -1;
 	return exposition_write(&collection.text, out, why);
 }
 
-int gauge_store(const struct running_places *places, const char *path, struct fault *why)
+int gauge_store(const struct running_places *places, const struct freshness_list *freshness,
+		const char *path, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
-	if (gauge_text(places, &text, why))
+	if (gauge_text(places, freshness, &text, why))
 		return -1;
 	return file_replace(path, text.data, text.len, 0644, why);
 }

@@ -2,6 +2,7 @@
 #include "loader/hop.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -201,6 +202,27 @@ static int hop_find_next(struct hop *hop, struct fault *why)
 	return 0;
 }
 
+// Any further array of programs that a member brings comes empty, and nothing of ours fills it: whoever did would have code
+// run that nobody signed.
+static int hop_freeze(const struct hop *hop, struct fault *why)
+{
+	const char *next = fit_jumps(hop->member) ? member_next_map(hop->member) : "";
+	const struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object_bpf(hop->object))
+	{
+		int fd = object_map_fd(hop->object, map);
+
+		if (fd < 0 || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY ||
+		    !strcmp(bpf_map__name(map), next))
+			continue;
+		if (bpf_map_freeze(fd))
+			return fault_errno(why, FAULT_KERNEL, "cannot freeze an array of %s",
+					   hop->member->name);
+	}
+	return 0;
+}
+
 // Where its maps are pinned below the new generation.
 static int hop_maps_dir(const struct generation *generation, const struct hop *hop,
 			char out[static BPFFS_PATH_MAX], struct fault *why)
@@ -263,7 +285,7 @@ static int hop_finish(const struct generation *generation, struct hop *hop, stru
 		if (hop_find_next(hop, why))
 			return -1;
 	}
-	if (hop_pin(generation, hop, why) || hop_ride(generation, hop, why))
+	if (hop_freeze(hop, why) || hop_pin(generation, hop, why) || hop_ride(generation, hop, why))
 		return -1;
 	bytes_drop(&hop->bytes);
 	return 0;

@@ -23,6 +23,7 @@ static const struct cli_option plan_options[] = {
 };
 
 static const struct cli_option apply_options[] = {
+	{"--changes", NULL, "say nothing of what stays as it is", false},
 	{"--resume", NULL, "go on with node.json where a rollback is held", false},
 	{NULL, NULL, NULL, false},
 };

@@ -14,6 +14,7 @@
 #include "loader/chain.h"
 #include "loader/restore.h"
 #include "loader/sys.h"
+#include "loader/tamper.h"
 
 // What is put back, where.
 struct mend {
@@ -66,6 +67,7 @@ static int check_generation(const struct mend *mend, struct fault *why)
 		if (!member->program.id || (jumps && i && member->slot != member->program.id) ||
 		    member->program.id !=
 			    json_int(json_member(json_item(members, i), "program_id")) ||
+		    tamper_is_decoy(member, json_item(members, i)) ||
 		    (int64_t)member->probes <
 			    json_int(json_member(json_item(members, i), "probes")))
 			return fault_set(why, FAULT_DRIFT, "place %zu of generation %u is damaged",
@@ -92,6 +94,22 @@ static int find_root(struct mend *mend, const struct keeper *keeper, struct faul
 	return 0;
 }
 
+// Once more by its id: whoever pins another program under this name after the look before shall not have it put into the
+// root's slot by us.
+static int open_first(struct mend *mend, const char *dir, struct fault *why)
+{
+	const struct json *members = json_member(mend->chain->record, "members");
+	struct sys_program first;
+
+	if (bpffs_get(dir, "prog-0", &mend->first_fd, why) ||
+	    sys_program(mend->first_fd, &first, why))
+		return -1;
+	return first.id == json_int(json_member(json_item(members, 0), "program_id"))
+		       ? 0
+		       : fault_set(why, FAULT_DRIFT, "place 1 of generation %u is damaged",
+				   mend->generation);
+}
+
 static int mend_open(struct mend *mend, const struct keeper *keeper, struct fault *why)
 {
 	char dir[BPFFS_PATH_MAX];
@@ -115,7 +133,7 @@ static int mend_open(struct mend *mend, const struct keeper *keeper, struct faul
 	if (find_root(mend, keeper, why) ||
 	    bpffs_join_number(mend->place, "gen", mend->generation, dir, why))
 		return -1;
-	return bpffs_get(dir, "prog-0", &mend->first_fd, why);
+	return open_first(mend, dir, why);
 }
 
 // ---- putting it back ----

@@ -446,16 +446,38 @@ static int plan_check_places(const struct plan_chain *chain, const struct policy
 	return 0;
 }
 
-// What the maps of all programs take that were admitted.
+static uint64_t add_bytes(uint64_t total, uint64_t more)
+{
+	return __builtin_add_overflow(total, more, &total) ? UINT64_MAX : total;
+}
+
+// Of a chain of which nothing was decided, what runs there goes on to take its part: a rollback is of some chains only.
+static uint64_t recorded_map_bytes(const struct plan_chain *chain)
+{
+	const struct json *members = json_member(chain->record, "members");
+	uint64_t total = 0;
+
+	if (chain->action != PLAN_KEEP || !chain->truth.generation)
+		return 0;
+	for (size_t i = 0; i < json_count(members); i++)
+		total = add_bytes(
+			total, (uint64_t)json_int(json_member(json_item(members, i), "map_bytes")));
+	return total;
+}
+
+// What the maps of all programs take.
 static uint64_t plan_map_bytes(const struct plan *plan)
 {
 	uint64_t total = 0;
 
-	for (size_t i = 0; i < plan->count; i++)
-		for (size_t k = 0; k < plan->chains[i].count; k++)
-			if (__builtin_add_overflow(total, plan->chains[i].members[k].map_bytes,
-						   &total))
-				return UINT64_MAX;
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+
+		for (size_t k = 0; k < chain->count; k++)
+			total = add_bytes(total, chain->members[k].map_bytes);
+		if (!chain->count)
+			total = add_bytes(total, recorded_map_bytes(chain));
+	}
 	return total;
 }
 

@@ -301,6 +301,14 @@ int record_of_member(const struct member *member, struct json **out, struct faul
 	return 0;
 }
 
+// More than any node has is as good as the number itself, which JSON may not hold.
+#define BYTES_MAX ((INT64_C(1) << 53) - 1)
+
+static int64_t map_bytes(const struct member *member)
+{
+	return member->map_bytes < BYTES_MAX ? (int64_t)member->map_bytes : BYTES_MAX;
+}
+
 static int member_record(const struct chain_spec *spec, size_t index,
 			 const struct chain_program *program, struct json **out, struct fault *why)
 {
@@ -314,6 +322,8 @@ static int member_record(const struct chain_spec *spec, size_t index,
 	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
 	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||
+	    json_put_int(made, "maps_used", program->program.map_count, why) ||
+	    json_put_int(made, "map_bytes", map_bytes(&spec->members[index]), why) ||
 	    json_put_text(made, "tag", program->program.tag, why))
 		return -1;
 	*out = HAND_OVER(made);

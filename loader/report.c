@@ -441,6 +441,8 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 {
 	OWNED(json_drop) struct json *document = NULL;
 
+	bool only_changes = cli_has(cli, "--changes");
+
 	say_waiting(cli, apply);
 	if (cli_json(cli)) {
 		if (applied_json(apply, restored, &document, why))
@@ -448,7 +450,8 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 		return cli_document(cli, "bpfseal.apply/1", HAND_OVER(document), why);
 	}
 	for (size_t i = 0; i < apply->count; i++)
-		if (say_applied(cli, &apply->chains[i], why))
+		if ((apply->chains[i].done || !only_changes) &&
+		    say_applied(cli, &apply->chains[i], why))
 			return -1;
 	return 0;
 }
@@ -594,16 +597,19 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 }
 
 static int status_json(const struct plan *plan, const struct findings *drift,
-		       const struct report_who *who, struct json **out, struct fault *why)
+		       const struct freshness_list *freshness, const struct report_who *who,
+		       struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = json_make_object();
-	struct json *chains = json_make_array(), *findings = json_make_array();
+	struct json *chains = json_make_array(), *findings = json_make_array(), *repositories;
 	bool ok = true;
 
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put(document, "chains", chains, why) ||
 	    json_put(document, "findings", findings, why) ||
+	    freshness_json(freshness, &repositories, why) ||
+	    json_put(document, "repositories", repositories, why) ||
 	    findings_json(drift, who, findings, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
@@ -622,7 +628,8 @@ static int status_json(const struct plan *plan, const struct findings *drift,
 }
 
 int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
-		  const struct report_who *who, struct fault *why)
+		  const struct freshness_list *freshness, const struct report_who *who,
+		  struct fault *why)
 {
 	static const char *const columns[] = {"INTERFACE", "HOOK", ">PLACE", "PROGRAM", "VERSION",
 					      ">ID",	   "TAG",  "STATE",  ">FELL",	NULL};
@@ -630,7 +637,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	OWNED(json_drop) struct json *document = NULL;
 
 	if (cli_json(cli)) {
-		if (status_json(plan, drift, who, &document, why))
+		if (status_json(plan, drift, freshness, who, &document, why))
 			return -1;
 		return cli_document(cli, "bpfseal.status/1", HAND_OVER(document), why);
 	}
@@ -646,5 +653,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	for (size_t i = 0; i < plan->count; i++)
 		say_findings(cli, &plan->chains[i].damage, who);
 	say_findings(cli, drift, who);
-	return 0;
+	if (freshness->count)
+		cli_say(cli, "%s", "");
+	return freshness_print(freshness, cli, why);
 }

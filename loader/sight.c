@@ -50,6 +50,7 @@ int sight_take(enum hook hook, const struct truth *truth, const struct keeper *k
 			      .ifindex = truth->iface_index,
 			      .program = truth->link.program_id,
 			      .slot = truth->slot,
+			      .revision = truth->revision,
 			      .count = truth->count};
 	// Between the truth and the keeper a pin may have changed; what is read below goes into room for ours.
 	if (out->slot_fd >= 0 &&
@@ -61,7 +62,7 @@ int sight_take(enum hook hook, const struct truth *truth, const struct keeper *k
 	out->fell[0] = truth->fell;
 	for (size_t i = 0; i < truth->count; i++)
 		out->fell[i + 1] = truth->members[i].fell;
-	return hook == HOOK_XDP ? 0 : sys_tcx_revision(out->ifindex, hook, &out->revision, why);
+	return 0;
 }
 
 bool sight_differs(const struct sight *sight)

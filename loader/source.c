@@ -12,6 +12,7 @@
 #include "keys/local.h"
 #include "keys/pin.h"
 #include "loader/denied.h"
+#include "loader/expiry.h"
 
 // The name of the file that says from which pin the kept metadata descends.
 #define PIN_FILE   "pin"
@@ -31,6 +32,7 @@ struct source {
 	struct client *client;
 	struct staged *staged;
 	size_t staged_count;
+	int64_t now;   // of the run
 	bool partial;  // something that this state names cannot be had
 	int64_t floor; // what the clock floor is to be raised to; 0: nothing
 };
@@ -154,7 +156,7 @@ int source_settle(struct source *source, struct fault *why)
 			       staged->data.len, why))
 			return -1;
 	}
-	return 0;
+	return expiry_keep(source->trust_dirfd, source->client, source->now, why);
 }
 
 // ---- what the fetcher left ----
@@ -202,7 +204,7 @@ static int kept_begin(int dirfd, const struct bytes *root_json, const char *fing
 
 	// Another root, another publisher: its list could never be lifted by the new one.
 	if (file_remove_at(dirfd, PIN_FILE, why) || file_remove_at(dirfd, DENIED_FILE, why) ||
-	    dir_list(dirfd, &names, &count, why))
+	    file_remove_at(dirfd, EXPIRY_FILE, why) || dir_list(dirfd, &names, &count, why))
 		return -1;
 	for (size_t i = 0; i < count && !bad; i++) {
 		size_t len = strlen(names[i]);
@@ -295,6 +297,7 @@ int source_open(const struct source_places *places, struct source **out, struct 
 
 	if (source_new(&source, why))
 		return -1;
+	source->now = places->now;
 	source->io = (struct client_io){
 		.ctx = source, .fetch = set_fetch, .load = kept_load, .keep = kept_stage};
 	if (kept_open(places, &source->trust_dirfd, why) ||

@@ -51,6 +51,7 @@ int sys_program(int program_fd, struct sys_program *out, struct fault *why)
 	*out = (struct sys_program){.id = info.id,
 				    .uid = info.created_by_uid,
 				    .loaded_ns = info.load_time,
+				    .map_count = info.nr_map_ids,
 				    .run_count = info.run_cnt,
 				    .run_ns = info.run_time_ns};
 	memcpy(out->name, info.name, sizeof(out->name));
@@ -68,20 +69,20 @@ void sys_program_by_id(uint32_t id, struct sys_program *out)
 		*out = (struct sys_program){.id = id};
 }
 
-int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why)
+int sys_program_map_at(int program_fd, int map_fd, uint32_t *at, struct fault *why)
 {
 	uint32_t ids[MAPS_USED_MAX];
 	struct bpf_prog_info info = {.nr_map_ids = MAPS_USED_MAX, .map_ids = (uintptr_t)ids};
 	struct bpf_map_info map;
 	__u32 len = sizeof(info);
 
-	*uses = false;
+	*at = SYS_NO_MAP;
 	if (sys_map(map_fd, &map, why))
 		return -1;
 	if (bpf_obj_get_info_by_fd(program_fd, &info, &len))
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
-	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_USED_MAX; i++)
-		*uses = *uses || ids[i] == map.id;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_USED_MAX && *at == SYS_NO_MAP; i++)
+		*at = ids[i] == map.id ? i : SYS_NO_MAP;
 	return 0;
 }
 

@@ -25,13 +25,16 @@ struct sys_program {
 	char tag[SYS_TAG_HEX];
 	uint32_t uid;
 	uint64_t loaded_ns;	    // after boot
+	uint32_t map_count;	    // that it works with, or that somebody bound to it
 	uint64_t run_count, run_ns; // 0 unless kernel.bpf_stats_enabled is on
 };
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.
 void sys_program_by_id(uint32_t id, struct sys_program *out);
-// Whether a program works with this very map, and not with one that only has its name.
-int sys_program_uses(int program_fd, int map_fd, bool *uses, struct fault *why) MUST_CHECK;
+// The how-manieth of a program's maps this very one is. Who has a program's descriptor can bind further maps to it
+// (BPF_PROG_BIND_MAP); they come behind those that its code names.
+#define SYS_NO_MAP UINT32_MAX
+int sys_program_map_at(int program_fd, int map_fd, uint32_t *at, struct fault *why) MUST_CHECK;
 
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
 

@@ -37,6 +37,28 @@ static int check_member(const struct tamper *tamper, size_t index, struct findin
 			    index + 1, program->id, applied);
 }
 
+bool tamper_is_decoy(const struct truth_member *member, const struct json *recorded)
+{
+	int64_t used = json_int(json_member(recorded, "maps_used"));
+
+	return used && member->jumps_by > used;
+}
+
+static int check_jump(const struct tamper *tamper, size_t index, struct findings *findings,
+		      struct fault *why)
+{
+	const struct json *recorded = json_item(json_member(tamper->record, "members"), index);
+	const struct truth_member *member = &tamper->truth->members[index];
+
+	if (!tamper_is_decoy(member, recorded))
+		return 0;
+	return findings_add(findings, tamper->iface, tamper->hook, member->program.id, why,
+			    "slot_changed",
+			    "the array that is pinned as the jump behind place %zu is not the one "
+			    "that its program jumps through",
+			    index + 1);
+}
+
 // Maps that are gone from our tree are lost with the next change of the chain.
 static int check_maps(const struct tamper *tamper, size_t index, struct findings *findings,
 		      struct fault *why)
@@ -85,7 +107,8 @@ int tamper_findings(const struct tamper *tamper, struct findings *findings, stru
 				    ", which was applied",
 				    truth->generation, applied);
 	for (size_t i = 0; i < truth->count; i++)
-		if (check_member(tamper, i, findings, why) || check_maps(tamper, i, findings, why))
+		if (check_member(tamper, i, findings, why) ||
+		    check_jump(tamper, i, findings, why) || check_maps(tamper, i, findings, why))
 			return -1;
 	return 0;
 }

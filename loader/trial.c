@@ -145,7 +145,8 @@ static bool is_probe(const struct manifest_program *program)
 	return program->hook == HOOK_PROBE;
 }
 
-// One way of sending a packet out for real, which a test run does not hold back.
+// One way of sending a packet out for real, which a test run does not hold back. Of a program that was loaded libbpf has
+// the instructions of all its functions, those of others in the object not.
 static bool sends_packets(const struct object *object, const char *entry)
 {
 	const struct bpf_program *program =

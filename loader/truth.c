@@ -49,11 +49,12 @@ static int program_at(const char *dir, const char *name, struct sys_program *out
 }
 
 // What the jump behind a place reaches: through the array that its program works with, not one that has its name.
-static int slot_behind(const char *dir, size_t index, uint32_t *out, struct fault *why)
+static int slot_behind(const char *dir, size_t index, struct truth *truth, uint32_t *out,
+		       struct fault *why)
 {
 	OWNED(drop_fd) int array = -1, program = -1;
 	char name[32];
-	bool uses;
+	uint32_t at;
 
 	*out = 0;
 	snprintf(name, sizeof(name), "next-%zu", index);
@@ -70,9 +71,12 @@ static int slot_behind(const char *dir, size_t index, uint32_t *out, struct faul
 		fault_clear(why);
 		return 0;
 	}
-	if (sys_program_uses(program, array, &uses, why))
+	if (sys_program_map_at(program, array, &at, why))
 		return -1;
-	return uses ? sys_slot(array, out, why) : 0;
+	if (at == SYS_NO_MAP)
+		return 0;
+	truth->members[index].jumps_by = at + 1;
+	return sys_slot(array, out, why);
 }
 
 // The generation's map of counters has one for each member: its size says how many there are, even if pins are gone.
@@ -119,7 +123,7 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 		    riders_alive(dir, i, &member->probes, why))
 			return -1;
 		member->slot = out->slot;
-		if (i && slot_behind(dir, i - 1, &member->slot, why))
+		if (i && slot_behind(dir, i - 1, out, &member->slot, why))
 			return -1;
 	}
 	if (maybe_get(dir, "end", &end_fd, why) || (end_fd >= 0 && sys_program(end_fd, &end, why)))
@@ -127,8 +131,9 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 	out->has_end = end_fd >= 0;
 	out->end_id = end.id;
 	out->end_slot = 0;
-	return out->has_end && out->count ? slot_behind(dir, out->count - 1, &out->end_slot, why)
-					  : 0;
+	return out->has_end && out->count
+		       ? slot_behind(dir, out->count - 1, out, &out->end_slot, why)
+		       : 0;
 }
 
 // The generation whose first program is in the root's slot; failing that, the newest one.
@@ -240,6 +245,7 @@ static void truth_filter_ours(const struct filter *filter, struct truth *out)
 	}
 	out->by = TRUTH_BY_CLSACT;
 	out->linked = out->attached = true;
+	out->idle = !filter_counts(filter);
 	out->link =
 		(struct sys_link){.program_id = filter->program_id, .ifindex = out->iface_index};
 }
@@ -251,7 +257,9 @@ static int truth_tc(enum hook hook, struct truth *out, struct fault *why)
 	OWNED(drop_heap) struct filter *filters = NULL;
 	size_t filter_count, filter_ours = SIZE_MAX;
 
-	if (sys_tcx_programs(out->iface_index, hook, ids, &count, why) ||
+	// First: what changes while we read shall show at the next look, which compares this.
+	if (sys_tcx_revision(out->iface_index, hook, &out->revision, why) ||
+	    sys_tcx_programs(out->iface_index, hook, ids, &count, why) ||
 	    filter_list(out->iface_index, hook, &filters, &filter_count, why))
 		return -1;
 	for (uint32_t i = 0; i < count; i++)

@@ -16,6 +16,8 @@ struct truth_member {
 	uint32_t slot; // the program that the jump to this place really reaches; 0: none
 	uint64_t fell; // packets that left it and found nothing
 	size_t probes; // that ride along and still run
+	// Which of its program's maps the array is that is pinned as the jump behind it, counted from 1; 0: none is.
+	uint32_t jumps_by;
 };
 
 // How our root stands on its hook.
@@ -47,6 +49,7 @@ struct truth {
 	bool linked;   // our root is attached, by a pinned link or by our filter, to whatever
 	bool attached; // and to this interface, as it is now
 	struct sys_link link; // of a filter: no id, its program, its interface
+	bool idle; // by a filter whose verdicts nobody heeds, or that packets do not meet
 	bool doubled; // TC: both by a link and by a filter, as a crash while changing from one to the other leaves it
 	uint32_t iface_index; // 0: there is no such interface now
 	uint32_t noted_index; // of the interface that it was attached to; 0: nothing says so
@@ -55,6 +58,7 @@ struct truth {
 	bool elsewhere;
 	char now[IFACE_NAME_MAX];
 	bool renewed; // what is pinned was attached to another interface of this name, which is gone from here
+	uint64_t revision;	       // of a TCX hook, from before the rest was read
 	uint32_t iface_program;	       // on its XDP hook, whoever's
 	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
 	uint32_t root_number, root_id; // 0: no sound root is pinned

@@ -22,9 +22,9 @@ static int load(const char *path, const char *entry)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), entry));
 	if (bpf_object__load(object))
 		return -1;
-	bpf_object__for_each_program(program, object) if (!strcmp(bpf_program__name(program),
-								  entry))
-		found = bpf_program__fd(program);
+	bpf_object__for_each_program(program,
+				     object) if (!strcmp(bpf_program__name(program), entry)) found =
+		bpf_program__fd(program);
 	return found;
 }
 
@@ -41,8 +41,8 @@ int main(int argc, char **argv)
 		}
 		first = first < 0 ? fd : first;
 	}
-	if (first < 0 || bpf_xdp_attach((int)if_nametoindex(argv[1]), first, XDP_FLAGS_DRV_MODE,
-					NULL)) {
+	if (first < 0 ||
+	    bpf_xdp_attach((int)if_nametoindex(argv[1]), first, XDP_FLAGS_DRV_MODE, NULL)) {
 		perror(argc > 1 ? argv[1] : argv[0]);
 		return 1;
 	}

@@ -25,7 +25,7 @@ go_up() {
 reboot() {
 	ip netns del "$NS"
 	umount "$R/sys/fs/bpf"
-	mount -t bpf bpf "$R/sys/fs/bpf"
+	mount -t bpf -o mode=700 bpf "$R/sys/fs/bpf"
 	ip netns add "$NS"
 	wires
 }

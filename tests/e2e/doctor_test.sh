@@ -48,6 +48,10 @@ chown bpfseal-loader "$R/var/lib/bpfseal-loader"
 mv "$R/etc/bpfseal/trust/corp" "$R/corp"
 amiss 'a repository whose pin is gone' 'pin of corp: ' '.*bpfseal trust add'
 mv "$R/corp" "$R/etc/bpfseal/trust/corp"
+quiet node map set net/ratelimit rl_config 0 2000 --interface eth0
+sed -i 's/"event":"apply"/"event":"appli"/' "$R/var/lib/bpfseal-loader/audit.log"
+amiss 'an audit log that somebody wrote to' 'audit log: audit record 1 does not follow' 'somebody wrote to it'
+sed -i 's/"event":"appli"/"event":"apply"/' "$R/var/lib/bpfseal-loader/audit.log"
 cp "$R/etc/bpfseal/node.json" "$R/node.json"
 sed -i 's/"use"/"sue"/' "$R/etc/bpfseal/node.json"
 ends 'a node.json that is refused' 8 node doctor

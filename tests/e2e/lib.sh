@@ -18,7 +18,7 @@ can_load() {
 	ip netns list >/dev/null 2>&1 || { WHY='no network namespaces'; return 1; }
 	ip netns add "$NS" 2>/dev/null || { WHY='network namespaces cannot be made here'; return 1; }
 	mkdir -p "$R/sys/fs/bpf"
-	mount -t bpf bpf "$R/sys/fs/bpf" 2>/dev/null || { WHY='a BPF file system cannot be mounted here'; return 1; }
+	mount -t bpf -o mode=700 bpf "$R/sys/fs/bpf" 2>/dev/null || { WHY='a BPF file system cannot be mounted here'; return 1; }
 }
 
 world_begin() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Test programs that go on by themselves and find nothing there: `left` times they tail-call themselves first, which
-// spends the kernel's budget, so that the jump to the next program fails.
+// Test programs that go on by themselves and, when the kernel's budget of tail calls is spent, find nothing there. Where
+// `left` says so they try another array of theirs first: nobody can have filled it.
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
@@ -117,6 +117,14 @@ int fall_choice(struct xdp_md *ctx)
 	// Only when `self` had no more budget.
 	asm volatile("" : "+r"(ctx));
 	return XDP_TX;
+}
+
+// An ordinary program with an array of its own.
+SEC("xdp")
+int fall_aside(struct xdp_md *ctx)
+{
+	bpf_tail_call_static(ctx, &self, 0);
+	return XDP_PASS;
 }
 
 // Declares the map, and goes nowhere.

@@ -196,8 +196,70 @@ void ground_apply(const struct ground *ground, const struct member *members, siz
 	}
 }
 
+// Calls itself by tail calls so often, and then the root.
+struct spender {
+	int program_fd, array_fd, left_fd;
+};
+
+static void spender_drop(struct spender *spender)
+{
+	drop_fd(&spender->program_fd);
+	drop_fd(&spender->array_fd);
+	drop_fd(&spender->left_fd);
+}
+
+#define SELF 0
+#define ROOT 1
+
+static struct spender spender_load(enum hook hook, int root_fd, uint32_t jumps)
+{
+	struct spender spender = {
+		.array_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "spender", 4, 4, 2, NULL),
+		.left_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "left", 4, 4, 1, NULL)};
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1},
+		{.code = BPF_LD | BPF_DW | BPF_IMM,
+		 .dst_reg = 1,
+		 .src_reg = BPF_PSEUDO_MAP_VALUE,
+		 .imm = spender.left_fd},
+		{0},
+		{.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 4, .src_reg = 1},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = ROOT},
+		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 4, .off = 3},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 4, .imm = -1},
+		{.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = 1, .src_reg = 4},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = SELF},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6},
+		{.code = BPF_LD | BPF_DW | BPF_IMM,
+		 .dst_reg = 2,
+		 .src_reg = BPF_PSEUDO_MAP_FD,
+		 .imm = spender.array_fd},
+		{0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -99},
+		{.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = hook == HOOK_XDP ? BPF_XDP : (enum bpf_attach_type)0);
+	uint32_t self = SELF, root = ROOT, zero = 0;
+
+	spender.program_fd = bpf_prog_load(sys_program_type(hook), "spender", "GPL", insns,
+					   sizeof(insns) / sizeof(*insns), &opts);
+	assert_true(spender.program_fd >= 0);
+	assert_int_equal(bpf_map_update_elem(spender.left_fd, &zero, &jumps, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(spender.array_fd, &self, &spender.program_fd, 0), 0);
+	assert_int_equal(bpf_map_update_elem(spender.array_fd, &root, &root_fd, 0), 0);
+	return spender;
+}
+
 int ground_run(const struct ground *ground, char way[static GROUND_WAY])
 {
+	return ground_run_after(ground, HOOK_XDP, 0, way);
+}
+
+int ground_run_after(const struct ground *ground, enum hook hook, uint32_t jumps,
+		     char way[static GROUND_WAY])
+{
+	OWNED(spender_drop) struct spender spender = {-1, -1, -1};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	unsigned char in[64] = {0}, out[64] = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = sizeof(in),
@@ -205,10 +267,14 @@ int ground_run(const struct ground *ground, char way[static GROUND_WAY])
 	struct fault why = {0};
 	char place[BPFFS_PATH_MAX];
 
-	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
+	if (bpffs_place(ground->tree, GROUND_IFACE, hook, place, &why) ||
 	    anchor_newest(place, &root, &why))
 		fail_msg("%s", why.text);
-	assert_int_equal(bpf_prog_test_run_opts(root.program_fd, &opts), 0);
+	// The call of the root is one of them.
+	if (jumps)
+		spender = spender_load(hook, root.program_fd, jumps - 1);
+	assert_int_equal(
+		bpf_prog_test_run_opts(jumps ? spender.program_fd : root.program_fd, &opts), 0);
 	way[0] = '\0';
 	for (size_t i = 0; i < out[14] && strlen(way) + 5 < GROUND_WAY; i++)
 		sprintf(way + strlen(way), "%s%u", i ? " " : "", out[15 + i]);

@@ -45,6 +45,9 @@ void ground_apply(const struct ground *ground, const struct member *members, siz
 // Sends one packet through the running root with the kernel's test-run and returns its verdict; `way` gets the marks
 // that it collected, e.g. "1 2 3".
 int ground_run(const struct ground *ground, char way[static GROUND_WAY]);
+// The same, after so many further tail calls. The kernel allows 33 in all, the root's into the chain among them.
+int ground_run_after(const struct ground *ground, enum hook hook, uint32_t jumps,
+		     char way[static GROUND_WAY]);
 // A u64 in slot 0 of a pinned map of the running chain.
 uint64_t ground_count(const struct ground *ground, const char *key, const char *map);
 // The same on any hook.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a chain stands on its hook, and who else stands there: TCX, clsact, XDP modes, with packets over a veth pair.
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -16,14 +17,19 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/filter.h"
 #include "loader/finding.h"
+#include "loader/keeper.h"
+#include "loader/netlink.h"
+#include "loader/sight.h"
 #include "loader/truth.h"
 #include "tests/kernel/ground.h"
 
@@ -625,6 +631,88 @@ static void another_program_under_our_filters_name_is_replaced_in_place(void **s
 	member_drop(&member);
 }
 
+// Our root under our name in our place, by whoever has its descriptor, without the flag that makes its verdict count.
+static void make_deaf(const struct truth *truth, const struct ground *ground)
+{
+	const struct tcmsg about = {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = (int)truth->iface_index,
+		.tcm_handle = FILTER_HANDLE,
+		.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+		.tcm_info = TC_H_MAKE((uint32_t)FILTER_PREF << 16, htons(ETH_P_ALL))};
+	struct netlink_verdict verdict;
+	struct netlink_request request;
+	char dir[BPFFS_PATH_MAX], place[BPFFS_PATH_MAX];
+	OWNED(drop_fd) int root = -1;
+	struct fault why = {0};
+	size_t options;
+
+	assert_int_equal(bpffs_place(ground->tree, GROUND_IFACE, HOOK_TC_INGRESS, place, &why), 0);
+	assert_int_equal(bpffs_join_number(place, "root", truth->root_number, dir, &why), 0);
+	assert_int_equal(bpffs_get(dir, "prog", &root, &why), 0);
+	netlink_begin(&request, RTM_NEWTFILTER, NLM_F_REPLACE, &about, sizeof(about));
+	netlink_put_text(&request, TCA_KIND, "bpf");
+	options = netlink_nest(&request, TCA_OPTIONS);
+	netlink_put(&request, TCA_BPF_FD, &root, sizeof(root));
+	netlink_put_text(&request, TCA_BPF_NAME, FILTER_NAME);
+	netlink_end(&request, options);
+	assert_int_equal(netlink_ask(&request, NULL, NULL, &verdict, &why), 0);
+	assert_int_equal(verdict.error, 0);
+}
+
+static void a_filter_whose_verdicts_do_not_count_is_found_and_put_right(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member member = flow("t/1", "flow1", HOOK_TC_INGRESS);
+	struct findings findings = {0};
+	struct fault why = {0};
+	struct truth truth;
+
+	put(ground, &member, 1, by_clsact);
+	truth = the_truth(ground, HOOK_TC_INGRESS);
+	assert_false(truth.idle);
+	make_deaf(&truth, ground);
+	truth = the_truth(ground, HOOK_TC_INGRESS);
+	// The program is the right one, and the place; what it says is taken for a class of a qdisc.
+	assert_true(truth.attached);
+	assert_int_equal(truth.link.program_id, truth.root_id);
+	assert_int_equal(
+		findings_damage(&findings, GROUND_IFACE, HOOK_TC_INGRESS, &truth, NULL, &why), 0);
+	assert_int_equal(findings.count, 1);
+	assert_string_equal(findings.list[0].code, "link_replaced");
+	put(ground, &member, 1, by_clsact);
+	assert_false(the_truth(ground, HOOK_TC_INGRESS).idle);
+	findings_drop(&findings);
+	member_drop(&member);
+}
+
+static void what_comes_while_a_hook_is_read_differs_at_the_next_look(void **state)
+{
+	const struct ground *ground = the_ground_with_tcx(state);
+	struct member member = flow("t/1", "flow1", HOOK_TC_INGRESS);
+	OWNED(foreign_drop) struct foreign theirs = {-1, -1, -1, 0};
+	OWNED(keeper_drop) struct keeper *keeper = NULL;
+	char place[BPFFS_PATH_MAX];
+	struct sight sight = {0};
+	struct fault why = {0};
+	struct truth truth;
+	size_t room = 100;
+
+	put(ground, &member, 1, by_tcx);
+	truth = the_truth(ground, HOOK_TC_INGRESS);
+	assert_int_equal(bpffs_place(ground->tree, GROUND_IFACE, HOOK_TC_INGRESS, place, &why), 0);
+	assert_int_equal(
+		keeper_open(place, truth.root_number, truth.generation, &room, &keeper, &why), 0);
+	assert_int_equal(sight_take(HOOK_TC_INGRESS, &truth, keeper, &sight, &why), 0);
+	assert_false(sight_differs(&sight));
+	sight_drop(&sight);
+	theirs = foreign_tcx(HOOK_TC_INGRESS, TC_ACT_UNSPEC, false);
+	assert_int_equal(sight_take(HOOK_TC_INGRESS, &truth, keeper, &sight, &why), 0);
+	assert_true(sight_differs(&sight));
+	sight_drop(&sight);
+	member_drop(&member);
+}
+
 static void a_changed_policy_replaces_the_root_in_our_filter(void **state)
 {
 	const struct ground *ground = the_ground(state);
@@ -894,6 +982,8 @@ int main(void)
 		ON_GROUND(only_our_filter_goes_and_our_qdisc_only_when_it_is_empty),
 		ON_GROUND(a_filter_that_somebody_deleted_is_found_and_comes_back),
 		ON_GROUND(another_program_under_our_filters_name_is_replaced_in_place),
+		ON_GROUND(a_filter_whose_verdicts_do_not_count_is_found_and_put_right),
+		ON_GROUND(what_comes_while_a_hook_is_read_differs_at_the_next_look),
 		ON_GROUND(a_changed_policy_replaces_the_root_in_our_filter),
 		ON_GROUND(a_filter_whose_pins_are_gone_is_taken_over),
 		ON_GROUND(the_older_ingress_qdisc_serves_ingress_and_is_refused_for_egress),

@@ -273,6 +273,72 @@ static void a_program_in_our_place_is_named_and_stays(void **state)
 	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
 }
 
+// Swaps the first member's pin for one of his own and back, as fast as he can.
+struct swapper {
+	const struct world *world;
+	int ours, theirs;
+	atomic_bool over;
+};
+
+static void *swap(void *ctx)
+{
+	struct swapper *swapper = ctx;
+	char path[BPFFS_PATH_MAX + 32], fresh[BPFFS_PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/gen-1/prog-0", swapper->world->place);
+	snprintf(fresh, sizeof(fresh), "%s/gen-1/swap", swapper->world->place);
+	for (unsigned i = 0; !atomic_load(&swapper->over) || i % 2; i++) {
+		assert_int_equal(bpf_obj_pin(i % 2 ? swapper->ours : swapper->theirs, fresh), 0);
+		assert_int_equal(rename(fresh, path), 0);
+	}
+	return NULL;
+}
+
+static uint32_t id_of(int program_fd)
+{
+	struct sys_program about;
+	struct fault why = {0};
+
+	assert_int_equal(sys_program(program_fd, &about, &why), 0);
+	return about.id;
+}
+
+// A84: what is looked at is what is put into the slot.
+static void a_pin_that_changes_under_us_is_never_let_into_the_slot(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int theirs = sys_tiny_program(HOOK_XDP, false, 2);
+	OWNED(drop_fd) int array = -1;
+	OWNED(drop_fd) int first = -1;
+	struct swapper swapper = {.world = world, .theirs = theirs};
+	uint32_t zero = 0, slot;
+	size_t put = 0, kept_out = 0, theirs_in = 0;
+	pthread_t thread;
+	struct fault why = {0};
+
+	applied(world);
+	array = pinned(world, "root-1/array");
+	first = pinned(world, "gen-1/prog-0");
+	swapper.ours = first;
+	assert_int_equal(pthread_create(&thread, NULL, swap, &swapper), 0);
+	for (size_t i = 0; i < 1000; i++) {
+		bpf_map_delete_elem(array, &zero);
+		if (put_back(world, HOOK_XDP, NULL) == FAULT_NONE)
+			put++;
+		else
+			kept_out++;
+		assert_int_equal(sys_slot(array, &slot, &why), 0);
+		theirs_in += slot && slot != id_of(first);
+	}
+	atomic_store(&swapper.over, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	printf("%zu times put back, %zu times kept out\n", put, kept_out);
+	assert_int_equal(theirs_in, 0);
+	assert_true(put && kept_out);
+	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
+	assert_true(is_whole(world, HOOK_XDP));
+}
+
 // ---- what does not come back ----
 
 static void what_is_denied_by_now_is_not_put_back(void **state)
@@ -521,6 +587,7 @@ int main(void)
 		IN_WORLD(a_generation_that_is_not_whole_is_not_put_back),
 		IN_WORLD(what_is_held_makes_it_whole_again),
 		IN_WORLD(a_program_in_our_place_is_named_and_stays),
+		IN_WORLD(a_pin_that_changes_under_us_is_never_let_into_the_slot),
 		IN_WORLD(what_is_denied_by_now_is_not_put_back),
 		IN_WORLD(a_denial_that_was_seen_keeps_it_off),
 		IN_WORLD(what_was_withdrawn_is_not_loaded_again),

@@ -419,6 +419,28 @@ static void what_needs_more_memory_than_the_node_has_by_now_does_not_come_back(v
 	runs(stock, "count 2.0.0");
 }
 
+// A rollback of one interface, while another's chain runs on.
+static void what_runs_elsewhere_takes_its_part_of_the_memory(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(json_drop) struct json *record = NULL;
+	const struct json *members;
+
+	stock_interfaces(stock, "\"" GROUND_IFACE "\":{\"xdp\":[{\"use\":\"net/count\","
+				"\"version\":\"*\"}]},\"peer0\":{\"xdp\":[{\"use\":\"net/count\","
+				"\"version\":\"1.0.0\"}]}");
+	upgraded(stock);
+	record = record_now(stock);
+	members = json_member(record_chain(record, "peer0", "xdp"), "members");
+	stock->node->policy.map_bytes_total =
+		2 * (uint64_t)json_int(json_member(json_item(members, 0), "map_bytes")) - 1;
+	not_rolled_back(stock, NULL, FAULT_POLICY);
+	runs(stock, "count 2.0.0");
+	stock->node->policy.map_bytes_total++;
+	rolled_back(stock, NULL);
+	runs(stock, "count 1.0.0");
+}
+
 // net/allow ran, net/count runs, and by now net/allow may stand on another interface only.
 static struct json *moved_out(struct stock *stock)
 {
@@ -728,6 +750,7 @@ int main(void)
 		IN_WORLD(without_its_pin_nothing_comes_back),
 		IN_WORLD(what_todays_policy_forbids_does_not_come_back),
 		IN_WORLD(what_needs_more_memory_than_the_node_has_by_now_does_not_come_back),
+		IN_WORLD(what_runs_elsewhere_takes_its_part_of_the_memory),
 		IN_WORLD(what_may_stand_there_no_more_does_not_come_back),
 		IN_WORLD(what_is_held_and_may_stand_there_no_more_is_held_no_more),
 		IN_WORLD(what_is_held_and_may_stand_there_no_more_is_not_restored),

@@ -57,13 +57,13 @@ int seam_full(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-// A tail call of its own: the verdict of what stands there comes back, and the chain goes on.
+// A tail call of its own, so it is called and not sewn: whatever it says comes back, and the chain goes on.
 SEC("xdp")
 int seam_aside(struct xdp_md *ctx)
 {
 	mark(ctx, 33);
 	bpf_tail_call_static(ctx, &aside, 0);
-	return XDP_DROP;
+	return XDP_PASS;
 }
 
 static __noinline int many(struct xdp_md *ctx, int number)

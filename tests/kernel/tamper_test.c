@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // An attacker with the rights of our own tree pins programs of his under our names, so that every jump fits.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -101,6 +104,14 @@ static int pinned(const struct world *world, const char *name)
 	return fd;
 }
 
+// BPF_PROG_BIND_MAP, as kernels since 5.10 number it.
+static void bind_map(int program_fd, int map_fd)
+{
+	const uint32_t attr[3] = {(uint32_t)program_fd, (uint32_t)map_fd, 0};
+
+	assert_int_equal(syscall(__NR_bpf, 35, attr, sizeof(attr)), 0);
+}
+
 // The codes that a look finds, "a b"; "" for a sound chain.
 static void found(struct world *world, char codes[static 128])
 {
@@ -184,6 +195,8 @@ static void a_root_of_somebody_elses_is_told_from_ours(void **state)
 	struct truth truth;
 	struct fault why = {0};
 
+	bind_map(pass, fell);
+	bind_map(pass, verdict);
 	ground_sh("mkdir %s/root-2", world->place);
 	pin_over(world, pass, "root-2/prog");
 	pin_over(world, array, "root-2/array");
@@ -262,6 +275,119 @@ static void a_decoy_in_the_place_of_an_array_shows_nothing(void **state)
 	mended(world);
 }
 
+// The code of our root, so its tag, with an array of his own to jump through; ours is bound to it and pinned beside it.
+static void a_copy_of_our_root_that_jumps_elsewhere_is_told_from_ours(void **state)
+{
+	const struct anchor_kind kind = {.hook = HOOK_XDP, .verdict = 2};
+	struct world *world = the_world(state);
+	OWNED(anchor_drop) struct anchor copy = ANCHOR_NONE;
+	OWNED(drop_fd) int link = pinned(world, "link");
+	OWNED(drop_fd) int array = pinned(world, "root-1/array");
+	OWNED(drop_fd) int pass = passes_with(-1);
+	uint32_t zero = 0;
+	struct fault why = {0};
+
+	assert_int_equal(anchor_build(world->place, &kind, 2, &copy, &why), 0);
+	assert_int_equal(bpf_map_update_elem(copy.array_fd, &zero, &pass, 0), 0);
+	bind_map(copy.program_fd, array);
+	pin_over(world, array, "root-2/array");
+	assert_int_equal(bpf_link_update(link, copy.program_fd, NULL), 0);
+	FINDS(world, "link_replaced");
+	mended(world);
+}
+
+static void an_array_that_was_bound_to_a_member_is_told_from_its_own(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int first = pinned(world, "gen-1/prog-0");
+	OWNED(drop_fd) int second = pinned(world, "gen-1/prog-1");
+	OWNED(drop_fd) int next = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "next", 4, 4, 1, NULL);
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(next, &zero, &second, 0), 0);
+	bind_map(first, next);
+	// The array that is jumped through loses its last user with its pin, and what it holds.
+	pin_over(world, next, "gen-1/next-0");
+	FINDS(world, "slot_changed");
+	mended(world);
+}
+
+// Opens each new array of programs by its id, and writes into it as long as it may.
+struct writer {
+	uint32_t after; // ids behind this one
+	int program_fd;
+	atomic_bool over;
+	atomic_size_t wrote;
+};
+
+static void write_into(struct writer *writer, int fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info);
+	uint32_t zero = 0;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_PROG_ARRAY ||
+	    strcmp(info.name, "bpfseal_next") != 0)
+		return;
+	while (!atomic_load(&writer->over) &&
+	       !bpf_map_update_elem(fd, &zero, &writer->program_fd, BPF_ANY))
+		atomic_fetch_add(&writer->wrote, 1);
+}
+
+static void *write_all(void *ctx)
+{
+	struct writer *writer = ctx;
+	uint32_t id = writer->after;
+
+	while (!atomic_load(&writer->over)) {
+		OWNED(drop_fd) int fd = -1;
+
+		if (bpf_map_get_next_id(id, &id))
+			continue;
+		fd = bpf_map_get_fd_by_id(id);
+		if (fd >= 0)
+			write_into(writer, fd);
+	}
+	return NULL;
+}
+
+static uint32_t last_map(void)
+{
+	uint32_t id = 0;
+
+	while (!bpf_map_get_next_id(id, &id))
+		;
+	return id;
+}
+
+// A85: between the filling of an array and its freezing there is a moment.
+static void nobody_writes_into_an_array_before_it_is_frozen(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(drop_fd) int theirs = passes_with(-1);
+	size_t refused = 0, wrote = 0;
+
+	for (size_t i = 0; i < 100; i++) {
+		struct writer writer = {.after = last_map(), .program_fd = theirs};
+		struct fault why = {0};
+		pthread_t thread;
+
+		assert_int_equal(chain_remove(world->place, &why), 0);
+		assert_int_equal(pthread_create(&thread, NULL, write_all, &writer), 0);
+		if (stock_apply(&world->stock, STOCK_NOW, &why)) {
+			assert_int_equal(why.code, FAULT_KERNEL);
+			refused++;
+		} else {
+			FINDS(world, "");
+		}
+		atomic_store(&writer.over, true);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		wrote += atomic_load(&writer.wrote);
+	}
+	printf("%zu writes, %zu of 100 applies refused\n", wrote, refused);
+	mended(world);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
 
 int main(void)
@@ -274,6 +400,9 @@ int main(void)
 		IN_WORLD(what_is_pinned_before_the_first_apply_is_not_taken_for_ours),
 		IN_WORLD(the_pin_of_a_map_is_missed),
 		IN_WORLD(a_decoy_in_the_place_of_an_array_shows_nothing),
+		IN_WORLD(a_copy_of_our_root_that_jumps_elsewhere_is_told_from_ours),
+		IN_WORLD(an_array_that_was_bound_to_a_member_is_told_from_its_own),
+		IN_WORLD(nobody_writes_into_an_array_before_it_is_frozen),
 	};
 
 	ready = ground_ready();

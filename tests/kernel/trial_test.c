@@ -256,22 +256,46 @@ static void an_object_that_is_not_the_manifests_is_refused(void **state)
 static void what_sends_packets_is_tried_only_where_nothing_is_wired(void **state)
 {
 	static const char policy[] = "{\"policy\":{\"helpers\":[\"base\",\"redirect\"]}}";
-	OWNED(brief_drop) struct brief brief = {.member_count = 0};
-	OWNED(json_drop) struct json *here = NULL;
-	OWNED(json_drop) struct json *apart = NULL;
+	static const char *const senders[] = {
+		PROGRAM("sends.bpf.o", "send_copy", "tc_ingress", "wrap"),
+		PROGRAM("sends.bpf.o", "send_from_function", "tc_ingress", "wrap"),
+		PROGRAM("sends.bpf.o", "send_from_global", "tc_ingress", "wrap"),
+		PROGRAM("sends.bpf.o", "send_from_loop", "tc_ingress", "wrap"),
+	};
 	struct fault why;
 
 	(void)state;
 	need_kernel();
-	brief_make(PROGRAM("sends.bpf.o", "send_copy", "tc_ingress", "wrap"), policy, 2, &brief);
-	assert_int_equal(try(&brief, false, &here, &why), -1);
-	assert_int_equal(why.code, FAULT_KERNEL);
-	assert_non_null(strstr(why.text, "can send packets"));
-	assert_null(json_member(program_of(here, 0), "packets"));
-	if (try(&brief, true, &apart, &why))
+	for (size_t i = 0; i < sizeof(senders) / sizeof(*senders); i++) {
+		OWNED(brief_drop) struct brief brief = {.member_count = 0};
+		OWNED(json_drop) struct json *here = NULL;
+		OWNED(json_drop) struct json *apart = NULL;
+
+		brief_make(senders[i], policy, 2, &brief);
+		assert_int_equal(try(&brief, false, &here, &why), -1);
+		assert_int_equal(why.code, FAULT_KERNEL);
+		assert_non_null(strstr(why.text, "can send packets"));
+		assert_null(json_member(program_of(here, 0), "packets"));
+		if (try(&brief, true, &apart, &why))
+			fail_msg("%s", why.text);
+		// Interface 1 of the test's own namespace is down.
+		came(apart, 0, "IPv4 UDP", "TC_ACT_SHOT", false);
+	}
+}
+
+static void what_sends_nothing_is_tried_beside_one_that_does(void **state)
+{
+	static const char policy[] = "{\"policy\":{\"helpers\":[\"base\",\"redirect\"]}}";
+	OWNED(brief_drop) struct brief brief = {.member_count = 0};
+	OWNED(json_drop) struct json *document = NULL;
+	struct fault why;
+
+	(void)state;
+	need_kernel();
+	brief_make(PROGRAM("sends.bpf.o", "send_nothing", "tc_ingress", "wrap"), policy, 2, &brief);
+	if (try(&brief, false, &document, &why))
 		fail_msg("%s", why.text);
-	// Interface 1 of the test's own namespace is down.
-	came(apart, 0, "IPv4 UDP", "TC_ACT_SHOT", false);
+	came(document, 0, "IPv4 UDP", "TC_ACT_SHOT", false);
 }
 
 static void a_packet_that_the_kernel_does_not_take_is_told(void **state)
@@ -357,6 +381,7 @@ int main(void)
 		cmocka_unit_test(the_policy_is_asked_here_too),
 		cmocka_unit_test(an_object_that_is_not_the_manifests_is_refused),
 		cmocka_unit_test(what_sends_packets_is_tried_only_where_nothing_is_wired),
+		cmocka_unit_test(what_sends_nothing_is_tried_beside_one_that_does),
 		cmocka_unit_test(a_packet_that_the_kernel_does_not_take_is_told),
 		cmocka_unit_test(a_probe_is_loaded_and_nothing_more),
 		cmocka_unit_test(nothing_stays_open),

@@ -168,6 +168,23 @@ static void the_index_of_a_name_that_runs_stays(void **state)
 	assert_false(has(place, "objects/" ZEROS "bb"));
 }
 
+// Each release brings another index, one version longer than the one before.
+static void of_many_indexes_of_a_name_the_one_that_the_metadata_names_stays(void **state)
+{
+	const struct place *place = *state;
+	struct fault why = {0};
+
+	put(place, "active.json", ACTIVE("{\"name\":\"net/count\"}"));
+	put_index(place, "objects/" ZEROS "aa", "net/count");
+	put_index(place, "objects/" ZEROS "bb", "net/count");
+	put_index(place, "objects/" ZEROS "cc", "net/count");
+	put(place, "trust/corp/net.json", "{\"sha256\":\"" ZEROS "bb\"}");
+	assert_int_equal(sweep_run(place->fd, &why), 0);
+	assert_false(has(place, "objects/" ZEROS "aa"));
+	assert_true(has(place, "objects/" ZEROS "bb"));
+	assert_false(has(place, "objects/" ZEROS "cc"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +193,7 @@ int main(void)
 		IN_PLACE(a_copy_that_no_record_names_is_removed),
 		IN_PLACE(a_damaged_record_keeps_every_copy),
 		IN_PLACE(the_index_of_a_name_that_runs_stays),
+		IN_PLACE(of_many_indexes_of_a_name_the_one_that_the_metadata_names_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
