@@ -184,6 +184,7 @@ int run_apply(struct cli *cli, struct fault *why)
 	keep_memory();
 	if (session_open(&session, cli, why))
 		return -1;
+	session.places.beside = true;
 	if (session_decide(&session, cli, why))
 		return apply_copies(cli, &session, why);
 	return apply_and_report(cli, &session.desk, session.plan, false, NULL, why);
