@@ -52,7 +52,6 @@ check 'a watch that comes back again and again starts no apply' [ "$(value watch
 check 'what was fetched is applied' [ "$(value sync.service OnSuccess)" = bpfseal-apply.service ]
 check 'who kills the watch is not rid of it' [ "$(value watch.service Restart)$(value watch.service StartLimitIntervalSec)" = always0 ]
 check "... nor who stops it: systemd waits for its word" [ "$(value watch.service Type)$(value watch.service WatchdogSec)$(value repod.service Type)" = notify120snotify ]
-check "... nor who stops it: systemd waits for its word" [ "$(value watch.service Type)$(value watch.service WatchdogSec)$(value repod.service Type)" = notify120snotify ]
 
 # As the units run them: root with these capabilities and no others.
 if ! is_root || ! can_load; then
