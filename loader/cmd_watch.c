@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/notify.h"
 #include "base/owned.h"
 #include "loader/desk.h"
 #include "loader/watch.h"
@@ -20,6 +21,7 @@
 struct listener {
 	const struct cli *cli;
 	struct namer *namer;
+	int notify_fd;	 // systemd, or -1
 	uint64_t unread; // lines that nobody was ready to read
 };
 
@@ -150,10 +152,13 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 	snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
 		 watch_chains(watch) == 1 ? "" : "s");
 	tell(listener, &news);
-	while (!watch_is_over(watch))
+	notify_say(listener->notify_fd, "READY=1");
+	while (!watch_is_over(watch)) {
+		notify_say(listener->notify_fd, "WATCHDOG=1");
 		if (foothold_check(foothold, why) || watch_turn(watch, why) ||
 		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
 			return -1;
+	}
 	snprintf(text, sizeof(text), "watching ends");
 	news.kind = NEWS_ENDED;
 	tell(listener, &news);
@@ -165,7 +170,8 @@ int run_watch(struct cli *cli, struct fault *why)
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(bell_drop) struct bell *bell = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
-	struct listener listener = {.cli = cli, .namer = &desk.namer};
+	OWNED(drop_fd) int notify_fd = notify_open();
+	struct listener listener = {.cli = cli, .namer = &desk.namer, .notify_fd = notify_fd};
 	bool once = cli_has(cli, "--once");
 	struct watch_places places;
 	struct foothold foothold;
