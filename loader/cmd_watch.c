@@ -99,14 +99,20 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .mends = bell != NULL};
 }
 
+#define BLIND_MAX 3 // an interface that comes can spoil a look; more of it is a refusal
+
 static int watch_once(struct cli *cli, struct watch *watch, struct fault *why)
 {
-	size_t findings;
+	size_t findings, blind = 0;
 
 	// The first turn may find somebody at work, and waits for him a little.
 	do {
 		if (poll(NULL, 0, (int)watch_wait_ms(watch)) < 0 || watch_turn(watch, why))
 			return -1;
+		if (watch_blind(watch) && ++blind == BLIND_MAX) {
+			*why = *watch_blind(watch);
+			return -1;
+		}
 	} while (!watch_has_looked(watch));
 	findings = watch_findings(watch);
 	cli_say(cli, "%zu chain%s, %zu finding%s", watch_chains(watch),
@@ -144,18 +150,22 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 {
 	char text[128];
 	struct news news = {.kind = NEWS_WATCHING, .text = text};
+	bool begun = false;
 
-	do {
-		if (poll(NULL, 0, (int)watch_wait_ms(watch)) < 0 || watch_turn(watch, why))
-			return -1;
-	} while (!watch_has_looked(watch));
-	snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
-		 watch_chains(watch) == 1 ? "" : "s");
-	tell(listener, &news);
-	notify_say(listener->notify_fd, "READY=1");
 	while (!watch_is_over(watch)) {
-		notify_say(listener->notify_fd, "WATCHDOG=1");
-		if (foothold_check(foothold, why) || watch_turn(watch, why) ||
+		if (watch_turn(watch, why))
+			return -1;
+		if (!begun && watch_has_looked(watch)) {
+			begun = true;
+			snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
+				 watch_chains(watch) == 1 ? "" : "s");
+			tell(listener, &news);
+			notify_say(listener->notify_fd, "READY=1");
+		}
+		if (begun)
+			notify_say(listener->notify_fd, "WATCHDOG=1");
+		// Also before it could look: an order to end it comes this way.
+		if (foothold_check(foothold, why) ||
 		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
 			return -1;
 	}
