@@ -50,17 +50,17 @@ static bool is_for_a_map(const char *section)
 }
 
 // The manifest says what a program is, and a section that nobody knows does not contradict it. One that means a probe, an
-// iterator or the like does, and every loader refuses it.
-static bool is_for_packets(const char *section)
+// iterator or the like does, and so does the other hook: its verdicts are other numbers.
+static bool is_for_hook(const char *section, enum hook hook)
 {
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
 
 	if (libbpf_prog_type_by_name(section, &type, &attach))
 		return true;
-	return type == BPF_PROG_TYPE_XDP
-		       ? !is_for_a_map(section)
-		       : type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
+	if (hook == HOOK_XDP)
+		return type == BPF_PROG_TYPE_XDP && !is_for_a_map(section);
+	return type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
 }
 
 // A section of that kind: unlike those of packets they are spelled in few ways, and libbpf knows them all.
@@ -103,11 +103,10 @@ static int check_program(const struct inspection *inspection,
 				 program->entry);
 	if (program->hook == HOOK_PROBE)
 		return check_probe(found, program, why);
-	if (!is_for_packets(found->section)) {
-		fault_set(
-			why, FAULT_FORMAT,
-			"program %s is in section \"%s\", which is not for packets of an interface",
-			program->entry, found->section);
+	if (!is_for_hook(found->section, program->hook)) {
+		fault_set(why, FAULT_FORMAT,
+			  "program %s is in section \"%s\", which is not for packets on %s",
+			  program->entry, found->section, hook_name(program->hook));
 		return fault_fix(why, "build it with SEC(\"%s\")",
 				 program->hook == HOOK_XDP ? "xdp" : "tc");
 	}

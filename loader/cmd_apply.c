@@ -124,9 +124,8 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored && !event &&
-	    !cli_has(cli, "--changes"))
-		cli_say(cli, "nothing to do: the kernel is as node.json says");
+	if (!restored && !event && !cli_has(cli, "--changes"))
+		report_idle(cli, plan);
 	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
 											       : 0;
 }
