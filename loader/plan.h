@@ -59,8 +59,9 @@ struct plan {
 	struct plan_chain *chains;
 	size_t count;
 	struct json *record;
-	bool is_whole;	  // of all that there is: what it does not name is nowhere
-	bool from_copies; // plan_restore made it
+	bool is_whole;	       // of all that there is: what it does not name is nowhere
+	bool from_copies;      // plan_restore made it
+	struct admit *keeping; // makes durable what was admitted, beside all else; NULL: it is
 };
 
 // The tags of our roots, XDP and TC, as they are learned; starts as {0}.
@@ -74,6 +75,7 @@ struct plan_places {
 	const char *tree;
 	int loader_dirfd;
 	bool resume; // holds of rollbacks end
+	bool beside; // what is admitted is made durable beside what follows (admit_settle)
 };
 
 // A plan of the kernel's side: every hook that node.json names, or that has pins of ours, or that is held; what runs and what
@@ -94,6 +96,11 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 // has changed then but what is kept of the metadata.
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why) MUST_CHECK;
+// The same of some chains only; all others are kept as they are, and of the metadata nothing is kept: that takes the
+// indexes of all that node.json names, and is the next apply's.
+int plan_decide_some(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		     bool (*wanted)(const void *ctx, const struct plan_chain *chain),
+		     const void *ctx, struct fault *why) MUST_CHECK;
 // Where nothing new can be admitted: our own copies and deny lists, and who vouches for them. Borrowed for the call.
 struct plan_copies {
 	int objects_dirfd, trust_dirfd;
