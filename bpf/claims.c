@@ -49,18 +49,35 @@ static bool is_for_a_map(const char *section)
 	return slash && (strcmp(slash, "/devmap") == 0 || strcmp(slash, "/cpumap") == 0);
 }
 
+// By their names, for libbpf gives another answer in a process that has registered handlers of its own.
+static bool is_of_other_hook(const char *section, enum hook hook)
+{
+	static const char *const xdp[] = {"xdp", "xdp.frags", NULL};
+	static const char *const tc[] = {"tc", "tcx", "classifier", "action", NULL};
+
+	for (const char *const *name = hook == HOOK_XDP ? tc : xdp; *name; name++) {
+		size_t len = strlen(*name);
+
+		if (!strncmp(section, *name, len) && (!section[len] || section[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 // The manifest says what a program is, and a section that nobody knows does not contradict it. One that means a probe, an
-// iterator or the like does, and so does the other hook: its verdicts are other numbers.
+// iterator or the like does, and so does the other hook, whose verdicts are other numbers.
 static bool is_for_hook(const char *section, enum hook hook)
 {
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
 
+	if (is_of_other_hook(section, hook))
+		return false;
 	if (libbpf_prog_type_by_name(section, &type, &attach))
 		return true;
-	if (hook == HOOK_XDP)
-		return type == BPF_PROG_TYPE_XDP && !is_for_a_map(section);
-	return type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
+	return type == BPF_PROG_TYPE_XDP
+		       ? !is_for_a_map(section)
+		       : type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT;
 }
 
 // A section of that kind: unlike those of packets they are spelled in few ways, and libbpf knows them all.
