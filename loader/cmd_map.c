@@ -6,6 +6,7 @@
 
 #include "base/audit.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "loader/desk.h"
 #include "loader/peek.h"
 #include "loader/poke.h"
