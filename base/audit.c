@@ -199,11 +199,10 @@ static int make_record(const struct tip *tip, int64_t now, const char *event, st
 
 struct audit {
 	int dirfd;
-	char *name, *mark_name; // of the log, and of the file where its mark is kept
+	char *name;
 	struct tip tip;
 	// The file as our last record left it, and with it the tip: its end is known as long as nothing of this changes.
-	bool known, asked; // `asked`: the mark of the process before has been looked at
-	dev_t device;
+	bool known;
 	ino_t inode;
 	struct timespec changed;
 };
@@ -217,20 +216,14 @@ int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why
 	audit->dirfd = dirfd;
 	if (text_copy(name, &audit->name, why))
 		return -1;
-	if (asprintf(&audit->mark_name, "%s.mark", name) < 0) {
-		audit->mark_name = NULL;
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	}
 	*out = HAND_OVER(audit);
 	return 0;
 }
 
 void audit_free(struct audit *audit)
 {
-	if (!audit)
-		return;
-	free(audit->name);
-	free(audit->mark_name);
+	if (audit)
+		free(audit->name);
 	free(audit);
 }
 
@@ -250,73 +243,10 @@ static int open_log(const struct audit *audit, int *out, struct stat *st, struct
 
 static bool is_as_left(const struct audit *audit, const struct stat *st)
 {
-	return audit->known && st->st_dev == audit->device && st->st_ino == audit->inode &&
+	return audit->known && st->st_ino == audit->inode &&
 	       st->st_size == (off_t)audit->tip.whole &&
 	       st->st_ctim.tv_sec == audit->changed.tv_sec &&
 	       st->st_ctim.tv_nsec == audit->changed.tv_nsec;
-}
-
-// ---- the mark, from one process to the next ----
-
-// How the last record left the file, and the digest of that. Not durable: one that was lost or cut costs a walk through the
-// file, and no crash makes an old one fit a file that has grown.
-struct mark {
-	struct tip tip;
-	uint64_t device, inode;
-	int64_t changed_s, changed_ns;
-};
-struct kept {
-	struct mark mark;
-	struct sha256 digest;
-};
-
-static void mark_keep(const struct audit *audit)
-{
-	struct kept kept;
-	struct fault ignored = {0};
-
-	memset(&kept, 0, sizeof(kept));
-	kept.mark.tip = audit->tip;
-	kept.mark.device = audit->device;
-	kept.mark.inode = audit->inode;
-	kept.mark.changed_s = audit->changed.tv_sec;
-	kept.mark.changed_ns = audit->changed.tv_nsec;
-	if (sha256_of(&kept.mark, sizeof(kept.mark), &kept.digest, &ignored) ||
-	    file_note_at(audit->dirfd, audit->mark_name, &kept, sizeof(kept), 0600, &ignored))
-		fault_clear(&ignored);
-}
-
-static void mark_recall(struct audit *audit)
-{
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	struct fault ignored = {0};
-	struct sha256 digest;
-	struct kept kept;
-
-	audit->asked = true;
-	if (file_read_at(audit->dirfd, audit->mark_name, sizeof(kept), &bytes, &ignored) ||
-	    bytes.len != sizeof(kept))
-		return;
-	memcpy(&kept, bytes.data, sizeof(kept));
-	if (sha256_of(&kept.mark, sizeof(kept.mark), &digest, &ignored) ||
-	    !sha256_equal(&digest, &kept.digest) || kept.mark.tip.digest[SHA256_HEX - 1] ||
-	    kept.mark.tip.first_digest[SHA256_HEX - 1])
-		return;
-	audit->tip = kept.mark.tip;
-	audit->device = (dev_t)kept.mark.device;
-	audit->inode = (ino_t)kept.mark.inode;
-	audit->changed =
-		(struct timespec){.tv_sec = kept.mark.changed_s, .tv_nsec = kept.mark.changed_ns};
-	audit->known = true;
-}
-
-static void mark_set(struct audit *audit, const struct stat *st)
-{
-	audit->known = true;
-	audit->device = st->st_dev;
-	audit->inode = st->st_ino;
-	audit->changed = st->st_ctim;
-	mark_keep(audit);
 }
 
 static int write_record(int fd, const struct tip *tip, const struct bytes *line, struct fault *why)
@@ -376,8 +306,6 @@ int audit_add(struct audit *audit, int64_t now, const char *event, struct json *
 
 	if (open_log(audit, &fd, &st, why))
 		return -1;
-	if (!audit->known && !audit->asked)
-		mark_recall(audit);
 	as_left = is_as_left(audit, &st);
 	audit->known = false;
 	if (!as_left && find_end(audit, fd, why)) {
@@ -391,8 +319,11 @@ int audit_add(struct audit *audit, int64_t now, const char *event, struct json *
 	    (!st.st_size && dir_sync(audit->dirfd, why)) ||
 	    step(&audit->tip, bytes_text(&line), line.len - 1, why))
 		return -1;
-	if (fstat(fd, &st) == 0)
-		mark_set(audit, &st);
+	if (fstat(fd, &st) == 0) {
+		audit->known = true;
+		audit->inode = st.st_ino;
+		audit->changed = st.st_ctim;
+	}
 	return 0;
 }
 
@@ -456,9 +387,8 @@ int audit_check(int dirfd, const char *name, uint64_t *records, struct fault *wh
 	if (check_volumes(dirfd, name, &tip, &begin, why))
 		return -1;
 	if (file_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
+		if (fault_forgive(why, FAULT_NOT_FOUND))
 			return -1;
-		fault_clear(why);
 	} else if (walk(fd, &tip, why)) {
 		return -1;
 	}

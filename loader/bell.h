@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wakes a watcher between two looks: pins that come and go, interfaces, filters, a signal to end. A bell only says
-// where to look; what has happened is read from the kernel.
+// The events that wake `watch` between two polls: inotify on the pins, route netlink for interfaces and filters, SIGTERM
+// and SIGINT. An event only says where to look; what has happened is read from the kernel.
 #pragma once
 
 #include <stdint.h>
@@ -27,7 +27,8 @@ static inline void bell_drop(struct bell **bell)
 	*bell = NULL;
 }
 
-// Pins in this directory and those below it, as they are now. One that is gone is fine.
+// Pins in this directory and those below it, as they are now. One that is gone is fine. Whoever moves a directory of the
+// two levels above rings as BELL_LOST: nobody knows what stands where.
 int bell_watch(struct bell *bell, const char *dir, uint32_t tag, struct fault *why) MUST_CHECK;
 void bell_forget(struct bell *bell, uint32_t tag);
 

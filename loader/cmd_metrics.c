@@ -31,7 +31,7 @@ int run_metrics(struct cli *cli, struct fault *why)
 	struct json *document;
 
 	if ((output && path_parent(output, &desk.output_path, why)) ||
-	    desk_open(&desk, cli, false, why) ||
+	    desk_open(&desk, cli, 0, why) ||
 	    record_load(desk.loader_dirfd, desk.tree, &record, why))
 		return -1;
 	// What is wrong with node.json is for those to tell who need more of it.
@@ -43,8 +43,12 @@ int run_metrics(struct cli *cli, struct fault *why)
 		.tree = desk.tree, .record = record, .objects_dirfd = desk.objects_dirfd};
 	if (!output)
 		return print_text(&places, &freshness, why);
-	if (gauge_store(&places, &freshness, output, why))
+	if (gauge_store(&places, &freshness, output, why)) {
+		// The directory that the caller named; no network is to blame.
+		if (why->code == FAULT_NOT_FOUND)
+			why->code = FAULT_USAGE;
 		return -1;
+	}
 	cli_say(cli, "wrote %s", output);
 	document = json_make_object();
 	if (document && json_put_text(document, "file", output, why)) {

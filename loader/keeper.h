@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A descriptor of everything that is pinned for one chain, held while somebody watches: so that a deleted pin empties no
-// array, loses no counter and detaches no link (A86), and can be made again without loading anything.
+// Holds a descriptor of everything that is pinned for one chain, as long as `watch` runs. A pin that somebody deletes then
+// empties no array, loses no counter and detaches no link (A86), and can be made again without loading anything.
 #pragma once
 
 #include <stddef.h>
@@ -23,6 +23,8 @@ static inline void keeper_drop(struct keeper **keeper)
 }
 uint32_t keeper_root(const struct keeper *keeper);
 uint32_t keeper_generation(const struct keeper *keeper);
+// The id of the generation's first program, as it was when it was opened; 0: its pin was gone.
+uint32_t keeper_program(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper); // descriptors it holds
 
 // The descriptor behind a pin, as "link" or "root-1/array"; -1 when it is not held. Borrowed.

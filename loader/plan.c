@@ -648,8 +648,9 @@ int plan_foretell(struct plan *plan, const struct plan_places *places, struct fa
 	return first.code == FAULT_NONE ? 0 : -1;
 }
 
-int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
-		struct fault *why)
+int plan_decide_some(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		     bool (*wanted)(const void *ctx, const struct plan_chain *chain),
+		     const void *ctx, struct fault *why)
 {
 	struct fault first = {0};
 
@@ -657,7 +658,7 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
-		if (!plan_decide_chain(chain, places, admit, why))
+		if (!wanted(ctx, chain) || !plan_decide_chain(chain, places, admit, why))
 			continue;
 		chain->refused = *why;
 		fault_first(&first, why);
@@ -667,6 +668,23 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		fault_first(&first, why);
 	if (plan_check_total(plan, places, why))
 		fault_first(&first, why);
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
+}
+
+static bool any_chain(const void *ctx, const struct plan_chain *chain)
+{
+	(void)ctx, (void)chain;
+	return true;
+}
+
+int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		struct fault *why)
+{
+	struct fault first = {0};
+
+	if (plan_decide_some(plan, places, admit, any_chain, NULL, why))
+		first = *why;
 	plan->keeping = places->beside && first.code == FAULT_NONE ? admit : NULL;
 	if (admit_settle(admit, plan->keeping, why))
 		return -1;

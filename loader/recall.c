@@ -31,8 +31,10 @@ void recall_init(struct recall *recall, int objects_dirfd)
 
 static void name_of(const struct sha256 *object, char name[static NAME_MAX_LEN])
 {
-	sha256_hex(object, name);
-	strcat(name, RECALL_SUFFIX);
+	char hex[SHA256_HEX];
+
+	sha256_hex(object, hex);
+	snprintf(name, NAME_MAX_LEN, "%s" RECALL_SUFFIX, hex);
 }
 
 // With room for the digest, which is zero in what it is taken of.

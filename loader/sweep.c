@@ -19,12 +19,8 @@ static int sweep_directory(int dirfd, const char *name, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
-	if (dir_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open_at(dirfd, name, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	return dir_sweep_temporaries(fd, why);
 }
 
@@ -34,12 +30,8 @@ static int sweep_trust(int loader_dirfd, struct fault *why)
 	OWNED(drop_fd) int fd = -1;
 	OWNED(names_drop) struct names names = {0};
 
-	if (dir_open_at(loader_dirfd, "trust", &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open_at(loader_dirfd, "trust", &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)
@@ -195,7 +187,6 @@ static int is_in_use(struct copies *copies, const struct index_copy *copy, bool 
 		     struct fault *why)
 {
 	static const char *const keys[] = {"object", "manifest", NULL};
-
 	char object[SHA256_HEX];
 	const char *hex = is_of_object(copy->hex, object) ? object : copy->hex;
 
@@ -224,16 +215,18 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 		copies.indexes[copies.count] = (struct index_copy){
 			.hex = names.name[copies.count],
 			.name = name_of_index(&copies, names.name[copies.count])};
+	// That they are gone is made durable once for all of them.
 	for (size_t i = 0; i < copies.count; i++) {
 		const char *name = copies.indexes[i].hex;
 
 		if (is_in_use(&copies, &copies.indexes[i], &in_use, why))
 			return -1;
-		if (!in_use && unlinkat(copies.objects_dirfd, name, 0) && errno != ENOENT)
+		if (in_use)
+			continue;
+		if (unlinkat(copies.objects_dirfd, name, 0) && errno != ENOENT)
 			return fault_errno(why, FAULT_OTHER, "cannot remove %s", name);
-		removed |= !in_use;
+		removed = true;
 	}
-	// That they are gone is made durable once for all of them.
 	return removed ? dir_sync(copies.objects_dirfd, why) : 0;
 }
 

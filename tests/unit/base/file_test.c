@@ -322,59 +322,6 @@ static void a_kept_audit_log_is_read_once_and_not_for_each_record(void **state)
 	assert_int_equal(records, 1001);
 }
 
-static void the_next_process_does_not_read_a_log_that_is_as_it_was_left(void **state)
-{
-	const struct place *place = *state;
-	struct fault why = {0};
-	uint64_t records = 0;
-	long long before;
-
-	for (int i = 0; i < 500; i++)
-		assert_int_equal(audit_append(place->fd, "audit", 1000, "publish", NULL, &why), 0);
-	before = bytes_read();
-	assert_int_equal(audit_append(place->fd, "audit", 1000, "publish", NULL, &why), 0);
-	assert_true(bytes_read() - before < 4096);
-	// Without the mark, or with one that was damaged, it is read.
-	assert_int_equal(file_replace_at(place->fd, "audit.mark", "?", 1, 0600, &why), 0);
-	before = bytes_read();
-	assert_int_equal(audit_append(place->fd, "audit", 1000, "publish", NULL, &why), 0);
-	assert_true(bytes_read() - before > 500 * 100);
-	assert_int_equal(file_remove_at(place->fd, "audit.mark", &why), 0);
-	before = bytes_read();
-	assert_int_equal(audit_append(place->fd, "audit", 1000, "publish", NULL, &why), 0);
-	assert_true(bytes_read() - before > 500 * 100);
-	assert_int_equal(audit_check(place->fd, "audit", &records, &why), 0);
-	assert_int_equal(records, 503);
-}
-
-static void a_mark_of_another_log_or_that_was_damaged_vouches_for_nothing(void **state)
-{
-	const struct place *place = *state;
-	OWNED(bytes_drop) struct bytes mark = {0};
-	struct fault why = {0};
-	uint64_t records = 0;
-
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(audit_append(place->fd, "audit", 1000 + i, "applied", NULL, &why),
-				 0);
-	assert_int_equal(file_read_at(place->fd, "audit.mark", 4096, &mark, &why), 0);
-	// Every byte of it matters: with any changed the log is walked, and goes on as it should.
-	for (size_t i = 0; i < mark.len; i++) {
-		mark.data[i] ^= 1;
-		assert_int_equal(
-			file_replace_at(place->fd, "audit.mark", mark.data, mark.len, 0600, &why),
-			0);
-		mark.data[i] ^= 1;
-		assert_int_equal(audit_append(place->fd, "audit", 2000, "applied", NULL, &why), 0);
-	}
-	// An old one, of when the log was shorter.
-	assert_int_equal(file_replace_at(place->fd, "audit.mark", mark.data, mark.len, 0600, &why),
-			 0);
-	assert_int_equal(audit_append(place->fd, "audit", 3000, "applied", NULL, &why), 0);
-	assert_int_equal(audit_check(place->fd, "audit", &records, &why), 0);
-	assert_int_equal(records, 3 + mark.len + 1);
-}
-
 // The same bytes but one, written over in place: size and inode are as they were.
 static void an_edit_in_place_is_seen_by_the_next_process(void **state)
 {
@@ -473,8 +420,6 @@ int main(void)
 		TEST(an_edited_cut_or_swapped_audit_log_is_named),
 		TEST(a_torn_last_audit_line_is_cut_and_the_chain_goes_on),
 		TEST(a_kept_audit_log_is_read_once_and_not_for_each_record),
-		TEST(the_next_process_does_not_read_a_log_that_is_as_it_was_left),
-		TEST(a_mark_of_another_log_or_that_was_damaged_vouches_for_nothing),
 		TEST(an_edit_in_place_is_seen_by_the_next_process),
 		TEST(what_was_done_to_a_kept_audit_log_is_seen_at_the_next_record),
 		TEST(an_audit_record_without_an_end_is_damage),
