@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "base/volume.h"
 
 // Ours have some hundred bytes; a longer one is none of ours.
 #define RECORD_MAX (1u << 20)
@@ -25,8 +26,43 @@ static const char genesis[] = "0000000000000000000000000000000000000000000000000
 struct tip {
 	uint64_t seq;
 	char digest[SHA256_HEX];
-	size_t whole; // bytes up to and with the last newline
+	size_t whole; // bytes of this file up to and with the last newline
+	// Where this file began. `open`: its first record shall say so.
+	uint64_t first_seq;
+	char first_digest[SHA256_HEX];
+	bool open;
 };
+
+static struct tip tip_begin(void)
+{
+	struct tip tip = {.seq = 0};
+
+	memcpy(tip.digest, genesis, sizeof(genesis));
+	memcpy(tip.first_digest, genesis, sizeof(genesis));
+	return tip;
+}
+
+// The same chain, in a new file.
+static void tip_turn(struct tip *tip)
+{
+	tip->whole = 0;
+	tip->first_seq = tip->seq;
+	memcpy(tip->first_digest, tip->digest, sizeof(tip->digest));
+}
+
+// What a file says of its beginning, before anything else is held against it.
+static int tip_take(struct tip *tip, int64_t seq, const char *previous)
+{
+	struct sha256 digest;
+
+	if (sha256_read(previous, &digest))
+		return -1;
+	tip->seq = (uint64_t)seq;
+	memcpy(tip->digest, previous, SHA256_HEX - 1);
+	tip_turn(tip);
+	tip->open = false;
+	return 0;
+}
 
 // Takes one line into the chain. A record holds the digest of the line before it, newline not counted.
 static int step(struct tip *tip, const char *line, size_t len, struct fault *why)
@@ -41,6 +77,8 @@ static int step(struct tip *tip, const char *line, size_t len, struct fault *why
 	    json_need_text(record, "previous", &previous, why))
 		return fault_set(why, FAULT_DIGEST, "audit record %" PRIu64 " is damaged",
 				 tip->seq);
+	if (tip->open && tip_take(tip, seq, previous))
+		return fault_set(why, FAULT_DIGEST, "audit record %" PRId64 " is damaged", seq);
 	if ((uint64_t)seq != tip->seq)
 		return fault_set(why, FAULT_DIGEST, "audit record %" PRIu64 " is missing",
 				 tip->seq);
@@ -77,15 +115,15 @@ static int take_lines(struct bytes *window, struct tip *tip, struct fault *why)
 	return 0;
 }
 
-// From the first record to the last whole one; what stands behind it is torn: a crash during an append.
+// One file, from its first record to the last whole one; what stands behind it is torn: a crash during an append. The tip is
+// where the file before it ended, or open.
 static int walk(int fd, struct tip *tip, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes window = {0};
 	char piece[65536];
 	off_t at = 0;
 
-	*tip = (struct tip){0};
-	memcpy(tip->digest, genesis, sizeof(genesis));
+	tip_turn(tip);
 	for (;;) {
 		ssize_t got = pread(fd, piece, sizeof(piece), at);
 
@@ -99,6 +137,42 @@ static int walk(int fd, struct tip *tip, struct fault *why)
 		if (bytes_append(&window, piece, (size_t)got, why) || take_lines(&window, tip, why))
 			return -1;
 	}
+}
+
+// Where the newest full file ends: its last line is all that is read of it. Without one, where every chain begins.
+static int end_of_volumes(int dirfd, const char *name, struct tip *tip, struct fault *why)
+{
+	OWNED(volume_drop) struct volumes volumes = {0};
+	OWNED(bytes_drop) struct bytes tail = {0};
+	OWNED(drop_fd) int fd = -1;
+	char file[VOLUME_NAME_MAX];
+	const char *text, *line;
+	struct stat st;
+	off_t from;
+
+	*tip = tip_begin();
+	if (volume_list(dirfd, name, &volumes, why))
+		return -1;
+	if (!volumes.count)
+		return 0;
+	if (volume_name(name, volumes.first[volumes.count - 1], file, why) ||
+	    file_open_at(dirfd, file, &fd, why))
+		return -1;
+	if (fstat(fd, &st))
+		return fault_errno(why, FAULT_OTHER, "cannot look at %s", file);
+	from = st.st_size > RECORD_MAX ? st.st_size - RECORD_MAX : 0;
+	if (lseek(fd, from, SEEK_SET) < 0 || file_read_fd(fd, RECORD_MAX, &tail, why))
+		return fault_within(why, "cannot read %s", file);
+	text = bytes_text(&tail);
+	if (tail.len < 2 || text[tail.len - 1] != '\n')
+		return fault_set(why, FAULT_DIGEST, "%s does not end with a record", file);
+	line = memrchr(text, '\n', tail.len - 1);
+	line = line ? line + 1 : text;
+	tip->open = true;
+	if (step(tip, line, tail.len - 1 - (size_t)(line - text), why))
+		return fault_within(why, "the end of %s", file);
+	tip_turn(tip);
+	return 0;
 }
 
 static int make_record(const struct tip *tip, int64_t now, const char *event, struct json *details,
@@ -188,6 +262,39 @@ static int write_record(int fd, const struct tip *tip, const struct bytes *line,
 	return 0;
 }
 
+// The end of the chain: of the newest file if it has a record, which then has to go on from the file before; else of that.
+static int find_end(struct audit *audit, int fd, struct fault *why)
+{
+	struct tip before, tip = {.open = true};
+
+	if (end_of_volumes(audit->dirfd, audit->name, &before, why) || walk(fd, &tip, why))
+		return -1;
+	if (tip.open)
+		tip = before;
+	else if (tip.first_seq != before.seq || strcmp(tip.first_digest, before.digest))
+		return fault_set(why, FAULT_DIGEST,
+				 "audit record %" PRIu64 " does not follow the one before it",
+				 tip.first_seq);
+	audit->tip = tip;
+	return 0;
+}
+
+// A full file becomes a volume, and a new one takes the record. What is torn off its end is cut first: behind a volume
+// nothing is ever mended.
+static int turn_over(struct audit *audit, size_t len, int *fd, struct stat *st, struct fault *why)
+{
+	if (!audit->tip.whole || audit->tip.whole + len <= AUDIT_FILE_MAX)
+		return 0;
+	if (ftruncate(*fd, (off_t)audit->tip.whole) || fsync(*fd))
+		return fault_errno(why, FAULT_OTHER, "cannot mend the audit log");
+	if (volume_make(audit->dirfd, audit->name, audit->tip.first_seq, why) ||
+	    volume_prune(audit->dirfd, audit->name, AUDIT_VOLUMES, why))
+		return -1;
+	tip_turn(&audit->tip);
+	drop_fd(fd);
+	return open_log(audit, fd, st, why);
+}
+
 int audit_add(struct audit *audit, int64_t now, const char *event, struct json *details,
 	      struct fault *why)
 {
@@ -201,9 +308,13 @@ int audit_add(struct audit *audit, int64_t now, const char *event, struct json *
 		return -1;
 	as_left = is_as_left(audit, &st);
 	audit->known = false;
-	if (!as_left && walk(fd, &audit->tip, why))
-		return fault_within(why, "the audit log is damaged, nothing is added to it");
+	if (!as_left && find_end(audit, fd, why)) {
+		fault_within(why, "the audit log is damaged, nothing is added to it");
+		return fault_fix(why, "keep its files for who looks into it, and move them away: "
+				      "the next record begins a new log");
+	}
 	if (make_record(&audit->tip, now, event, HAND_OVER(mine), &line, why) ||
+	    turn_over(audit, line.len, &fd, &st, why) ||
 	    write_record(fd, &audit->tip, &line, why) ||
 	    (!st.st_size && dir_sync(audit->dirfd, why)) ||
 	    step(&audit->tip, bytes_text(&line), line.len - 1, why))
@@ -230,20 +341,57 @@ int audit_append(int dirfd, const char *name, int64_t now, const char *event, st
 	return audit_add(audit, now, event, details, why);
 }
 
+// One full file: it is named after its first record, and nothing of it is torn.
+static int check_volume(int dirfd, const char *name, uint64_t first, struct tip *tip,
+			struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+	char file[VOLUME_NAME_MAX];
+	struct stat st;
+
+	if (volume_name(name, first, file, why) || file_open_at(dirfd, file, &fd, why))
+		return -1;
+	if (walk(fd, tip, why))
+		return fault_within(why, "%s", file);
+	if (fstat(fd, &st))
+		return fault_errno(why, FAULT_OTHER, "cannot look at %s", file);
+	if (tip->open || tip->first_seq != first || (off_t)tip->whole != st.st_size)
+		return fault_set(why, FAULT_DIGEST, "audit record %" PRIu64 " is damaged",
+				 tip->open ? first : tip->seq);
+	return 0;
+}
+
+static int check_volumes(int dirfd, const char *name, struct tip *tip, uint64_t *begin,
+			 struct fault *why)
+{
+	OWNED(volume_drop) struct volumes volumes = {0};
+
+	if (volume_list(dirfd, name, &volumes, why))
+		return -1;
+	// What was before was removed by us; otherwise whoever removes the first files would go unseen.
+	tip->open = volumes.count >= AUDIT_VOLUMES;
+	*begin = tip->open ? volumes.first[0] : 0;
+	for (size_t i = 0; i < volumes.count; i++)
+		if (check_volume(dirfd, name, volumes.first[i], tip, why))
+			return -1;
+	return 0;
+}
+
 int audit_check(int dirfd, const char *name, uint64_t *records, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
-	struct tip tip;
+	struct tip tip = tip_begin();
+	uint64_t begin;
 
 	*records = 0;
-	if (file_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
-	if (walk(fd, &tip, why))
+	if (check_volumes(dirfd, name, &tip, &begin, why))
 		return -1;
-	*records = tip.seq;
+	if (file_open_at(dirfd, name, &fd, why)) {
+		if (fault_forgive(why, FAULT_NOT_FOUND))
+			return -1;
+	} else if (walk(fd, &tip, why)) {
+		return -1;
+	}
+	*records = tip.seq - begin;
 	return 0;
 }

@@ -124,6 +124,17 @@ int text_copy(const char *text, char **out, struct fault *why)
 	return 0;
 }
 
+int rows_make(size_t count, size_t size, void *rows, struct fault *why)
+{
+	void *memory = NULL;
+
+	if (count && !(memory = calloc(count, size)))
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	// Copied, as `rows` may be the address of a pointer of any type.
+	memcpy(rows, &memory, sizeof(memory));
+	return 0;
+}
+
 static bool is_plain_start(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -139,6 +150,16 @@ bool name_is_plain(const char *name, size_t max)
 		if (!is_plain_start(name[i]) && !strchr("._-", name[i]))
 			return false;
 	return true;
+}
+
+bool name_is_identifier(const char *name, size_t max)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	size_t len = strlen(name);
+
+	return len && len <= max && strspn(name, letters) == len &&
+	       !(name[0] >= '0' && name[0] <= '9');
 }
 
 // The length of the valid UTF-8 sequence at `text` and its code point; 0 when there is none. Refuses overlong

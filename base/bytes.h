@@ -39,9 +39,15 @@ int hex_read(const char *hex, void *data, size_t len) MUST_CHECK;
 // A copy of a NUL-terminated text. Refuses only when memory is out.
 int text_copy(const char *text, char **out, struct fault *why) MUST_CHECK;
 
+// Zeroed memory for `count` rows of `size` bytes; NULL when there is none. `rows` is the address of the pointer to them.
+int rows_make(size_t count, size_t size, void *rows, struct fault *why) MUST_CHECK;
+
 // True when the whole text is 1..max characters of [a-z0-9._-] and starts with a letter or a digit: the
 // strict alphabet of every name that becomes part of a path.
 _Bool name_is_plain(const char *name, size_t max);
+// True when the whole text is a C identifier of 1..max characters. Names of programs and maps are: they are looked up as
+// symbols, and become names of files on bpffs, where the kernel allows no dot.
+_Bool name_is_identifier(const char *name, size_t max);
 
 // True when the whole text is strict UTF-8 (RFC 3629), as every text in JSON is.
 _Bool text_is_utf8(const char *text);

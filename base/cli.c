@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/journal.h"
 #include "base/owned.h"
 
 #define VERSION "0.1.0"
@@ -70,11 +71,38 @@ static void print_program_help(const struct cli_program *program)
 {
 	printf("%s: %s\n\ncommands:\n", program->name, program->summary);
 	for (const struct cli_command *command = program->commands; command->name; command++)
-		printf("  %-18s %s\n", command->name, command->summary);
+		printf("  %-20s %s\n", command->name, command->summary);
 	printf("\n'bpfseal COMMAND --help' tells the options of a command.\n"
 	       "exit status: 0 done, 1 other failure, 2 usage, 3 not trusted, 4 stale, 5 config or "
 	       "policy,\n"
 	       "6 network, 7 kernel refused, 8 drift or pending change\n");
+}
+
+// What comes after a first word that several commands share: "get", "set" and "delete" after "map". NULL: none.
+static const char *second_word(const struct cli_command *command, const char *first)
+{
+	size_t len = strlen(first);
+
+	return !strncmp(command->name, first, len) && command->name[len] == ' '
+		       ? command->name + len + 1
+		       : NULL;
+}
+
+static bool is_first_word(const struct cli_program *program, const char *word)
+{
+	for (const struct cli_command *command = program->commands; command->name; command++)
+		if (second_word(command, word))
+			return true;
+	return false;
+}
+
+static void print_family_help(const struct cli_program *program, const char *first)
+{
+	printf("commands:\n");
+	for (const struct cli_command *command = program->commands; command->name; command++)
+		if (second_word(command, first) || !strcmp(command->name, first))
+			printf("  %-20s %s\n", command->name, command->summary);
+	printf("\n'bpfseal COMMAND --help' tells the options of a command.\n");
 }
 
 // ---- parsing ----
@@ -163,6 +191,12 @@ static int take_option(struct cli *cli, int argc, char **argv, struct fault *why
 	return words;
 }
 
+static bool is_digit(char letter)
+{
+	return letter >= '0' && letter <= '9';
+}
+
+// A negative number is a word: no option begins with a digit.
 static int parse_words(struct cli *cli, int argc, char **argv, struct fault *why)
 {
 	bool only_args = false;
@@ -172,7 +206,7 @@ static int parse_words(struct cli *cli, int argc, char **argv, struct fault *why
 
 		if (!only_args && !strcmp(argv[i], "--"))
 			only_args = true;
-		else if (!only_args && argv[i][0] == '-' && argv[i][1])
+		else if (!only_args && argv[i][0] == '-' && argv[i][1] && !is_digit(argv[i][1]))
 			words = take_option(cli, argc - i, argv + i, why);
 		else
 			cli->args[cli->arg_count++] = argv[i];
@@ -229,8 +263,10 @@ static void print_error_document(const struct fault *why)
 	fputs(bytes_text(&text), stdout);
 }
 
-static int finish(const struct cli *cli, const struct fault *why)
+static int finish(const struct cli *cli, struct fault *why)
 {
+	if (cli->program->asks_nobody && why->code == FAULT_NOT_FOUND)
+		why->code = FAULT_USAGE;
 	fflush(stdout);
 	fault_print(why, stderr);
 	if (cli_json(cli) && !cli->document_done)
@@ -277,6 +313,9 @@ static int no_command(const struct cli_program *program, int argc, char **argv)
 	names[count] = NULL;
 	if (argc < 2) {
 		fault_set(&why, FAULT_USAGE, "%s: no command given", program->name);
+	} else if (argc == 2 && is_first_word(program, argv[1])) {
+		fault_set(&why, FAULT_USAGE, "'bpfseal %.64s' needs one more word", argv[1]);
+		fault_fix(&why, "see 'bpfseal %.64s --help'", argv[1]);
 	} else {
 		char asked[128];
 		const char *near;
@@ -286,7 +325,8 @@ static int no_command(const struct cli_program *program, int argc, char **argv)
 		near = json_nearest(asked, names);
 		if (!near)
 			near = json_nearest(argv[1], names);
-		fault_set(&why, FAULT_USAGE, "unknown command '%.64s'", argv[1]);
+		fault_set(&why, FAULT_USAGE, "unknown command '%s'",
+			  is_first_word(program, argv[1]) ? asked : argv[1]);
 		if (near)
 			fault_fix(&why, "did you mean 'bpfseal %s'?", near);
 	}
@@ -310,6 +350,11 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 	}
 	if (argc >= 2 && !strcmp(argv[1], "--version")) {
 		printf("%s %s\n", program->name, VERSION);
+		return 0;
+	}
+	if (argc >= 3 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "help")) &&
+	    is_first_word(program, argv[1])) {
+		print_family_help(program, argv[1]);
 		return 0;
 	}
 	cli.command = argc >= 2 ? find_command(program, argc - 1, argv + 1, &words) : NULL;
@@ -477,7 +522,8 @@ static void say(FILE *to, const char *format, va_list arguments)
 	}
 	safe = malloc(8 * (size_t)len + 1);
 	if (safe)
-		fprintf(to, "%s\n", text_safe(line, safe, 8 * (size_t)len + 1));
+		fprintf(to, "%s%s\n", journal_priority(to, line),
+			text_safe(line, safe, 8 * (size_t)len + 1));
 }
 
 void cli_say(const struct cli *cli, const char *format, ...)
@@ -530,101 +576,4 @@ int cli_document(const struct cli *cli, const char *schema, struct json *documen
 void cli_document_done(struct cli *cli)
 {
 	cli->document_done = true;
-}
-
-// ---- tables ----
-
-#define TABLE_COLUMNS_MAX 16
-
-struct table {
-	const char *const *columns;
-	size_t column_count;
-	char **cells;
-	size_t cell_count;
-};
-
-int table_new(const char *const *columns, struct table **out, struct fault *why)
-{
-	struct table *table = calloc(1, sizeof(*table));
-
-	if (!table)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	table->columns = columns;
-	while (columns[table->column_count] && table->column_count < TABLE_COLUMNS_MAX)
-		table->column_count++;
-	*out = table;
-	return 0;
-}
-
-int table_row(struct table *table, const char *const *cells, struct fault *why)
-{
-	size_t count = table->cell_count + table->column_count;
-	char **grown = realloc(table->cells, count * sizeof(*grown));
-
-	if (!grown)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	table->cells = grown;
-	for (size_t i = 0; i < table->column_count; i++) {
-		const char *text = cells[i] && cells[i][0] ? cells[i] : "-";
-		size_t room = 8 * strlen(text) + 1;
-		char *safe = malloc(room);
-
-		if (!safe)
-			return fault_set(why, FAULT_OTHER, "out of memory");
-		grown[table->cell_count++] = text_safe(text, safe, room);
-	}
-	return 0;
-}
-
-// Columns on a screen, not bytes: continuation bytes of UTF-8 take none.
-static int screen_width(const char *text)
-{
-	int width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
-}
-
-static void print_cell(const char *text, int width, bool right, bool last)
-{
-	int pad = width - screen_width(text);
-
-	if (right)
-		printf("%*s%s", pad, "", text);
-	else
-		printf("%s%*s", text, last ? 0 : pad, "");
-	fputs(last ? "\n" : "  ", stdout);
-}
-
-void table_print(const struct table *table, const struct cli *cli)
-{
-	int width[TABLE_COLUMNS_MAX];
-	size_t columns = table->column_count;
-
-	if (cli_json(cli) || cli_quiet(cli))
-		return;
-	for (size_t i = 0; i < columns; i++)
-		width[i] = screen_width(table->columns[i] + (table->columns[i][0] == '>'));
-	for (size_t i = 0; i < table->cell_count; i++)
-		if (screen_width(table->cells[i]) > width[i % columns])
-			width[i % columns] = screen_width(table->cells[i]);
-	for (size_t i = 0; i < columns; i++) {
-		bool right = table->columns[i][0] == '>';
-
-		print_cell(table->columns[i] + right, width[i], right, i + 1 == columns);
-	}
-	for (size_t i = 0; i < table->cell_count; i++)
-		print_cell(table->cells[i], width[i % columns],
-			   table->columns[i % columns][0] == '>', (i + 1) % columns == 0);
-}
-
-void table_free(struct table *table)
-{
-	if (!table)
-		return;
-	for (size_t i = 0; i < table->cell_count; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	free(table);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fault.h"
 
+#include "base/journal.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/bytes.h"
 
-// One row a code: its name in JSON and its exit status (DESIGN section 8).
+// One row a code: its name in JSON and its exit status.
 static const struct {
 	const char *name;
 	int exit_status;
@@ -98,6 +100,14 @@ void fault_clear(struct fault *why)
 	*why = (struct fault){0};
 }
 
+int fault_forgive(struct fault *why, enum fault_code code)
+{
+	if (why->code != code)
+		return -1;
+	fault_clear(why);
+	return 0;
+}
+
 const char *fault_name(enum fault_code code)
 {
 	return code < FAULT_CODES ? codes[code].name : "other";
@@ -113,7 +123,8 @@ static void print_line(FILE *to, const char *label, const char *text)
 	char safe[4 * FAULT_TEXT_MAX];
 
 	if (text[0])
-		fprintf(to, "%s: %s\n", label, text_safe(text, safe, sizeof(safe)));
+		fprintf(to, "%s%s: %s\n", journal_priority(to, "error:"), label,
+			text_safe(text, safe, sizeof(safe)));
 }
 
 void fault_print(const struct fault *why, FILE *to)

@@ -19,20 +19,19 @@
 #define INSPECT_KFUNCS_MAX   16
 #define INSPECT_JUMPS_MAX    1024
 #define INSPECT_GLOBALS_MAX  512
+#define INSPECT_TYPES_MAX    256
 
 struct inspect_program {
 	char name[64], section[64];
 	uint32_t insns;
-	uint32_t
-		jumps_most; // tail calls that one run can make; JUMPS_ENDLESS: no limit can be told
-	bool jumps_unclear; // it can make others than those listed
+	uint32_t jumps_most; // tail calls that one run can make; JUMPS_ENDLESS: no limit is known
+	bool jumps_unclear;  // it can make others than those listed
 };
 
 // A tail call that a program of the object can make (bpf/jumps.h).
 struct inspect_jump {
-	uint32_t program,
-		map;   // their places in the lists; map INSPECT_MAPS_MAX: it cannot be told which
-	uint32_t slot; // UINT32_MAX: it cannot be told which
+	uint32_t program, map; // indexes into the lists; map INSPECT_MAPS_MAX: not known which
+	uint32_t slot;	       // UINT32_MAX: not known which
 	bool in_entry;
 };
 
@@ -51,6 +50,12 @@ struct inspect_global {
 	uint32_t size;
 };
 
+// A type of the object's own BTF that its code wants to find again among the kernel's (bpf/asked.h).
+struct inspect_type {
+	uint32_t id;
+	uint32_t kinds; // what it asks about it: 1 << enum bpf_core_relo_kind, of all records
+};
+
 struct inspection {
 	struct inspect_program *programs;
 	size_t program_count;
@@ -60,13 +65,16 @@ struct inspection {
 	size_t jump_count;
 	struct inspect_global *globals;
 	size_t global_count;
+	struct inspect_type *types;
+	size_t type_count;
 	uint32_t insns;
 	bool helpers[INSPECT_HELPERS_MAX]; // by id, in any executable section
 	bool helper_unknown; // a helper id past the end, or a computed call that is no helper
-	char kfuncs[INSPECT_KFUNCS_MAX]
-		   [64]; // and every other symbol of the kernel that it wants; "#12": by number
+	// Kernel functions and every other symbol of the kernel that it wants; "#12": by number.
+	char kfuncs[INSPECT_KFUNCS_MAX][64];
 	size_t kfunc_count;
 	bool has_btf, tail_calls;
+	bool types_unclear; // it asks for others than those listed
 	char license[64];
 };
 

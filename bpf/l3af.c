@@ -281,7 +281,8 @@ int l3af_import(const void *data, size_t len, const struct l3af_order *order,
 		why->code = why->code == FAULT_OTHER ? FAULT_OTHER : FAULT_CONFIG;
 		return -1;
 	}
-	reader.payload.source = (struct schema_source){order->file, data, len, root};
+	reader.payload.source =
+		(struct schema_source){.file = order->file, .text = data, .len = len, .root = root};
 	out->notes = json_make_array();
 	if (!out->notes)
 		return fault_set(why, FAULT_OTHER, "out of memory");

@@ -9,265 +9,12 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "bpf/nodeform.h"
 #include "bpf/pattern.h"
 #include "bpf/policyfile.h"
 #include "bpf/schema.h"
-#include "keys/pin.h"
 
-#define NAME_LEN_MAX	 64 // publisher, bundle, repository: each is a directory's name somewhere
-#define IDENTIFIER_MAX	 63 // a C name, as in manifest.h
-#define REPOSITORIES_MAX 16
-#define MAPS_MAX	 MANIFEST_MAPS_MAX // a bundle has no more
-#define ENTRIES_MAX	 65536		   // of one map; the file's size stops it earlier
-#define PATH_LEN_MAX	 1024
-
-// ---- what a text may be ----
-
-static int check_plain(const char *text, struct fault *why)
-{
-	if (!name_is_plain(text, NAME_LEN_MAX))
-		return fault_set(why, FAULT_CONFIG,
-				 "\"%.80s\" is not a name of 1 to 64 of a-z 0-9 . _ -", text);
-	return 0;
-}
-
-static int check_channel(const char *text, struct fault *why)
-{
-	return index_channel_check(text, FAULT_CONFIG, why);
-}
-
-static int check_use(const char *text, struct fault *why)
-{
-	const char *slash = strchr(text, '/');
-	char publisher[NAME_LEN_MAX + 1] = "";
-
-	if (slash && slash - text <= NAME_LEN_MAX)
-		memcpy(publisher, text, (size_t)(slash - text));
-	if (!slash || !name_is_plain(publisher, NAME_LEN_MAX) ||
-	    !name_is_plain(slash + 1, NAME_LEN_MAX))
-		return fault_set(why, FAULT_CONFIG,
-				 "\"%.80s\" is not PUBLISHER/NAME, as in net/count", text);
-	return 0;
-}
-
-// The kernel's own rule (dev_valid_name), and no bytes that a terminal or a path would trip over.
-bool node_is_interface_name(const char *text)
-{
-	size_t len = strlen(text);
-	bool is_fine =
-		len >= 1 && len < IFNAMSIZ && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
-
-	for (size_t i = 0; i < len; i++)
-		is_fine = is_fine && isgraph((unsigned char)text[i]) && !strchr("/:", text[i]);
-	return is_fine;
-}
-
-static int check_interface(const char *text, struct fault *why)
-{
-	if (!node_is_interface_name(text))
-		return fault_set(why, FAULT_CONFIG,
-				 "\"%.80s\" cannot be a network interface: 1 to %d characters, "
-				 "no blank, '/' or ':'",
-				 text, IFNAMSIZ - 1);
-	return 0;
-}
-
-static int check_identifier(const char *text, struct fault *why)
-{
-	size_t len = strlen(text);
-	bool is_fine = len >= 1 && len <= IDENTIFIER_MAX && !isdigit((unsigned char)text[0]);
-
-	for (size_t i = 0; i < len; i++)
-		is_fine = is_fine && (isalnum((unsigned char)text[i]) || text[i] == '_');
-	if (!is_fine)
-		return fault_set(why, FAULT_CONFIG, "\"%.80s\" is not a C name of 1 to %d letters",
-				 text, IDENTIFIER_MAX);
-	return 0;
-}
-
-// A file that the admin names. A relative one lies below the directory of node.json and cannot climb out of it, so
-// the check of that directory's owner covers it.
-static int check_path(const char *text, struct fault *why)
-{
-	size_t len = strlen(text);
-	bool is_fine = len >= 1 && len <= PATH_LEN_MAX && text[len - 1] != '/';
-
-	for (size_t i = 0; i < len; i++)
-		is_fine = is_fine && !iscntrl((unsigned char)text[i]);
-	for (const char *part = text; part; part = strchr(part, '/')) {
-		part += *part == '/';
-		if (!strcmp(part, "..") || !strncmp(part, "../", 3))
-			is_fine = false;
-	}
-	if (!is_fine)
-		return fault_set(why, FAULT_CONFIG,
-				 "\"%.80s\" is not the path of a file without ..", text);
-	return 0;
-}
-
-// ---- the form of the file ----
-
-static const char *const mode_words[] = {"secure", NULL};
-static const char *const class_words[] = {"private", "public", NULL};
-static const char *const denied_words[] = {
-	[NODE_DENIED_REMOVE] = "remove",
-	[NODE_DENIED_DROP] = "drop",
-	[NODE_DENIED_KEEP] = "keep-and-alarm",
-	NULL,
-};
-static const char *const xdp_mode_words[] = {"native", "generic", "native-or-generic", "offload",
-					     NULL};
-static const char *const tc_attach_words[] = {
-	[NODE_TC_AUTO] = "auto",
-	[NODE_TC_TCX] = "tcx",
-	[NODE_TC_CLSACT] = "clsact",
-	NULL,
-};
-
-static const struct schema name_form = {
-	.kind = SCHEMA_TEXT,
-	.check = check_plain,
-	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
-};
-static const struct schema channel_form = {
-	.kind = SCHEMA_TEXT,
-	.check = check_channel,
-	.pattern = "^(?!withdrawn$)[a-z0-9][a-z0-9._-]{0,31}$",
-};
-static const struct schema url_form = {
-	.kind = SCHEMA_TEXT,
-	.check = pin_url_check,
-	.pattern = "^https?://[^ ]+$",
-};
-static const struct schema path_form = {
-	.kind = SCHEMA_TEXT,
-	.check = check_path,
-	.pattern = "[^/]$",
-};
-static const struct schema use_form = {
-	.kind = SCHEMA_TEXT,
-	.check = check_use,
-	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}/[a-z0-9][a-z0-9._-]{0,63}$",
-};
-static const struct schema version_form = {
-	.kind = SCHEMA_TEXT,
-	.check = version_pattern_check,
-	.pattern = "^([0-9]+\\.[0-9]+\\.[0-9]+|([0-9]+\\.){0,2}\\*)$",
-};
-static const struct schema identifier_form = {
-	.kind = SCHEMA_TEXT,
-	.check = check_identifier,
-	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
-};
-static const struct schema any_form = {.kind = SCHEMA_ANY};
-static const struct schema mode_form = {.kind = SCHEMA_WORD, .words = mode_words};
-static const struct schema class_form = {.kind = SCHEMA_WORD, .words = class_words};
-static const struct schema xdp_mode_form = {.kind = SCHEMA_WORD, .words = xdp_mode_words};
-static const struct schema tc_attach_form = {.kind = SCHEMA_WORD, .words = tc_attach_words};
-static const struct schema denied_form = {.kind = SCHEMA_WORD, .words = denied_words};
-
-static const struct schema_key entry_keys[] = {
-	{"key", &any_form, true, "the key, as the map's BTF type has it"},
-	{"value", &any_form, true, "the value, as the map's BTF type has it"},
-	{0},
-};
-static const struct schema entry_form = {.kind = SCHEMA_OBJECT, .keys = entry_keys};
-static const struct schema entries_form = {
-	.kind = SCHEMA_LIST,
-	.item = &entry_form,
-	.count_max = ENTRIES_MAX,
-};
-static const struct schema maps_form = {
-	.kind = SCHEMA_TABLE,
-	.item = &entries_form,
-	.count_max = MAPS_MAX,
-	.check = check_identifier,
-	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
-};
-
-static const struct schema globals_form = {
-	.kind = SCHEMA_TABLE,
-	.item = &any_form,
-	.count_max = MANIFEST_GLOBALS_MAX,
-	.check = check_identifier,
-	.pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$",
-};
-
-static const struct schema_key use_keys[] = {
-	{"use", &use_form, true, "the bundle, PUBLISHER/NAME"},
-	{"version", &version_form, true, "a version (1.4.2) or a pattern (1.4.*, 1.*, *)"},
-	{"channel", &channel_form, false,
-	 "the channel that a pattern takes from, beside what is released (default: released)"},
-	{"from", &name_form, false, "the repository; not needed where there is only one"},
-	{"program", &identifier_form, false,
-	 "which program, where the bundle has several for this hook"},
-	{"maps", &maps_form, false, "values to write into the program's maps, by map name"},
-	{"globals", &globals_form, false, "values of the program's global variables, by name"},
-	{0},
-};
-static const struct schema chain_item_form = {.kind = SCHEMA_OBJECT, .keys = use_keys};
-static const struct schema chain_form = {
-	.kind = SCHEMA_LIST,
-	.item = &chain_item_form,
-	.count_max = NODE_CHAIN_MAX,
-};
-
-static const struct schema_key interface_keys[] = {
-	{"xdp", &chain_form, false, "the programs on XDP, in the order in which packets meet them"},
-	{"tc_ingress", &chain_form, false, "the programs on TC ingress, in order"},
-	{"tc_egress", &chain_form, false, "the programs on TC egress, in order"},
-	{"xdp_mode", &xdp_mode_form, false, "how XDP is attached (default: native)"},
-	{"tc_attach", &tc_attach_form, false,
-	 "how TC is attached (default: auto, TCX where the kernel has it, else clsact)"},
-	{"on_denied", &denied_form, false,
-	 "what takes the place of a running program that was denied (default: remove)"},
-	{0},
-};
-static const struct schema interface_form = {.kind = SCHEMA_OBJECT, .keys = interface_keys};
-static const struct schema interfaces_form = {
-	.kind = SCHEMA_TABLE,
-	.item = &interface_form,
-	.count_max = NODE_INTERFACES_MAX,
-	.check = check_interface,
-	.pattern = "^[!-.0-9;-~]{1,15}$",
-};
-
-static const struct schema_key repository_keys[] = {
-	{"url", &url_form, true, "where the repository is served; https, or http on this machine"},
-	{"class", &class_form, false, "private (default) or public"},
-	{"ca", &path_form, false,
-	 "CA certificates for https, absolute or below the directory of this file"},
-	{0},
-};
-static const struct schema repository_form = {.kind = SCHEMA_OBJECT, .keys = repository_keys};
-static const struct schema repositories_form = {
-	.kind = SCHEMA_TABLE,
-	.item = &repository_form,
-	.count_max = REPOSITORIES_MAX,
-	.check = check_plain,
-	.pattern = "^[a-z0-9][a-z0-9._-]{0,63}$",
-};
-
-static const struct schema probes_form = {
-	.kind = SCHEMA_LIST,
-	.item = &chain_item_form,
-	.count_max = NODE_CHAIN_MAX,
-};
-
-static const struct schema_key node_keys[] = {
-	{"repositories", &repositories_form, false,
-	 "where bundles come from, by a name of your own"},
-	{"interfaces", &interfaces_form, false,
-	 "what runs, by network interface or by a pattern of their names (* and ?)"},
-	{"probes", &probes_form, false, "the programs that watch events of this machine"},
-	{"policy", &policyfile_form, false, "what a signed program may be and do here"},
-	{"watch", &watchrule_form, false, "what watch may do besides looking and putting back"},
-	{"mode", &mode_form, false, "secure, which is also what absence means"},
-	{0},
-};
-static const struct schema node_form = {.kind = SCHEMA_OBJECT, .keys = node_keys};
-
-// ---- reading what has that form ----
+// ---- reading what has the form (nodeform.h) ----
 
 // From here on every key is known and every value of its type; what is left is what one value says about another.
 struct reader {
@@ -275,16 +22,6 @@ struct reader {
 	struct node *node;
 	struct fault *why;
 };
-
-static int rows_make(struct reader *reader, size_t count, size_t size, void *rows)
-{
-	void *memory = NULL;
-
-	if (count && !(memory = calloc(count, size)))
-		return fault_set(reader->why, FAULT_OTHER, "out of memory");
-	*(void **)rows = memory;
-	return 0;
-}
 
 // A copy of an optional text: NULL when it is not there.
 static int text_take(struct reader *reader, const struct json *object, const char *key, char **out)
@@ -341,7 +78,8 @@ static int repositories_take(struct reader *reader, const struct json *object)
 	struct node *node = reader->node;
 	struct json_walk walk = {0};
 
-	if (rows_make(reader, json_count(object), sizeof(*node->repositories), &node->repositories))
+	if (rows_make(json_count(object), sizeof(*node->repositories), &node->repositories,
+		      reader->why))
 		return -1;
 	while (object && json_next(object, &walk)) {
 		if (!strcmp(walk.key, "//"))
@@ -362,9 +100,9 @@ struct use_at {
 static int refuse_from(struct reader *reader, const struct json *object, const struct use_at *at,
 		       const char *from)
 {
-	const char *names[REPOSITORIES_MAX + 1] = {NULL}, *near;
+	const char *names[NODE_REPOSITORIES_MAX + 1] = {NULL}, *near;
 
-	for (size_t i = 0; i < reader->node->repository_count && i < REPOSITORIES_MAX; i++)
+	for (size_t i = 0; i < reader->node->repository_count && i < NODE_REPOSITORIES_MAX; i++)
 		names[i] = reader->node->repositories[i].name;
 	near = json_nearest(from, names);
 	fault_set(reader->why, FAULT_CONFIG, "%s[%zu].from: there is no repository \"%s\"%s%s%s",
@@ -398,7 +136,7 @@ static int entries_take(struct reader *reader, const struct json *maps, struct n
 
 	while (maps && json_next(maps, &walk))
 		count += json_is(walk.value, JSON_KIND_ARRAY) ? json_count(walk.value) : 0;
-	if (rows_make(reader, count, sizeof(*use->entries), &use->entries))
+	if (rows_make(count, sizeof(*use->entries), &use->entries, reader->why))
 		return -1;
 	walk = (struct json_walk){0};
 	while (maps && json_next(maps, &walk)) {
@@ -422,7 +160,7 @@ static int entries_take(struct reader *reader, const struct json *maps, struct n
 
 const char *node_on_denied_name(enum node_on_denied on_denied)
 {
-	return denied_words[on_denied];
+	return node_denied_words[on_denied];
 }
 
 static int channel_take(struct reader *reader, const struct json *object, struct node_use *use)
@@ -456,7 +194,7 @@ static int chain_take(struct reader *reader, const struct json *object, enum hoo
 		snprintf(at.list, sizeof(at.list), "%s", key);
 	else
 		snprintf(at.list, sizeof(at.list), "interfaces.%s.%s", interface->name, key);
-	if (rows_make(reader, count, sizeof(**interface->chain), &interface->chain[hook]))
+	if (rows_make(count, sizeof(**interface->chain), &interface->chain[hook], reader->why))
 		return -1;
 	if (count)
 		schema_items_begin(&items, &reader->source, list);
@@ -474,20 +212,16 @@ static int chain_take(struct reader *reader, const struct json *object, enum hoo
 static int interface_take(struct reader *reader, const char *name, const struct json *object,
 			  struct node_interface *interface)
 {
+	size_t mode = schema_word(json_member(object, "xdp_mode"), node_xdp_mode_words);
+
 	interface->is_pattern = pattern_is(name);
-	interface->xdp_offload = word_is(object, "xdp_mode", "offload");
-	interface->xdp_generic_ok = word_is(object, "xdp_mode", "generic") ||
-				    word_is(object, "xdp_mode", "native-or-generic");
-	interface->xdp_native_ok =
-		!word_is(object, "xdp_mode", "generic") && !interface->xdp_offload;
-	if (word_is(object, "tc_attach", tc_attach_words[NODE_TC_TCX]))
-		interface->tc_attach = NODE_TC_TCX;
-	else if (word_is(object, "tc_attach", tc_attach_words[NODE_TC_CLSACT]))
-		interface->tc_attach = NODE_TC_CLSACT;
-	if (word_is(object, "on_denied", denied_words[NODE_DENIED_DROP]))
-		interface->on_denied = NODE_DENIED_DROP;
-	else if (word_is(object, "on_denied", denied_words[NODE_DENIED_KEEP]))
-		interface->on_denied = NODE_DENIED_KEEP;
+	interface->xdp_offload = mode == NODE_XDP_OFFLOAD;
+	interface->xdp_generic_ok = mode == NODE_XDP_GENERIC || mode == NODE_XDP_EITHER;
+	interface->xdp_native_ok = mode == NODE_XDP_NATIVE || mode == NODE_XDP_EITHER;
+	interface->tc_attach = (enum node_tc_attach)schema_word(json_member(object, "tc_attach"),
+								node_tc_attach_words);
+	interface->on_denied = (enum node_on_denied)schema_word(json_member(object, "on_denied"),
+								node_denied_words);
 	if (text_copy(name, &interface->name, reader->why))
 		return -1;
 	for (int hook = 0; hook < HOOK_PROBE; hook++)
@@ -544,7 +278,8 @@ static int interfaces_take(struct reader *reader, const struct json *object)
 	struct node *node = reader->node;
 	struct json_walk walk = {0};
 
-	if (rows_make(reader, json_count(object) + 1, sizeof(*node->interfaces), &node->interfaces))
+	if (rows_make(json_count(object) + 1, sizeof(*node->interfaces), &node->interfaces,
+		      reader->why))
 		return -1;
 	while (object && json_next(object, &walk)) {
 		struct node_interface *interface = &node->interfaces[node->interface_count];
@@ -600,6 +335,9 @@ static int document_parse(const void *data, size_t len, const char *file, struct
 	if (why->code == FAULT_OTHER)
 		return -1;
 	why->code = FAULT_CONFIG;
+	if (strstr(why->text, ": too big"))
+		fault_fix(why, "a number above 9223372036854775807 is written as a text of 0x and "
+			       "hexadecimal digits");
 	if (!why->where[0]) {
 		find_odd(data, len, &line, &column);
 		fault_where(why, "%s:%u:%u", file, line, column);
@@ -734,6 +472,18 @@ void node_where(const struct node *node, const struct json *parent, const char *
 					     .root = node->document};
 
 	schema_where(&source, parent, key, index, where);
+}
+
+// The kernel's own rule (dev_valid_name), and no bytes that a terminal or a path would trip over.
+bool node_is_interface_name(const char *text)
+{
+	size_t len = strlen(text);
+	bool is_fine =
+		len >= 1 && len < IFNAMSIZ && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+
+	for (size_t i = 0; i < len; i++)
+		is_fine = is_fine && isgraph((unsigned char)text[i]) && !strchr("/:", text[i]);
+	return is_fine;
 }
 
 const struct node_repository *node_repository(const struct node *node, const char *name)

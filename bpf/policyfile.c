@@ -14,7 +14,6 @@
 #include "bpf/probe.h"
 
 #define NAME_LEN_MAX	     64 // of a publisher, of a bundle
-#define IDENTIFIER_MAX	     63
 #define KFUNCS_MAX	     16 // struct policy holds so many
 #define NAMED_HELPERS_MAX    64
 #define LICENSES_MAX	     16
@@ -46,14 +45,8 @@ static int check_helper(const char *text, struct fault *why)
 
 static int check_kfunc(const char *text, struct fault *why)
 {
-	size_t len = strlen(text);
-	bool is_fine = len >= 1 && len <= IDENTIFIER_MAX && !isdigit((unsigned char)text[0]);
-
-	for (size_t i = 0; i < len; i++)
-		is_fine = is_fine && (isalnum((unsigned char)text[i]) || text[i] == '_');
-	if (!is_fine)
-		return fault_set(why, FAULT_CONFIG, "\"%.80s\" is not a C name of 1 to %d letters",
-				 text, IDENTIFIER_MAX);
+	if (schema_identifier.check(text, why))
+		return -1;
 	if (policy_kfunc_is_never(text))
 		return fault_set(why, FAULT_CONFIG, "%.63s can never be allowed", text);
 	return 0;
@@ -157,7 +150,8 @@ static const struct schema programs_form = {
 static const struct schema helper_form = {
 	.kind = SCHEMA_TEXT,
 	.check = check_helper,
-	.pattern = "^(base|redirect|output|time|socket|tracing|bpf_[a-z0-9_]+)$",
+	.pattern =
+		"^(base|redirect|output|time|socket|tracing|debug|kernel-memory|bpf_[a-z0-9_]+)$",
 };
 static const struct schema helpers_form = {
 	.kind = SCHEMA_LIST,
@@ -216,12 +210,16 @@ static const struct schema publishers_form = {
 	.count_max = PUBLISHERS_MAX,
 	.distinct = true,
 };
+static const struct schema interface_pattern_form = {
+	.kind = SCHEMA_TEXT,
+	.check = check_interface_pattern,
+	.pattern = "^[!-.0-9;->@-~]{1,15}$",
+};
 static const struct schema interfaces_form = {
 	.kind = SCHEMA_TABLE,
 	.item = &publishers_form,
 	.count_max = INTERFACES_MAX,
-	.check = check_interface_pattern,
-	.pattern = "^[!-.0-9;->@-~]{1,15}$",
+	.key = &interface_pattern_form,
 };
 static const struct schema probe_form = {
 	.kind = SCHEMA_TEXT,

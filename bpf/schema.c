@@ -12,6 +12,33 @@
 #define COMMENT	 "//"
 #define KEYS_MAX 32 // of one object with known keys
 
+// ---- forms that several files have in common ----
+
+#define NAME_LEN_MAX   64 // each becomes the name of a directory somewhere
+#define IDENTIFIER_MAX 63 // what struct inspection holds
+
+static int check_name(const char *text, struct fault *why)
+{
+	if (!name_is_plain(text, NAME_LEN_MAX))
+		return fault_set(why, FAULT_CONFIG,
+				 "\"%.80s\" is not a name of 1 to 64 of a-z 0-9 . _ -", text);
+	return 0;
+}
+
+static int check_identifier(const char *text, struct fault *why)
+{
+	if (!name_is_identifier(text, IDENTIFIER_MAX))
+		return fault_set(why, FAULT_CONFIG, "\"%.80s\" is not a C name of 1 to %d letters",
+				 text, IDENTIFIER_MAX);
+	return 0;
+}
+
+const struct schema schema_name = {
+	.kind = SCHEMA_TEXT, .check = check_name, .pattern = "^[a-z0-9][a-z0-9._-]{0,63}$"};
+const struct schema schema_identifier = {
+	.kind = SCHEMA_TEXT, .check = check_identifier, .pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$"};
+const struct schema schema_any = {.kind = SCHEMA_ANY};
+
 // ---- places ----
 
 void schema_where(const struct schema_source *source, const struct json *parent, const char *key,
@@ -90,7 +117,8 @@ static int refuse(const struct schema_source *source, const struct spot *spot, s
 	va_end(arguments);
 	spot_write(spot, path, sizeof(path));
 	schema_where(source, spot->parent, spot->key, spot->index, where);
-	fault_set(why, FAULT_CONFIG, "%s%s%s", path[0] ? path : source->file, ": ", text);
+	fault_set(why, source->machine ? FAULT_FORMAT : FAULT_CONFIG, "%s: %s",
+		  path[0] ? path : source->file, text);
 	return fault_where(why, "%s", where);
 }
 
@@ -126,9 +154,9 @@ static int refuse_word(const struct schema_source *source, const struct spot *sp
 static int check_value(const struct schema *schema, const struct schema_source *source,
 		       const struct json *value, const struct spot *spot, struct fault *why);
 
-static bool is_comment(const char *key)
+static bool is_comment(const struct schema_source *source, const char *key)
 {
-	return !strcmp(key, COMMENT);
+	return !source->machine && !strcmp(key, COMMENT);
 }
 
 static int check_comment(const struct schema_source *source, const struct json *object,
@@ -137,7 +165,7 @@ static int check_comment(const struct schema_source *source, const struct json *
 	const struct json *comment = json_member(object, COMMENT);
 	struct spot inner = {.up = spot, .parent = object, .key = COMMENT};
 
-	if (comment && !json_is(comment, JSON_KIND_TEXT))
+	if (!source->machine && comment && !json_is(comment, JSON_KIND_TEXT))
 		return refuse(source, &inner, why, "a comment must be a text");
 	return 0;
 }
@@ -173,7 +201,7 @@ static int check_object(const struct schema *schema, const struct schema_source 
 		struct spot inner = {.up = spot, .parent = object, .key = walk.key};
 		const struct schema_key *known = key_find(schema, walk.key);
 
-		if (is_comment(walk.key))
+		if (is_comment(source, walk.key))
 			continue;
 		if (!known)
 			return refuse_key(schema, source, &inner, why);
@@ -199,12 +227,12 @@ static int check_table(const struct schema *schema, const struct schema_source *
 	while (json_next(object, &walk)) {
 		struct spot inner = {.up = spot, .parent = object, .key = walk.key};
 
-		if (is_comment(walk.key))
+		if (is_comment(source, walk.key))
 			continue;
 		if (++count > schema->count_max)
 			return refuse(source, &inner, why, "more than %zu entries",
 				      schema->count_max);
-		if (schema->check(walk.key, why))
+		if (schema->key->check(walk.key, why))
 			return refuse_checked(source, &inner, why);
 		if (check_value(schema->item, source, walk.value, &inner, why))
 			return -1;
@@ -239,6 +267,8 @@ static int check_text(const struct schema *schema, const struct schema_source *s
 {
 	if (!json_is(value, JSON_KIND_TEXT))
 		return refuse(source, spot, why, "expected a text");
+	if (schema->max && strlen(json_text(value)) > (size_t)schema->max)
+		return refuse(source, spot, why, "longer than %" PRId64 " bytes", schema->max);
 	if (schema->check(json_text(value), why))
 		return refuse_checked(source, spot, why);
 	return 0;
@@ -249,9 +279,8 @@ static int check_word(const struct schema *schema, const struct schema_source *s
 {
 	if (!json_is(value, JSON_KIND_TEXT))
 		return refuse(source, spot, why, "expected a text");
-	for (const char *const *word = schema->words; *word; word++)
-		if (!strcmp(*word, json_text(value)))
-			return 0;
+	if (schema->words[schema_word(value, schema->words)])
+		return 0;
 	return refuse_word(source, spot, "value", json_text(value), schema->words, why);
 }
 
@@ -300,6 +329,16 @@ int schema_check(const struct schema *schema, const struct schema_source *source
 	return check_value(schema, source, source->root, &top, why);
 }
 
+size_t schema_word(const struct json *value, const char *const *words)
+{
+	const char *word = json_text(value);
+	size_t index = 0;
+
+	while (word && words[index] && strcmp(words[index], word) != 0)
+		index++;
+	return index;
+}
+
 // ---- printing ----
 
 static int write_object(const struct schema *schema, struct json *out, struct fault *why)
@@ -337,7 +376,7 @@ static int write_table(const struct schema *schema, struct json *out, struct fau
 	    json_put(out, "patternProperties", patterns, why) ||
 	    schema_write(schema->item, &form, why))
 		return -1;
-	return json_put(patterns, schema->pattern, form, why);
+	return json_put(patterns, schema->key->pattern, form, why);
 }
 
 static int write_list(const struct schema *schema, struct json *out, struct fault *why)

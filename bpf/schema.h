@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The form of an admin's file as a table: what checks the file also prints its JSON Schema.
+// The form of a JSON file as a table: what checks the file also prints its JSON Schema.
 #pragma once
 
 #include <stdbool.h>
@@ -29,7 +29,7 @@ struct schema_key {
 	const char *help;
 };
 
-// Every object may also hold "//", a comment, which must be a text.
+// In what a person writes, every object may also hold "//", a comment, which must be a text.
 struct schema {
 	enum schema_kind kind;
 	const struct schema_key *keys; // OBJECT: ends with a NULL key
@@ -37,8 +37,9 @@ struct schema {
 	size_t count_max;	       // TABLE and LIST
 	bool distinct;		       // LIST of words: none twice
 	const char *const *words;      // WORD: ends with NULL
-	int64_t min, max;	       // INT
-	// TEXT, and the keys of a TABLE: says what is wrong with it. `pattern` says the same, as far as a pattern can.
+	int64_t min, max;	  // INT; of TEXT the most bytes, 0: as many as `check` lets pass
+	const struct schema *key; // TABLE: the TEXT that each of its keys is
+	// TEXT: says what is wrong with it. `pattern` says the same, as far as a pattern can.
 	int (*check)(const char *text, struct fault *why);
 	const char *pattern;
 };
@@ -49,11 +50,21 @@ struct schema_source {
 	const char *text;
 	size_t len;
 	const struct json *root;
+	// Written by a program of ours, not by an admin: no comments, and refusals are FAULT_FORMAT.
+	bool machine;
 };
+
+// Forms that several files have in common.
+extern const struct schema schema_name; // of a publisher, a bundle, a repository: fit for a path
+extern const struct schema schema_identifier; // a C name of 1 to 63 letters
+extern const struct schema schema_any;
 
 // Holds the document against its form. FAULT_CONFIG with the path, file:line:column, and the nearest known word.
 int schema_check(const struct schema *schema, const struct schema_source *source, struct fault *why)
 	MUST_CHECK;
+
+// Where a word that was checked stands in its list; 0 for one that is absent.
+size_t schema_word(const struct json *value, const char *const *words);
 
 // "file:line:column" of a member, or with key NULL of an item.
 void schema_where(const struct schema_source *source, const struct json *parent, const char *key,

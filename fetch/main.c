@@ -16,6 +16,7 @@
 #include "base/jail.h"
 #include "base/owned.h"
 #include "base/program.h"
+#include "base/table.h"
 #include "fetch/download.h"
 #include "fetch/outcome.h"
 #include "fetch/publish.h"
@@ -163,7 +164,11 @@ static int tell(struct cli *cli, const struct outcome *outcome, struct fault *wh
 {
 	OWNED(json_drop) struct json *document = NULL;
 
-	if (outcome_print(outcome, cli, why) || outcome_document(outcome, &document, why) ||
+	if (cli_has(cli, "--changes"))
+		outcome_print_changes(outcome, cli);
+	else if (outcome_print(outcome, cli, why))
+		return -1;
+	if (outcome_document(outcome, &document, why) ||
 	    cli_document(cli, "bpfseal.sync/1", HAND_OVER(document), why))
 		return -1;
 	if (outcome->first.code == FAULT_NONE)
@@ -386,6 +391,7 @@ static int run_publish(struct cli *cli, struct fault *why)
 
 static const struct cli_option sync_options[] = {
 	{"--every", "TIME", "stay, and sync again every TIME (60s, 15m)", false},
+	{"--changes", NULL, "print a line for what came or was refused, not all there is", false},
 	{"--config", "FILE", "the node's file (default: " DIR_CONFIG "/node.json)", false},
 	{NULL, NULL, NULL, false},
 };
@@ -407,7 +413,7 @@ static const struct cli_command commands[] = {
 };
 
 static const struct cli_program program = {
-	"bpfseal-fetch", "everything that talks to a repository over the network", commands};
+	"bpfseal-fetch", "everything that talks to a repository over the network", commands, false};
 
 int main(int argc, char **argv)
 {

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/owned.h"
+#include "base/table.h"
 
 int outcome_new(struct outcome **out, struct fault *why)
 {
@@ -320,4 +321,38 @@ int outcome_print(const struct outcome *outcome, const struct cli *cli, struct f
 	}
 	table_print(table, cli);
 	return 0;
+}
+
+// The command ends with the first refusal; what came of the same cause is not said again.
+static bool is_said(const struct outcome *outcome, const struct fault *fault)
+{
+	return !strcmp(reason(fault), reason(&outcome->first));
+}
+
+void outcome_print_changes(const struct outcome *outcome, const struct cli *cli)
+{
+	warn_of_age(outcome, cli);
+	for (size_t i = 0; i < outcome->repository_count; i++) {
+		const struct outcome_repository *it = &outcome->repositories[i];
+
+		if ((it->state == OUTCOME_REFUSED || it->is_held) && !is_said(outcome, &it->fault))
+			cli_note(cli, "warning: repository %s is %s: %s", it->name,
+				 it->is_held ? "held back" : "refused", reason(&it->fault));
+		if (it->state == OUTCOME_NEW)
+			cli_say(cli,
+				"repository %s: root %" PRId64 ", timestamp %" PRId64
+				", snapshot %" PRId64 ", targets %" PRId64,
+				it->name, it->versions.root, it->versions.timestamp,
+				it->versions.snapshot, it->versions.targets);
+	}
+	for (size_t i = 0; i < outcome->use_count; i++) {
+		const struct outcome_use *it = &outcome->uses[i];
+
+		if (it->state == OUTCOME_REFUSED && !is_said(outcome, &it->fault))
+			cli_note(cli, "warning: %s %s is refused: %s", it->use, it->wanted,
+				 reason(&it->fault));
+		if (it->state == OUTCOME_NEW)
+			cli_say(cli, "%s %s came from %s, sha256 %s", it->use, it->version,
+				it->from, it->sha256);
+	}
 }

@@ -73,3 +73,5 @@ int outcome_document(const struct outcome *outcome, struct json **out, struct fa
 	MUST_CHECK;
 int outcome_print(const struct outcome *outcome, const struct cli *cli, struct fault *why)
 	MUST_CHECK;
+// One line for each thing that came, one warning for each that was refused, and nothing for what is as it was: for a log.
+void outcome_print_changes(const struct outcome *outcome, const struct cli *cli);

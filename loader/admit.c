@@ -8,17 +8,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/batch.h"
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/chain.h"
+#include "bpf/claims.h"
 #include "bpf/custom.h"
 #include "bpf/index.h"
 #include "bpf/inspect.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
+#include "loader/aside.h"
 #include "loader/denied.h"
+#include "loader/muster.h"
+#include "loader/recall.h"
 #include "loader/source.h"
 #include "loader/sys.h"
+#include "loader/types.h"
 
 struct repo {
 	const char *name; // of node.json
@@ -41,6 +47,8 @@ struct admit {
 	int blobs_dirfd;
 	struct repo *repos;
 	size_t repo_count;
+	struct batch copies; // of what was admitted
+	struct aside keeping;
 };
 
 int admit_new(const struct admit_places *places, struct admit **out, struct fault *why)
@@ -51,6 +59,7 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	admit->places = *places;
 	admit->blobs_dirfd = -1;
+	admit->copies.dirfd = places->objects_dirfd;
 	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
 	if (!admit->repos)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -64,8 +73,13 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 
 void admit_free(struct admit *admit)
 {
+	struct fault unasked = {0};
+
 	if (!admit)
 		return;
+	if (admit_kept(admit, &unasked))
+		fault_clear(&unasked);
+	batch_drop(&admit->copies);
 	for (size_t i = 0; i < admit->repo_count; i++)
 		repo_drop(&admit->repos[i]);
 	free(admit->repos);
@@ -128,13 +142,13 @@ static int admit_blob(const struct admit *admit, const struct sha256 *digest, ui
 	return 0;
 }
 
-static int admit_keep(const struct admit *admit, const struct sha256 *digest,
-		      const struct bytes *bytes, struct fault *why)
+static int admit_keep(struct admit *admit, const struct sha256 *digest, const struct bytes *bytes,
+		      struct fault *why)
 {
 	char name[SHA256_HEX];
 
 	sha256_hex(digest, name);
-	return file_store_at(admit->places.objects_dirfd, name, bytes->data, bytes->len, 0400, why);
+	return batch_store(&admit->copies, name, bytes->data, bytes->len, 0400, why);
 }
 
 static int admit_target(const struct admit *admit, const struct target *target, size_t max,
@@ -218,8 +232,13 @@ static int admit_repo(struct admit *admit, const char *name, struct repo **out, 
 	return -1;
 }
 
-int admit_settle(struct admit *admit, struct fault *why)
+// Copies first: metadata that names what we do not have would be kept for nothing.
+static int admit_make_durable(void *ctx, struct fault *why)
 {
+	struct admit *admit = ctx;
+
+	if (batch_settle(&admit->copies, why))
+		return fault_within(why, "cannot keep what was admitted");
 	for (size_t i = 0; i < admit->repo_count; i++) {
 		const struct repo *repo = &admit->repos[i];
 
@@ -227,6 +246,19 @@ int admit_settle(struct admit *admit, struct fault *why)
 			return fault_within(why, "cannot keep the metadata of %s", repo->name);
 	}
 	return 0;
+}
+
+int admit_settle(struct admit *admit, bool beside, struct fault *why)
+{
+	if (!beside)
+		return admit_make_durable(admit, why);
+	aside_start(&admit->keeping, admit_make_durable, admit);
+	return 0;
+}
+
+int admit_kept(struct admit *admit, struct fault *why)
+{
+	return aside_wait(&admit->keeping, why);
 }
 
 void admit_deny(struct admit *admit)
@@ -258,7 +290,7 @@ static void choice_drop(struct choice *choice)
 }
 
 // The index is kept beside the objects: after a reboot in an outage it still says what is withdrawn.
-static int admit_index(const struct admit *admit, struct source *source, const char *name,
+static int admit_index(struct admit *admit, struct source *source, const char *name,
 		       struct index **out, struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;
@@ -269,12 +301,8 @@ static int admit_index(const struct admit *admit, struct source *source, const c
 	*out = NULL;
 	if (index_path(name, &path, why))
 		return -1;
-	if (source_find(source, path, &target, why)) {
-		if (why->code != FAULT_UNTRUSTED)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (source_find(source, path, &target, why))
+		return fault_forgive(why, FAULT_UNTRUSTED);
 	if (admit_target(admit, target, INDEX_MAX, &bytes, why)) {
 		source_lacks(source);
 		return -1;
@@ -290,8 +318,8 @@ static int admit_index(const struct admit *admit, struct source *source, const c
 
 // Versions come from the signed index, and from nothing that a server or the fetcher says. Where there is one, an exact
 // version has to be in it as well: it is how a publisher withdraws.
-static int admit_version(const struct admit *admit, struct source *source,
-			 const struct node_use *use, struct choice *out, struct fault *why)
+static int admit_version(struct admit *admit, struct source *source, const struct node_use *use,
+			 struct choice *out, struct fault *why)
 {
 	if (admit_index(admit, source, use->use, &out->index, why))
 		return -1;
@@ -307,9 +335,8 @@ static int admit_version(const struct admit *admit, struct source *source,
 }
 
 // The bundle that a use means. The index and the target are signed apart, perhaps by two roles: they have to agree.
-static int admit_choose(const struct admit *admit, struct source *source,
-			const struct node_use *use, struct member *member,
-			const struct target **out, struct fault *why)
+static int admit_choose(struct admit *admit, struct source *source, const struct node_use *use,
+			struct member *member, const struct target **out, struct fault *why)
 {
 	OWNED(choice_drop) struct choice choice = {0};
 	OWNED(drop_heap) char *path = NULL;
@@ -378,8 +405,8 @@ static int admit_file(const struct admit *admit, const struct target *target,
 	return 0;
 }
 
-static int admit_manifest(const struct admit *admit, const struct target *target,
-			  struct member *member, struct fault *why)
+static int admit_manifest(struct admit *admit, const struct target *target, struct member *member,
+			  struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(drop_heap) char *path = NULL;
@@ -402,20 +429,18 @@ static int admit_program(const struct admit *admit, const struct target *target,
 {
 	const char *name = member->program->object;
 	const struct manifest_file *file = manifest_file(member->manifest, name);
-	OWNED(bytes_drop) struct bytes bytes = {0};
 
-	if (admit_file(admit, target, wanted, &member->object_fd, &bytes, why))
+	if (admit_file(admit, target, wanted, &member->object_fd, NULL, why))
 		return -1;
 	if (!file || !sha256_equal(&file->sha256, &wanted->sha256) || file->size != wanted->len)
 		return fault_set(why, FAULT_DIGEST,
 				 "the manifest of %s and its signed metadata differ about %s",
 				 target->path, name);
-	if (admit_object(&admit->places.node->policy, member, why))
-		return -1;
-	return admit_keep(admit, &wanted->sha256, &bytes, why);
+	member->pending = true;
+	return 0;
 }
 
-// What the chain has to know of the program's own tail calls. That it is there, inspect_check_manifest has seen.
+// What the chain has to know of the program's own tail calls. That it is there, claims_check has seen.
 static void admit_jumps(const struct inspection *inspection, struct member *member)
 {
 	const struct manifest_program *said = member->program;
@@ -433,6 +458,35 @@ static void admit_jumps(const struct inspection *inspection, struct member *memb
 	member->falls = (struct fall_ways){.counted = ways.through, .uncounted = ways.unknown};
 }
 
+static int admit_asked(const struct inspection *inspection, struct member *member,
+		       struct fault *why)
+{
+	if (!types_fit(inspection))
+		return 0;
+	member->asked = calloc(inspection->type_count, sizeof(*member->asked));
+	if (!member->asked)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	memcpy(member->asked, inspection->types, inspection->type_count * sizeof(*member->asked));
+	member->asked_count = inspection->type_count;
+	return 0;
+}
+
+static int admit_inspected(const struct policy *policy, const struct inspection *inspection,
+			   struct member *member, struct fault *why)
+{
+	if (claims_check(inspection, member->manifest, member->program->object, why) ||
+	    policy_check(policy, inspection, member->manifest, why))
+		return -1;
+	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
+	admit_jumps(inspection, member);
+	return admit_asked(inspection, member, why);
+}
+
+static int refuse_member(const struct member *member, struct fault *why)
+{
+	return fault_within(why, "%s %s is not admitted", member->name, member->version);
+}
+
 int admit_object(const struct policy *policy, struct member *member, struct fault *why)
 {
 	OWNED(inspection_drop) struct inspection *inspection = NULL;
@@ -440,11 +494,53 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why) ||
 	    inspect_object(bytes.data, bytes.len, &inspection, why) ||
-	    inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
-	    policy_check(policy, inspection, member->manifest, why))
-		return fault_within(why, "%s %s is not admitted", member->name, member->version);
-	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
-	admit_jumps(inspection, member);
+	    admit_inspected(policy, inspection, member, why))
+		return refuse_member(member, why);
+	return 0;
+}
+
+static int refuse_use(const struct node_use *use, struct fault *why)
+{
+	fault_within(why, "%s %s cannot be used", use->use, use->version);
+	return use->where[0] && !why->where[0] ? fault_where(why, "%s", use->where) : -1;
+}
+
+// What was let in is kept, and what was seen in it.
+static int admit_one(struct admit *admit, const struct recall *recall, struct muster_object *object,
+		     struct member *member, struct fault *why)
+{
+	if (!object->inspection)
+		*why = object->refused;
+	if (!object->inspection ||
+	    admit_inspected(&admit->places.node->policy, object->inspection, member, why))
+		return refuse_member(member, why);
+	if (admit_keep(admit, &object->digest, &object->bytes, why))
+		return -1;
+	if (!object->recalled)
+		recall_put(recall, &object->digest, object->inspection, &admit->copies);
+	object->recalled = true;
+	member->pending = false;
+	return 0;
+}
+
+int admit_members(struct admit *admit, const struct node_use *uses, struct member *members,
+		  size_t count, size_t *place, struct fault *why)
+{
+	OWNED(muster_drop) struct muster muster = {0};
+	struct recall recall;
+
+	*place = 0;
+	recall_init(&recall, admit->places.objects_dirfd);
+	if (muster_call(&recall, members, count, &muster, why))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (!members[i].pending)
+			continue;
+		*place = members[i].place;
+		if (admit_one(admit, &recall, muster_find(&muster, &members[i].object), &members[i],
+			      why))
+			return refuse_use(&uses[members[i].place], why);
+	}
 	return 0;
 }
 
@@ -533,10 +629,8 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 	if (text_copy(use->use, &member.name, why) || text_copy(use->from, &member.from, why) ||
 	    admit_values(use, &member, why))
 		return -1;
-	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why)) {
-		fault_within(why, "%s %s cannot be used", use->use, use->version);
-		return use->where[0] && !why->where[0] ? fault_where(why, "%s", use->where) : -1;
-	}
+	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why))
+		return refuse_use(use, why);
 	*out = member;
 	member = (struct member){.object_fd = -1};
 	return 0;
@@ -590,7 +684,7 @@ static int recorded_members(const struct target *target, const struct json *reco
 }
 
 // Whether this source names a recorded member, to the byte.
-static int vouch(const struct admit *admit, struct source *source, const struct json *recorded,
+static int vouch(struct admit *admit, struct source *source, const struct json *recorded,
 		 struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;

@@ -35,6 +35,30 @@ static int bpffs_check_fs(int fd, const char *path, struct fault *why)
 								      : bpffs_refuse_fs(path, why);
 }
 
+// systemd and others mount bpffs with mode 0700, so that our user cannot reach our directory in it. Its group becomes ours
+// with the x bit alone: no listing and no writing. Other users get nothing.
+static int bpffs_let_through(int fd, const char *path, unsigned uid, unsigned gid,
+			     struct fault *why)
+{
+	struct stat about;
+
+	if (fstat(fd, &about))
+		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", path);
+	if ((about.st_mode & S_IXOTH) || (about.st_uid == uid && (about.st_mode & S_IXUSR)) ||
+	    (about.st_gid == gid && (about.st_mode & S_IXGRP)))
+		return 0;
+	if (about.st_gid != 0 && about.st_gid != gid) {
+		fault_set(why, FAULT_KERNEL, "%s does not let user " USER_LOADER " through", path);
+		return fault_fix(why, "chmod o+x %s, or make " USER_LOADER " its group", path);
+	}
+	// The bits of the former group are taken away first: they were meant for root's group.
+	if (fchown(fd, (uid_t)-1, gid) ||
+	    fchmod(fd, (about.st_mode & 07777 & ~(mode_t)S_IRWXG) | S_IXGRP))
+		return fault_errno(why, FAULT_KERNEL, "cannot let user " USER_LOADER " through %s",
+				   path);
+	return 0;
+}
+
 int bpffs_prepare(const char *root, unsigned uid, unsigned gid, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
@@ -47,7 +71,8 @@ int bpffs_prepare(const char *root, unsigned uid, unsigned gid, struct fault *wh
 	*slash = '\0';
 	if (dir_open(path, &above, why))
 		return bpffs_refuse_fs(path, why);
-	if (bpffs_check_fs(above, path, why) || dir_make_at(above, slash + 1, 0700, &fd, why))
+	if (bpffs_check_fs(above, path, why) || bpffs_let_through(above, path, uid, gid, why) ||
+	    dir_make_at(above, slash + 1, 0700, &fd, why))
 		return -1;
 	if (fchown(fd, uid, gid) || fchmod(fd, 0700))
 		return fault_errno(why, FAULT_KERNEL, "cannot give %s/%s to its user", path,
@@ -375,12 +400,8 @@ int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *c
 
 	*out = NULL;
 	*count = 0;
-	if (bpffs_open_dir(place, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (bpffs_open_dir(place, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (dir_list(fd, &names, &name_count, why))
 		return -1;
 	numbers = calloc(name_count ? name_count : 1, sizeof(*numbers));

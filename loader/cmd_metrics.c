@@ -10,11 +10,12 @@
 #include "loader/gauge.h"
 #include "loader/record.h"
 
-static int print_text(const struct running_places *places, struct fault *why)
+static int print_text(const struct running_places *places, const struct freshness_list *freshness,
+		      struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
-	if (gauge_text(places, &text, why))
+	if (gauge_text(places, freshness, &text, why))
 		return -1;
 	return file_write_all(STDOUT_FILENO, text.data, text.len, why);
 }
@@ -24,19 +25,30 @@ int run_metrics(struct cli *cli, struct fault *why)
 	const char *output = cli_value(cli, "--output");
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(json_drop) struct json *record = NULL;
+	OWNED(freshness_drop) struct freshness_list freshness = {0};
 	struct running_places places;
+	struct fault config = {0};
 	struct json *document;
 
 	if ((output && path_parent(output, &desk.output_path, why)) ||
-	    desk_open(&desk, cli, false, why) ||
+	    desk_open(&desk, cli, 0, why) ||
 	    record_load(desk.loader_dirfd, desk.tree, &record, why))
+		return -1;
+	// What is wrong with node.json is for those to tell who need more of it.
+	if (!node_load(cli_root(cli), NULL, &desk.node, &config) &&
+	    freshness_read(desk.node, desk.store_dirfd, desk.trust_dirfd, desk.now, &freshness,
+			   why))
 		return -1;
 	places = (struct running_places){
 		.tree = desk.tree, .record = record, .objects_dirfd = desk.objects_dirfd};
 	if (!output)
-		return print_text(&places, why);
-	if (gauge_store(&places, output, why))
+		return print_text(&places, &freshness, why);
+	if (gauge_store(&places, &freshness, output, why)) {
+		// The directory that the caller named; no network is to blame.
+		if (why->code == FAULT_NOT_FOUND)
+			why->code = FAULT_USAGE;
 		return -1;
+	}
 	cli_say(cli, "wrote %s", output);
 	document = json_make_object();
 	if (document && json_put_text(document, "file", output, why)) {

@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/notify.h"
 #include "base/owned.h"
 #include "loader/desk.h"
 #include "loader/watch.h"
@@ -20,6 +22,7 @@
 struct listener {
 	const struct cli *cli;
 	struct namer *namer;
+	int notify_fd;	 // systemd, or -1
 	uint64_t unread; // lines that nobody was ready to read
 };
 
@@ -75,8 +78,7 @@ static size_t raise_limit(void)
 }
 
 static struct watch_places places_of(const struct desk *desk, const struct cli *cli,
-				     struct namer *namer, struct bell *bell,
-				     struct listener *listener)
+				     struct bell *bell, struct listener *listener)
 {
 	return (struct watch_places){.root = cli_root(cli),
 				     .tree = desk->tree,
@@ -90,7 +92,7 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .logs_dirfd = desk->logs_dirfd,
 				     .room = raise_limit(),
 				     .bell = bell,
-				     .namer = namer,
+				     .namer = listener->namer,
 				     .moment = moment_now,
 				     .ticks_us = moment_ticks_us,
 				     .tell = tell,
@@ -124,8 +126,29 @@ static int watch_once(struct cli *cli, struct watch *watch, struct fault *why)
 	return fault_fix(why, "'bpfseal watch' mends what it may, 'bpfseal apply' does the rest");
 }
 
+// The directory of our pins. Whoever removes it whole leaves us nowhere to put a chain back, and one that is made anew is
+// another one, which our jail does not know: only root makes it, so it takes a new start. What was held goes with us, and
+// the new start brings it back.
+struct foothold {
+	const char *tree;
+	struct stat was;
+};
+
+static int foothold_check(const struct foothold *foothold, struct fault *why)
+{
+	struct stat now;
+
+	if (stat(foothold->tree, &now) == 0 && now.st_dev == foothold->was.st_dev &&
+	    now.st_ino == foothold->was.st_ino)
+		return 0;
+	fault_set(why, FAULT_KERNEL, "%s was removed, with all that is pinned there",
+		  foothold->tree);
+	return fault_fix(why, "start the watch again as root, which makes it and puts the chains "
+			      "back; bpfseal-watch.service does so by itself");
+}
+
 static int watch_for_ever(struct listener *listener, struct watch *watch, struct bell *bell,
-			  struct fault *why)
+			  const struct foothold *foothold, struct fault *why)
 {
 	char text[128];
 	struct news news = {.kind = NEWS_WATCHING, .text = text};
@@ -139,9 +162,13 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 			snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
 				 watch_chains(watch) == 1 ? "" : "s");
 			tell(listener, &news);
+			notify_say(listener->notify_fd, "READY=1");
 		}
+		if (begun)
+			notify_say(listener->notify_fd, "WATCHDOG=1");
 		// Also before it could look: an order to end it comes this way.
-		if (bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
+		if (foothold_check(foothold, why) ||
+		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
 			return -1;
 	}
 	snprintf(text, sizeof(text), "watching ends");
@@ -164,26 +191,25 @@ static int be_the_only_one(const struct desk *desk, int *lock, struct fault *why
 int run_watch(struct cli *cli, struct fault *why)
 {
 	OWNED(drop_fd) int lock = -1;
-
-	OWNED(namer_drop) struct namer namer = NAMER_NONE;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(bell_drop) struct bell *bell = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
-	struct listener listener = {.cli = cli, .namer = &namer};
+	OWNED(drop_fd) int notify_fd = notify_open();
+	struct listener listener = {.cli = cli, .namer = &desk.namer, .notify_fd = notify_fd};
 	bool once = cli_has(cli, "--once");
 	struct watch_places places;
+	struct foothold foothold;
 
-	// Before root's rights and the files are given up; a namer that does not start costs the names, not the watch.
-	if (namer_start(cli_root(cli), &namer, why)) {
-		cli_note(cli, "warning: %s", why->text);
-		fault_clear(why);
-	}
-	if (desk_open(&desk, cli, false, why) ||
+	if (desk_open(&desk, cli, DESK_NAMES, why) ||
 	    (!once && (be_the_only_one(&desk, &lock, why) || bell_new(&bell, why))))
 		return -1;
+	foothold.tree = desk.tree;
+	if (stat(desk.tree, &foothold.was))
+		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", desk.tree);
 	signal(SIGPIPE, SIG_IGN);
-	places = places_of(&desk, cli, &namer, bell, &listener);
+	places = places_of(&desk, cli, bell, &listener);
 	if (watch_new(&places, &watch, why))
 		return -1;
-	return once ? watch_once(cli, watch, why) : watch_for_ever(&listener, watch, bell, why);
+	return once ? watch_once(cli, watch, why)
+		    : watch_for_ever(&listener, watch, bell, &foothold, why);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <pwd.h>
@@ -20,6 +21,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/audit.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/jail.h"
@@ -453,6 +455,28 @@ static int open_if(struct doctor *doctor, const char *path, int *fd, struct faul
 	return 0;
 }
 
+// The only place where the whole log is verified: whoever appends to it checks no more than the newest file.
+static int look_at_audit(struct doctor *doctor, struct fault *why)
+{
+	OWNED(drop_fd) int dirfd = -1;
+	struct fault refusal = {0};
+	uint64_t records;
+
+	if (open_if(doctor, DIR_LOADER, &dirfd, why))
+		return -1;
+	if (dirfd < 0)
+		return 0;
+	if (audit_check(dirfd, "audit.log", &records, &refusal)) {
+		if (refusal.code == FAULT_DIGEST)
+			fault_fix(&refusal, "somebody wrote to it: keep its files for who looks "
+					    "into it, and move them away");
+		return add_refusal(doctor, DOCTOR_FAILED, "audit log", &refusal, why);
+	}
+	return doctor_add(doctor, DOCTOR_OK, "audit log", NULL, why,
+			  "is whole: %" PRIu64 " records, each following the one before it",
+			  records);
+}
+
 int doctor_node(struct doctor *doctor, struct fault *why)
 {
 	OWNED(node_drop) struct node *node = NULL;
@@ -460,6 +484,8 @@ int doctor_node(struct doctor *doctor, struct fault *why)
 	OWNED(drop_fd) int trust = -1;
 	struct fault refusal = {0};
 
+	if (look_at_audit(doctor, why))
+		return -1;
 	if (node_load(doctor->root, NULL, &node, &refusal))
 		return add_refusal(doctor, DOCTOR_FAILED, "node.json", &refusal, why);
 	if (doctor_add(doctor, DOCTOR_OK, "node.json", NULL, why,

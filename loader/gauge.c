@@ -322,7 +322,7 @@ static int say_variable(struct series *series, const struct manifest_global *sai
 	return say_entry(series, json_item(entries, 0)) || say_cut(series) ? -1 : 0;
 }
 
-// Whether two of a name stand in one chain, and a label has to tell them apart.
+// Whether a chain has two members of this name, so that their samples need one more label.
 static bool is_twin(const struct json *chain, const char *use)
 {
 	const struct json *members = json_member(chain, "members");
@@ -382,7 +382,7 @@ static int collect_member(struct collection *collection, const struct json *chai
 	    say_program(collection, &running,
 			index < truth->count ? &truth->members[index].program : &none))
 		return -1;
-	// A stand-in has no copy and nothing to tell; what is damaged must not hide all others.
+	// A stand-in has no object and no metrics; a damaged copy of one member must not hide the metrics of all others.
 	if (running_open(collection->places, &running, why) ||
 	    say_maps(collection, &running, chain)) {
 		if (why->code == FAULT_OTHER)
@@ -411,7 +411,8 @@ static int collect_chain(struct collection *collection, const struct json *chain
 	return 0;
 }
 
-int gauge_text(const struct running_places *places, struct bytes *out, struct fault *why)
+int gauge_text(const struct running_places *places, const struct freshness_list *freshness,
+	       struct bytes *out, struct fault *why)
 {
 	OWNED(collection_drop) struct collection collection = {.places = places, .why = why};
 	const struct json *chains = json_member(places->record, "chains");
@@ -423,14 +424,17 @@ int gauge_text(const struct running_places *places, struct bytes *out, struct fa
 		 "Programs whose counters cannot be read, or that have no specification.",
 		 collection.unreadable, {NULL, NULL}))
 		return -1;
+	if (freshness && freshness_gauges(freshness, &collection.text, why))
+		return -1;
 	return exposition_write(&collection.text, out, why);
 }
 
-int gauge_store(const struct running_places *places, const char *path, struct fault *why)
+int gauge_store(const struct running_places *places, const struct freshness_list *freshness,
+		const char *path, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
 
-	if (gauge_text(places, &text, why))
+	if (gauge_text(places, freshness, &text, why))
 		return -1;
 	return file_replace(path, text.data, text.len, 0644, why);
 }

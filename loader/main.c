@@ -23,6 +23,7 @@ static const struct cli_option plan_options[] = {
 };
 
 static const struct cli_option apply_options[] = {
+	{"--changes", NULL, "say nothing of what stays as it is", false},
 	{"--resume", NULL, "go on with node.json where a rollback is held", false},
 	{NULL, NULL, NULL, false},
 };
@@ -57,6 +58,7 @@ static const struct cli_option map_get_options[] = {
 static const struct cli_option map_set_options[] = {
 	MAP_PLACE,
 	{"--cpu", "N", "the one CPU of a per-CPU map, or \"all\" (default)", false},
+	{"--per-cpu", NULL, "VALUE is a list, one value for each CPU", false},
 	{"--force", NULL, "also a counter, a gauge or a state", false},
 	{NULL, NULL, NULL, false},
 };
@@ -114,8 +116,8 @@ static const struct cli_command commands[] = {
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 
-static const struct cli_program program = {"bpfseal-loader",
-					   "build and watch the chains of this node", commands};
+static const struct cli_program program = {
+	"bpfseal-loader", "build and watch the chains of this node", commands, false};
 
 int main(int argc, char **argv)
 {

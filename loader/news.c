@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/owned.h"
 
 const char *news_kind_name(enum news_kind kind)
@@ -154,12 +155,17 @@ int news_tell(const struct news *news, const struct cli *cli, struct namer *name
 	struct sys_program who;
 	bool known =
 		news->program && news->kind != NEWS_GONE && namer_ask(namer, news->program, &who);
+	bool is_alarm =
+		news->kind == NEWS_ALARM || news->kind == NEWS_FAILED || news->kind == NEWS_TROUBLE;
 	char line[1024], when[CLOCK_TEXT_LEN];
 
 	news_line(news, known ? &who : NULL, now, line, sizeof(line));
 	clock_write(now->wall_ms / 1000, when);
-	cli_say(cli, "%s %s", when, line);
-	if (news->kind == NEWS_ALARM || news->kind == NEWS_FAILED || news->kind == NEWS_TROUBLE)
+	// In the journal one line is enough, and its priority tells a finding from what is mended.
+	if (!is_alarm || !journal_is(stderr))
+		cli_say(cli, "%s%s %s", is_bad(news) ? journal_priority(stdout, "warning:") : "",
+			when, line);
+	if (is_alarm)
 		cli_note(cli, "alarm: %s", line);
 	if (cli_json(cli) && (news_document(news, known ? &who : NULL, now, &document, why) ||
 			      cli_document(cli, "bpfseal.watch/1", document, why)))

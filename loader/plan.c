@@ -75,6 +75,14 @@ size_t plan_waiting(const struct plan *plan)
 	return count;
 }
 
+bool plan_is_held(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->chains[i].hold)
+			return true;
+	return false;
+}
+
 static bool denied_differs(const struct plan_chain *chain)
 {
 	const struct json *recorded = json_member(chain->record, "denied");
@@ -400,6 +408,7 @@ static void fault_first(struct fault *first, struct fault *why)
 int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+	size_t place = 0, seen;
 	struct fault first = {0};
 
 	chain->denied = json_make_array();
@@ -410,10 +419,18 @@ int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 	chain->members = calloc(wanted, sizeof(*chain->members));
 	if (!chain->members)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	// Also behind a refusal: what the metadata says of the others is to be known, and kept.
+	// Also behind a refusal: what the metadata says of the others is to be known, and kept. The first in order is told.
 	for (size_t i = 0; i < wanted; i++)
-		if (plan_admit_use(chain, i, admit, why))
+		if (plan_admit_use(chain, i, admit, why)) {
+			place = first.code == FAULT_NONE ? i : place;
 			fault_first(&first, why);
+		}
+	if (admit_members(admit, chain->interface->chain[chain->hook], chain->members, chain->count,
+			  &seen, why)) {
+		if (first.code == FAULT_NONE || seen < place)
+			first = *why;
+		fault_clear(why);
+	}
 	if (first.code != FAULT_NONE) {
 		*why = first;
 		return -1;
@@ -676,7 +693,8 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 
 	if (plan_decide_some(plan, places, admit, any_chain, NULL, why))
 		first = *why;
-	if (admit_settle(admit, why))
+	plan->keeping = places->beside && first.code == FAULT_NONE ? admit : NULL;
+	if (admit_settle(admit, plan->keeping, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

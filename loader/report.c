@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "loader/change.h"
 #include "loader/hold.h"
 #include "loader/news.h"
@@ -337,11 +338,21 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 		say_findings(cli, &plan->chains[i].damage, NULL);
 		say_uncounted(cli, &plan->chains[i]);
 	}
-	if (!plan_is_pending(plan) && plan_waiting(plan))
-		cli_say(cli, "nothing to do now: what is missing waits for its interface");
-	else if (!plan_is_pending(plan))
-		cli_say(cli, "nothing to do: the kernel is as node.json says");
+	report_idle(cli, plan);
 	return 0;
+}
+
+void report_idle(const struct cli *cli, const struct plan *plan)
+{
+	if (plan_is_pending(plan))
+		return;
+	if (plan_waiting(plan))
+		cli_say(cli, "nothing to do now: what is missing waits for its interface");
+	else if (plan_is_held(plan))
+		cli_say(cli, "nothing to do: what was rolled back is held, the rest is as "
+			     "node.json says");
+	else
+		cli_say(cli, "nothing to do: the kernel is as node.json says");
 }
 
 // ---- apply ----
@@ -441,6 +452,8 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 {
 	OWNED(json_drop) struct json *document = NULL;
 
+	bool only_changes = cli_has(cli, "--changes");
+
 	say_waiting(cli, apply);
 	if (cli_json(cli)) {
 		if (applied_json(apply, restored, &document, why))
@@ -448,7 +461,8 @@ int report_apply(const struct cli *cli, const struct apply *apply, bool restored
 		return cli_document(cli, "bpfseal.apply/1", HAND_OVER(document), why);
 	}
 	for (size_t i = 0; i < apply->count; i++)
-		if (say_applied(cli, &apply->chains[i], why))
+		if ((apply->chains[i].done || !only_changes) &&
+		    say_applied(cli, &apply->chains[i], why))
 			return -1;
 	return 0;
 }
@@ -594,16 +608,19 @@ static int chain_truth(const struct plan_chain *chain, struct json *out, struct 
 }
 
 static int status_json(const struct plan *plan, const struct findings *drift,
-		       const struct report_who *who, struct json **out, struct fault *why)
+		       const struct freshness_list *freshness, const struct report_who *who,
+		       struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = json_make_object();
-	struct json *chains = json_make_array(), *findings = json_make_array();
+	struct json *chains = json_make_array(), *findings = json_make_array(), *repositories;
 	bool ok = true;
 
 	if (!document)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put(document, "chains", chains, why) ||
 	    json_put(document, "findings", findings, why) ||
+	    freshness_json(freshness, &repositories, why) ||
+	    json_put(document, "repositories", repositories, why) ||
 	    findings_json(drift, who, findings, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
@@ -622,7 +639,8 @@ static int status_json(const struct plan *plan, const struct findings *drift,
 }
 
 int report_status(const struct cli *cli, const struct plan *plan, const struct findings *drift,
-		  const struct report_who *who, struct fault *why)
+		  const struct freshness_list *freshness, const struct report_who *who,
+		  struct fault *why)
 {
 	static const char *const columns[] = {"INTERFACE", "HOOK", ">PLACE", "PROGRAM", "VERSION",
 					      ">ID",	   "TAG",  "STATE",  ">FELL",	NULL};
@@ -630,7 +648,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	OWNED(json_drop) struct json *document = NULL;
 
 	if (cli_json(cli)) {
-		if (status_json(plan, drift, who, &document, why))
+		if (status_json(plan, drift, freshness, who, &document, why))
 			return -1;
 		return cli_document(cli, "bpfseal.status/1", HAND_OVER(document), why);
 	}
@@ -646,5 +664,7 @@ int report_status(const struct cli *cli, const struct plan *plan, const struct f
 	for (size_t i = 0; i < plan->count; i++)
 		say_findings(cli, &plan->chains[i].damage, who);
 	say_findings(cli, drift, who);
-	return 0;
+	if (freshness->count)
+		cli_say(cli, "%s", "");
+	return freshness_print(freshness, cli, why);
 }

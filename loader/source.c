@@ -12,6 +12,7 @@
 #include "keys/local.h"
 #include "keys/pin.h"
 #include "loader/denied.h"
+#include "loader/expiry.h"
 
 // The name of the file that says from which pin the kept metadata descends.
 #define PIN_FILE   "pin"
@@ -31,13 +32,29 @@ struct source {
 	struct client *client;
 	struct staged *staged;
 	size_t staged_count;
-	bool partial; // something that this state names cannot be had
+	int64_t now;   // of the run
+	bool partial;  // something that this state names cannot be had
+	int64_t floor; // what the clock floor is to be raised to; 0: nothing
 };
+
+// The time at which something was trusted. Made durable with what was trusted, before anything is done by it; and where
+// nothing is kept of it, at the end.
+static int source_raise(struct source *source, struct fault *why)
+{
+	int64_t floor = source->floor;
+
+	source->floor = 0;
+	return floor ? local_clock_raise(source->trust_dirfd, floor, why) : 0;
+}
 
 void source_free(struct source *source)
 {
+	struct fault unasked = {0};
+
 	if (!source)
 		return;
+	if (source_raise(source, &unasked))
+		fault_clear(&unasked);
 	client_free(source->client);
 	for (size_t i = 0; i < source->staged_count; i++) {
 		free(source->staged[i].role);
@@ -128,6 +145,8 @@ void source_lacks(struct source *source)
 
 int source_settle(struct source *source, struct fault *why)
 {
+	if (source_raise(source, why))
+		return -1;
 	if (source->partial)
 		return 0;
 	for (size_t i = 0; i < source->staged_count; i++) {
@@ -137,7 +156,7 @@ int source_settle(struct source *source, struct fault *why)
 			       staged->data.len, why))
 			return -1;
 	}
-	return 0;
+	return expiry_keep(source->trust_dirfd, source->client, source->now, why);
 }
 
 // ---- what the fetcher left ----
@@ -185,7 +204,7 @@ static int kept_begin(int dirfd, const struct bytes *root_json, const char *fing
 
 	// Another root, another publisher: its list could never be lifted by the new one.
 	if (file_remove_at(dirfd, PIN_FILE, why) || file_remove_at(dirfd, DENIED_FILE, why) ||
-	    dir_list(dirfd, &names, &count, why))
+	    file_remove_at(dirfd, EXPIRY_FILE, why) || dir_list(dirfd, &names, &count, why))
 		return -1;
 	for (size_t i = 0; i < count && !bad; i++) {
 		size_t len = strlen(names[i]);
@@ -222,11 +241,9 @@ static int kept_open(const struct source_places *places, int *out, struct fault 
 	if (pinned(places, &root_json, fingerprint, why) ||
 	    dir_make_at(places->trust_dirfd, places->name, 0700, &dirfd, why))
 		return -1;
-	if (file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	}
+	if (file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why) &&
+	    fault_forgive(why, FAULT_NOT_FOUND))
+		return -1;
 	if (strcmp(bytes_text(&kept), fingerprint) &&
 	    kept_begin(dirfd, &root_json, fingerprint, why))
 		return -1;
@@ -278,14 +295,15 @@ int source_open(const struct source_places *places, struct source **out, struct 
 
 	if (source_new(&source, why))
 		return -1;
+	source->now = places->now;
 	source->io = (struct client_io){
 		.ctx = source, .fetch = set_fetch, .load = kept_load, .keep = kept_stage};
 	if (kept_open(places, &source->trust_dirfd, why) ||
 	    local_clock_check(source->trust_dirfd, places->now, why) ||
 	    set_open(places, &source->set_dirfd, why) ||
-	    source_verify(source, places, places->now, why) ||
-	    local_clock_raise(source->trust_dirfd, places->now, why))
+	    source_verify(source, places, places->now, why))
 		return -1;
+	source->floor = places->now;
 	*out = HAND_OVER(source);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 
 // Under the lock, with all that was applied on record: removes temporary files here and in logs/, objects/ and trust/*,
-// and the copies in objects/ that neither the active nor the previous record names (an index stays as long as its name runs).
+// and the copies in objects/ that neither the active nor the previous record names (an index stays
+// while its name runs and the metadata that we keep names it).
 // On a damaged record it removes no copy.
 int sweep_run(int loader_dirfd, struct fault *why) MUST_CHECK;

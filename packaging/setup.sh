@@ -43,5 +43,5 @@ directory 0700 bpfseal-sign bpfseal-sign /var/lib/bpfseal-sign
 
 if [ $bpffs = yes ]; then
 	mkdir -p "$root/sys/fs/bpf"
-	[ "$(stat -f -c %T "$root/sys/fs/bpf")" = bpf_fs ] || mount -t bpf bpf "$root/sys/fs/bpf"
+	[ "$(stat -f -c %T "$root/sys/fs/bpf")" = bpf_fs ] || mount -t bpf -o nosuid,nodev,noexec,mode=700 bpf "$root/sys/fs/bpf"
 fi

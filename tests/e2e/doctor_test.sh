@@ -4,11 +4,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
+kernel_world
 world_wire
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"
 quiet pin
@@ -48,6 +45,10 @@ chown bpfseal-loader "$R/var/lib/bpfseal-loader"
 mv "$R/etc/bpfseal/trust/corp" "$R/corp"
 amiss 'a repository whose pin is gone' 'pin of corp: ' '.*bpfseal trust add'
 mv "$R/corp" "$R/etc/bpfseal/trust/corp"
+quiet node map set net/ratelimit rl_config 0 2000 --interface eth0
+sed -i 's/"event":"apply"/"event":"appli"/' "$R/var/lib/bpfseal-loader/audit.log"
+amiss 'an audit log that somebody wrote to' 'audit log: audit record 1 does not follow' 'somebody wrote to it'
+sed -i 's/"event":"appli"/"event":"apply"/' "$R/var/lib/bpfseal-loader/audit.log"
 cp "$R/etc/bpfseal/node.json" "$R/node.json"
 sed -i 's/"use"/"sue"/' "$R/etc/bpfseal/node.json"
 ends 'a node.json that is refused' 8 node doctor

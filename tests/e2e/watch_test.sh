@@ -5,10 +5,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+kernel_world
 ip -n "$NS" link set lo up
 
 # x* have a chain on XDP, t* one on TC by TCX, c0 one by clsact. Each is attacked twice at most: the third time within a

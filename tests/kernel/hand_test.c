@@ -351,7 +351,7 @@ static void metrics(const struct stock *stock, struct bytes *out)
 	char complaint[256];
 
 	bytes_drop(out);
-	if (gauge_text(&places, out, &why))
+	if (gauge_text(&places, NULL, out, &why))
 		fail_msg("%s: %s", why.text, why.cause);
 	if (!promtext_is_valid(bytes_text(out), complaint, sizeof(complaint)))
 		fail_msg("%s", complaint);
@@ -454,7 +454,7 @@ static void what_a_label_holds_cannot_leave_it(void **state)
 				       "version", "1\"} 5\nbpfseal_forged{a=\"\\", &why),
 			 0);
 	places.record = odd;
-	assert_int_equal(gauge_text(&places, &text, &why), 0);
+	assert_int_equal(gauge_text(&places, NULL, &text, &why), 0);
 	if (!promtext_is_valid(bytes_text(&text), complaint, sizeof(complaint)))
 		fail_msg("%s", complaint);
 	has(&text, "version=\"1\\\"} 5\\nbpfseal_forged{a=\\\"\\\\\"");
@@ -516,8 +516,8 @@ static void the_file_is_replaced_whole_and_can_be_read_by_all(void **state)
 	applies(stock, KNOBS(""));
 	places = places_of(stock, &record);
 	snprintf(path, sizeof(path), "%s/metrics.prom", stock->ground->root);
-	assert_int_equal(gauge_store(&places, path, &why), 0);
-	assert_int_equal(gauge_store(&places, path, &why), 0);
+	assert_int_equal(gauge_store(&places, NULL, path, &why), 0);
+	assert_int_equal(gauge_store(&places, NULL, path, &why), 0);
 	assert_int_equal(file_read(path, 1 << 20, &text, &why), 0);
 	has(&text, "bpfseal_chain_programs");
 	ground_sh("test $(stat -c %%a %s) = 644", path);

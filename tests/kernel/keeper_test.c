@@ -119,7 +119,7 @@ static void delete_all_pins(const struct world *world)
 	ground_sh("rm -r %s/*", world->place);
 }
 
-// The control: this is what nobody's holding does (facts: the last descriptor or pin of an array empties it).
+// The control: this is what nobody's holding does (the kernel empties a PROG_ARRAY with its last descriptor or pin).
 static void deleted_pins_empty_a_chain_that_nobody_holds(void **state)
 {
 	struct world *world = the_world(state);

@@ -16,33 +16,6 @@
 
 #define PASS 2
 
-static bool ready;
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
 static struct member ordinary(const char *name, const char *entry)
 {
 	return ground_member(name, "marks.bpf.o", entry, HOOK_XDP, LINK_WRAP, NULL);
@@ -238,7 +211,7 @@ static void a_thread_that_blocks_the_signal_is_stopped_as_well(void **state)
 	assert_true(sigismember(&was, SIGALRM));
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -252,6 +225,5 @@ int main(void)
 		ON_GROUND(a_thread_that_blocks_the_signal_is_stopped_as_well),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "base/table.h"
 
 // What one run of a program printed, and how it ended.
 struct ran {
@@ -38,6 +39,10 @@ static int run_show(struct cli *cli, struct fault *why)
 		json_free(document);
 		return -1;
 	}
+	if (!strcmp(name, "none")) {
+		json_free(document);
+		return fault_set(why, FAULT_NOT_FOUND, "cannot open it");
+	}
 	if (!strcmp(name, "bad")) {
 		json_free(document);
 		fault_set(why, FAULT_ROLLBACK, "it is older");
@@ -58,7 +63,7 @@ static const struct cli_command commands[] = {
 	{"thing show", "NAME", "show a thing", show_options, 1, 1, run_show},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
-static const struct cli_program program = {"test", "a test", commands};
+static const struct cli_program program = {"test", "a test", commands, .asks_nobody = true};
 
 static int swap_out(int fd, int to)
 {
@@ -125,6 +130,31 @@ static void json_is_one_document_with_a_schema(void **state)
 			    "{\"schema\":\"test.show/1\",\"ok\":true,\"name\":\"x\"}\n");
 }
 
+static void the_first_word_of_several_commands_lists_them(void **state)
+{
+	OWNED(drop_ran) struct ran help = RUN("thing", "--help");
+	OWNED(drop_ran) struct ran bare = RUN("thing");
+	OWNED(drop_ran) struct ran odd = RUN("thing", "shwo");
+
+	(void)state;
+	assert_int_equal(help.status, 0);
+	assert_non_null(strstr(bytes_text(&help.out), "  thing show           show a thing\n"));
+	assert_int_equal(bare.status, 2);
+	assert_non_null(strstr(bytes_text(&bare.err), "'bpfseal thing' needs one more word"));
+	assert_int_equal(odd.status, 2);
+	assert_non_null(strstr(bytes_text(&odd.err), "unknown command 'thing shwo'"));
+	assert_non_null(strstr(bytes_text(&odd.err), "did you mean 'bpfseal thing show'?"));
+}
+
+// 6 would send somebody to look at his network.
+static void a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked(void **state)
+{
+	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "none");
+
+	(void)state;
+	assert_int_equal(ran.status, 2);
+}
+
 static void a_refusal_has_the_error_form_and_its_exit_status(void **state)
 {
 	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "bad");
@@ -137,6 +167,16 @@ static void a_refusal_has_the_error_form_and_its_exit_status(void **state)
 	assert_int_equal(json.status, 4);
 	assert_non_null(
 		strstr(bytes_text(&json.out), "\"ok\":false,\"error\":{\"code\":\"rollback\""));
+}
+
+static void a_negative_number_is_a_word_and_no_option(void **state)
+{
+	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "-7", "--json");
+	OWNED(drop_ran) struct ran option = RUN("thing", "show", "-x7");
+
+	(void)state;
+	assert_non_null(strstr(bytes_text(&ran.out), "\"name\":\"-7\""));
+	assert_int_equal(option.status, 2);
 }
 
 static void wrong_words_are_told_in_json_when_that_was_asked_for(void **state)
@@ -212,8 +252,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_is_aligned_and_escaped),
 		cmocka_unit_test(json_is_one_document_with_a_schema),
+		cmocka_unit_test(the_first_word_of_several_commands_lists_them),
 		cmocka_unit_test(a_refusal_has_the_error_form_and_its_exit_status),
+		cmocka_unit_test(a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked),
 		cmocka_unit_test(wrong_words_are_usage_with_a_hint),
+		cmocka_unit_test(a_negative_number_is_a_word_and_no_option),
 		cmocka_unit_test(wrong_words_are_told_in_json_when_that_was_asked_for),
 		cmocka_unit_test(options_may_stand_anywhere_and_carry_their_value),
 		cmocka_unit_test(help_names_every_option),

@@ -29,8 +29,7 @@ static const struct schema table_form = {
 	.kind = SCHEMA_TABLE,
 	.item = &int_form,
 	.count_max = 2,
-	.check = check_short,
-	.pattern = "^.{0,3}$",
+	.key = &text_form,
 };
 static const struct schema_key keys[] = {
 	{"text", &text_form, true, "a text"},
