@@ -14,6 +14,7 @@
 #include "base/owned.h"
 #include "base/program.h"
 #include "loader/bpffs.h"
+#include "loader/moment.h"
 
 #define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
 #define TRACEFS	     "/sys/kernel/tracing"
@@ -160,9 +161,12 @@ int desk_open(struct desk *desk, const struct cli *cli, unsigned needs, struct f
 	desk_stretch();
 	if (desk_directories(desk, cli, why) || desk_shut(desk, why))
 		return -1;
-	if ((needs & DESK_LOCKED) &&
-	    file_lock_at(desk->loader_dirfd, "lock", LOCK_WAIT_MS, &desk->lock_fd, why))
+	if (!(needs & DESK_LOCKED))
+		return 0;
+	if (file_lock_at(desk->loader_dirfd, "lock", LOCK_WAIT_MS, &desk->lock_fd, why))
 		return fault_within(why, "another loader is at work");
+	// Whom we waited for may have trusted a later time than the one that we began at.
+	desk->now = moment_now().wall_ms / 1000;
 	return 0;
 }
 

@@ -335,6 +335,15 @@ check 'behind a lock that somebody keeps it is still told' event "$at" x4 found 
 check '... and not mended' hasnot "$at" x4 '.event == "mended"'
 flock -u 8
 check '... until the lock is free' event "$at" x4 mended
+flock 8
+late() { node apply >"$R/late.out" 2>&1 8>&-; echo $? >"$R/late.rc"; }
+late &
+LATE=$!
+sleep 2
+date -u +%FT%TZ >"$R/var/lib/bpfseal-loader/trust/corp/clock"
+flock -u 8
+wait $LATE
+check 'an apply that waited does not go by the time at which it began' sh -c "cat $R/late.out; [ \$(cat $R/late.rc) = 0 ]"
 at=$(now)
 configure '{}' 9
 check 'a changed node.json is told' event "$at" x0 found drift_from_config
