@@ -149,12 +149,8 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 		return -1;
 	if (!depth)
 		return 0;
-	if (dir_open(dir, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open(dir, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)
@@ -163,7 +159,8 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 	return 0;
 }
 
-// Whoever moves a directory that has it below rings where he takes it from, not below.
+// A rename of a directory above `dir` is reported by inotify to watchers of that directory's parent only, so the parents are
+// watched too.
 static int watch_above(struct bell *bell, const char *dir, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;

@@ -40,7 +40,6 @@ document() { # SENTENCE SCHEMA COMMAND...
 	"$@" --json >"$R/document" 2>/dev/null
 	check "$sentence" sh -c "[ \"\$(jq -r .schema <$R/document)\" != null ] && [ \"\$(jq -s length <$R/document)\" = 1 ] && jq -r .schema <$R/document | grep -q '$schema'"
 }
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"
 document 'key show' bpfseal bpfseal key show "$(pub root-1)"

@@ -4,11 +4,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
+kernel_world
 world_wire
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"
@@ -53,6 +50,7 @@ check '... the audit log has it' grep -q '"event":"rollback"' "$R/var/lib/bpfsea
 
 # ---- held ----
 ends 'the timer does not undo it' 0 node apply
+check '... and no word that all is as node.json says' said 'nothing to do: what was rolled back is held'
 check '... and says why' said 'held as it was rolled back'
 check '... it runs on' holds "$old"
 generation=$(node status --json | jq '.chains[0].generation')
@@ -60,6 +58,7 @@ quiet node apply
 check '... untouched' [ "$(node status --json | jq '.chains[0].generation')" = "$generation" ]
 ends 'nothing is pending' 0 node plan --check
 ends 'but status tells' 8 node status --check
+check '... what ends it' said "fix: 'bpfseal apply --resume' goes on with node.json"
 check '... of the rollback' finding rolled_back
 check '... and of no drift' sh -c "! $BIN/bpfseal status --root $R --json | jq -e 'any(.findings[]; .code == \"drift_from_config\")'"
 ends 'what going on would do can be seen' 8 node plan --resume --check

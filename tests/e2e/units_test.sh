@@ -59,7 +59,6 @@ if ! is_root || ! can_load; then
 	done_testing
 	exit 0
 fi
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 world_wire
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"

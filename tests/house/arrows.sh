@@ -38,7 +38,7 @@ microhttpd\.h                 repod/http\.c
 curl/                         fetch/download\.c
 sodium\.h                     keys/(key|keyfile|sig|httpsig|passphrase)\.c
 openssl/                      base/digest\.c|keys/(sig|key)\.c
-bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|layout)\.c|loader/[a-z_]+\.[ch]
+bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|claims|layout)\.c|loader/[a-z_]+\.[ch]
 (lib|g)elf\.h                 bpf/(inspect|listing)\.c
 seccomp\.h                    base/jail\.c
 sys/capability\.h             base/jail\.c
@@ -77,6 +77,11 @@ wrong=$(find base keys bpf repod fetch loader -name '*.h' | while read -r file; 
 	[ -e "${file%.c}.h" ] || echo "$file has no header of its name"; done
 	find . -regex '.*/\(utils?\|common\|misc\|helpers\)\.[ch]' -not -path './build/*')
 verdict 'one noun a file, each with its header' "$wrong"
+
+wrong=$(sources base keys bpf repod fetch loader tests | xargs grep -ohE '\bA[0-9]{2}\b' | sort -u | while read -r attack; do
+	grep -q "^| $attack |" docs/attacks.md || echo "$attack is cited, and stands in no line of docs/attacks.md"
+done)
+verdict 'every attack that is cited by number is described' "$wrong"
 
 if [ -n "${BPFSEAL_OUT:-}" ]; then
 	wrong=$(ldd "$BPFSEAL_OUT/bin/bpfseal-loader" | grep -E 'curl|archive|ssl|gnutls|microhttpd|sqlite|nghttp')
