@@ -188,7 +188,7 @@ static int has_other_section(const struct settling *settling, const char *sectio
 	*out = false;
 	if (!dir)
 		return 0;
-	if (dir_open(dir, &fd, settling->why)) {
+	if (bpffs_open_dir(dir, &fd, settling->why)) {
 		if (settling->why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(settling->why);
