@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "base/table.h"
 #include "bpf/brief.h"
 
 #define LOADER	      "bpfseal-loader"

@@ -168,8 +168,8 @@ static int apply_copies(struct cli *cli, const struct session *session, struct f
 	return -1;
 }
 
-// libbpf reads all types of the kernel anew for each program that asks about one, some 12 MB each time. Given back to the
-// system in between, these pages cost more than the reading: 9 ms a program instead of 3.5.
+// For a program that a part of the kernel's types does not serve (loader/types.h) libbpf reads all of them anew, some 12 MB
+// each time. Given back to the system in between, these pages cost more than the reading: 9 ms a program instead of 3.5.
 static void keep_memory(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 32 << 20);

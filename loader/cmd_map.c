@@ -6,6 +6,7 @@
 
 #include "base/audit.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "loader/desk.h"
 #include "loader/peek.h"
 #include "loader/poke.h"
@@ -194,7 +195,7 @@ static int read_cpu(const struct cli *cli, int *out, struct fault *why)
 	return 0;
 }
 
-// What a person has to know who sets by hand what a file says.
+// Tells whether a value set by hand survives the next apply.
 static void say_lasts(const struct cli *cli, const struct poked *poked, const struct poke *poke)
 {
 	if (poked->said && poke->value && json_same(poked->said, poke->value))

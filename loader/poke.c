@@ -46,7 +46,7 @@ static int find_said(const struct running *running, const struct peek *peek, con
 	struct fault ignored = {0};
 	size_t count;
 
-	// What was applied fitted; a record that does not is no reason to refuse.
+	// Applied values have fitted the types; if the record no longer does, the hint is left out.
 	if (values_make(&running->meaning, &member, NULL, &values, &ignored))
 		return 0;
 	count = values_of(&values, peek->name, &first);
@@ -73,7 +73,8 @@ static int check_cpu(const struct peek *peek, int cpu, struct fault *why)
 	return 0;
 }
 
-// What stands there now, in the cell and for people. Of a trie only the very prefix counts.
+// Reads the current value, as bytes in the cell and as JSON. In an LPM trie only this very prefix counts, not a shorter one
+// that a lookup would find.
 static int read_was(struct peek *peek, bool *found, struct json **was, struct fault *why)
 {
 	OWNED(cell_keys_drop) struct cell_keys keys = {0};

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "loader/change.h"
 #include "loader/hold.h"
 #include "loader/news.h"

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "base/table.h"
 
 // What one run of a program printed, and how it ended.
 struct ran {
