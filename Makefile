@@ -355,7 +355,7 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 0644 packaging/bpfseal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfseal
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in packaging/*.service packaging/*.timer; do \
+	for unit in packaging/*.service packaging/*.socket packaging/*.timer; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
@@ -363,7 +363,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfseal
 	rm -f $(foreach page,$(wildcard */*.1 */*.5 */*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.timer)))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.socket packaging/*.timer)))
 clean:
 	rm -rf $(BUILD)
 

@@ -507,6 +507,11 @@ static int object_explain(struct object *object, int error, struct fault *why)
 		return object_explain_late(object, why);
 	verifier_read(object->log->text, &word);
 	// The verifier had nothing against it: what failed came before it, or after.
+	if (!word.reason[0] && error == EPERM && source->probe)
+		return fault_set(
+			why, FAULT_KERNEL,
+			"%s cannot be loaded: this kernel lets nobody load a probe of kind %s",
+			source->label, probe_kind_name(source->probe->probe));
 	if (!word.reason[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 complaint[0] ? complaint : strerror(error));
