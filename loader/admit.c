@@ -16,6 +16,7 @@
 #include "bpf/inspect.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
+#include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/source.h"
 #include "loader/sys.h"
@@ -445,6 +446,7 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 		return fault_within(why, "%s %s is not admitted", member->name, member->version);
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
 	admit_jumps(inspection, member);
+	card_bar(inspection, member->manifest, member->program, member->card_bar);
 	return 0;
 }
 

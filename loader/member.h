@@ -14,6 +14,7 @@
 #include "loader/fall.h"
 
 #define MEMBER_LABEL_MAX 256
+#define MEMBER_BAR_MAX	 160
 
 struct member {
 	char *name;	      // "net/count"
@@ -26,10 +27,11 @@ struct member {
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
 	size_t place;				// in the list of node.json, from 0
-	char section[64];	// of the program in its object; "" where nobody has looked
-	uint32_t jumps_most;	// tail calls of one run of it; JUMPS_ENDLESS
-	struct fall_ways falls; // its jumps to the next program, as far as its object tells
-	uint64_t map_bytes;	// what its maps take, about
+	char section[64];	       // of the program in its object; "" where nobody has looked
+	uint32_t jumps_most;	       // tail calls of one run of it; JUMPS_ENDLESS
+	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
+	uint64_t map_bytes;	       // what its maps take, about
+	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
 	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
 	struct json *
 		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Test programs whose verdict stands in the packet: of program N in byte 40 + N. Byte 14 counts the visitors, and each
+// writes its number behind it. Their maps are of the types and the size that every card has room for.
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} seen SEC(".maps");
+
+// Key 1: by how much a visit counts, if not by one.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u32);
+} settings SEC(".maps");
+
+static __always_inline int told(struct xdp_md *ctx, unsigned char number)
+{
+	unsigned char *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 zero = 0, one = 1;
+	__u64 *count = bpf_map_lookup_elem(&seen, &zero);
+	__u32 *by = bpf_map_lookup_elem(&settings, &one);
+	unsigned char *place;
+	__u64 visitors;
+
+	if (count)
+		__sync_fetch_and_add(count, by ? *by : 1);
+	if (data + 60 > end)
+		return XDP_ABORTED;
+	visitors = data[14];
+	if (visitors >= 20)
+		return XDP_ABORTED;
+	data[14] = (unsigned char)(visitors + 1);
+	place = data + visitors;
+	if (place + 16 > end)
+		return XDP_ABORTED;
+	place[15] = number;
+	return data[40 + number];
+}
+
+SEC("xdp")
+int told1(struct xdp_md *ctx)
+{
+	return told(ctx, 1);
+}
+
+SEC("xdp")
+int told2(struct xdp_md *ctx)
+{
+	return told(ctx, 2);
+}
+
+SEC("xdp")
+int told3(struct xdp_md *ctx)
+{
+	return told(ctx, 3);
+}
+
+// A function of its own, with a stack of its own, below one that has as much again.
+static __noinline int told_below(struct xdp_md *ctx)
+{
+	volatile char room[160];
+
+	room[0] = 4;
+	room[159] = room[0];
+	return room[159] ? told(ctx, 4) : XDP_ABORTED;
+}
+
+SEC("xdp")
+int told4(struct xdp_md *ctx)
+{
+	volatile char room[160];
+	int verdict = told_below(ctx);
+
+	room[0] = (char)verdict;
+	return room[0];
+}
+
+// As much stack as there is.
+SEC("xdp")
+int told5(struct xdp_md *ctx)
+{
+	volatile char room[480];
+	int verdict = told(ctx, 5);
+
+	room[0] = (char)verdict;
+	room[479] = room[0];
+	return room[479];
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
