@@ -44,18 +44,13 @@ static int desk_paths(struct desk *desk, const struct cli *cli, struct fault *wh
 	return cli_path(cli, DIR_BPFFS, &desk->bpffs_path, why);
 }
 
-// The numbers of the tracepoints that the policy names: files that only root may read. What is wrong with node.json is
-// told later, by whoever needs it.
-static int desk_events(struct desk *desk, const struct cli *cli, struct fault *why)
+// The numbers of the tracepoints that the policy names: files that only root may read.
+static int desk_events(struct desk *desk, const struct node *node, struct fault *why)
 {
 	static const char prefix[] = "tracepoint/";
-	OWNED(node_drop) struct node *node = NULL;
 	const char *patterns[POLICY_PROBES_MAX], *text;
-	struct fault ignored = {0};
 	size_t count = 0;
 
-	if (node_load(cli_root(cli), NULL, &node, &ignored))
-		return 0;
 	for (size_t i = 0; i < json_count(node->policy.probes); i++) {
 		text = json_text(json_item(node->policy.probes, i));
 		if (!strncmp(text, prefix, strlen(prefix)))
@@ -64,22 +59,41 @@ static int desk_events(struct desk *desk, const struct cli *cli, struct fault *w
 	return count ? events_read(TRACEFS, patterns, count, &desk->events, why) : 0;
 }
 
+// The kernel makes maps on a card for CAP_SYS_ADMIN alone: kept where node.json asks for a chain on one, and nowhere else.
+// Who has it not can do all the rest; what comes of it is told where such a map is made.
+static uint64_t caps_for(const struct node *node)
+{
+	if (!jail_can(JAIL_CAP(CAP_SYS_ADMIN)))
+		return LOADER_CAPS;
+	for (size_t i = 0; i < node->interface_count; i++)
+		if (node->interfaces[i].xdp_offload && node->interfaces[i].chain_count[HOOK_XDP])
+			return LOADER_CAPS | JAIL_CAP(CAP_SYS_ADMIN);
+	return LOADER_CAPS;
+}
+
 // What only root can do: our directories, given to our user. Then root ends.
 static int desk_become(struct desk *desk, const struct cli *cli, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
+	OWNED(node_drop) struct node *node = NULL;
+	struct fault ignored = {0};
+	uint64_t caps = LOADER_CAPS;
 	unsigned uid, gid;
 
+	// What is wrong with node.json is told later, by whoever needs it.
+	if (!node_load(cli_root(cli), NULL, &node, &ignored))
+		caps = caps_for(node);
 	if (geteuid() == 0) {
 		if (jail_user(USER_LOADER, &uid, &gid, why) ||
 		    bpffs_prepare(cli_root(cli), uid, gid, why) ||
-		    dir_make(desk->loader_path, 0700, &fd, why) || desk_events(desk, cli, why))
+		    dir_make(desk->loader_path, 0700, &fd, why) ||
+		    (node && desk_events(desk, node, why)))
 			return -1;
 		if (fchown(fd, uid, gid))
 			return fault_errno(why, FAULT_OTHER, "cannot give %s to its user",
 					   desk->loader_path);
 	}
-	return jail_become(USER_LOADER, LOADER_CAPS, why);
+	return jail_become(USER_LOADER, caps, why);
 }
 
 static int desk_directories(struct desk *desk, const struct cli *cli, struct fault *why)
