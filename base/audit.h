@@ -10,17 +10,17 @@
 #include "base/json.h"
 
 // A writer reads the newest file whole, so this bounds what the first record of a process costs: 15 ms for a MiB here.
-#define AUDIT_FILE_MAX (256u << 10)
+#define AUDIT_FILE_MAX (64u << 10)
 // 16 MiB, some 30,000 records.
-#define AUDIT_VOLUMES 64
+#define AUDIT_VOLUMES 256
 
 // Appends one line {"seq","time","event","details","previous"} to `name` below dirfd, durable on return. Takes over
 // `details` (an object, or NULL). A torn last line (a crash) is cut off first.
 int audit_append(int dirfd, const char *name, int64_t now, const char *event, struct json *details,
 		 struct fault *why) MUST_CHECK;
 
-// The same for the one writer of a log that grows for years: the chain of the newest file is checked at the first record, and
-// that it goes on from the file before; again only when the file is not as it was left; each other record costs the same however many there are. `dirfd` is borrowed.
+// The same for a process that writes many records. With the first it checks the chain of the newest file, and that this
+// goes on from the file before; with others only when the file is not as it was left. `dirfd` is borrowed.
 // Used by one thread at a time.
 struct audit;
 int audit_new(int dirfd, const char *name, struct audit **out, struct fault *why) MUST_CHECK;

@@ -230,8 +230,10 @@ static void print_error_document(const struct fault *why)
 	fputs(bytes_text(&text), stdout);
 }
 
-static int finish(const struct cli *cli, const struct fault *why)
+static int finish(const struct cli *cli, struct fault *why)
 {
+	if (cli->program->asks_nobody && why->code == FAULT_NOT_FOUND)
+		why->code = FAULT_USAGE;
 	fflush(stdout);
 	fault_print(why, stderr);
 	if (cli_json(cli) && !cli->document_done)

@@ -35,6 +35,8 @@ struct cli_program {
 	const char *name;
 	const char *summary;
 	const struct cli_command *commands;
+	// It asks nobody over a network: what it does not find is a file that the caller named, and that is wrong usage.
+	bool asks_nobody;
 };
 
 // Parses argv, runs the command, prints a refusal (error form, or JSON with --json), returns the exit status.

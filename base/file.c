@@ -286,9 +286,9 @@ int file_write_all(int fd, const void *data, size_t len, struct fault *why)
 #define TEMPORARY     ".tmp-"
 #define TEMPORARY_LEN 32
 
-// A durable temporary file with these bytes. On a refusal nothing is left behind.
-static int write_temporary(int dirfd, const void *data, size_t len, mode_t mode,
-			   char name[static TEMPORARY_LEN], struct fault *why)
+// A temporary file with these bytes. On a refusal nothing is left behind.
+static int make_temporary(int dirfd, const void *data, size_t len, mode_t mode,
+			  char name[static TEMPORARY_LEN], int *out, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 	unsigned char random[8];
@@ -302,12 +302,38 @@ static int write_temporary(int dirfd, const void *data, size_t len, mode_t mode,
 	if (fd < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot make a file");
 	if (file_write_all(fd, data, len, why) == 0) {
-		// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
-		if (fchmod(fd, mode) == 0 && fsync(fd) == 0)
+		if (fchmod(fd, mode) == 0) {
+			*out = HAND_OVER_FD(fd);
 			return 0;
-		fault_errno(why, FAULT_OTHER, "cannot make a file durable");
+		}
+		fault_errno(why, FAULT_OTHER, "cannot make a file");
 	}
 	unlinkat(dirfd, name, 0);
+	return -1;
+}
+
+// A durable one.
+static int write_temporary(int dirfd, const void *data, size_t len, mode_t mode,
+			   char name[static TEMPORARY_LEN], struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+
+	if (make_temporary(dirfd, data, len, mode, name, &fd, why))
+		return -1;
+	// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
+	if (fsync(fd) == 0)
+		return 0;
+	fault_errno(why, FAULT_OTHER, "cannot make a file durable");
+	unlinkat(dirfd, name, 0);
+	return -1;
+}
+
+static int put_in_place(int dirfd, const char *temporary, const char *name, struct fault *why)
+{
+	if (renameat(dirfd, temporary, dirfd, name) == 0)
+		return 0;
+	fault_errno(why, FAULT_OTHER, "cannot put %s in place", name);
+	unlinkat(dirfd, temporary, 0);
 	return -1;
 }
 
@@ -318,12 +344,18 @@ int file_replace_at(int dirfd, const char *name, const void *data, size_t len, m
 
 	if (write_temporary(dirfd, data, len, mode, temporary, why))
 		return fault_within(why, "cannot write %s", name);
-	if (renameat(dirfd, temporary, dirfd, name)) {
-		fault_errno(why, FAULT_OTHER, "cannot put %s in place", name);
-		unlinkat(dirfd, temporary, 0);
-		return -1;
-	}
-	return dir_sync(dirfd, why);
+	return put_in_place(dirfd, temporary, name, why) ? -1 : dir_sync(dirfd, why);
+}
+
+int file_note_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		 struct fault *why)
+{
+	char temporary[TEMPORARY_LEN];
+	OWNED(drop_fd) int fd = -1;
+
+	if (make_temporary(dirfd, data, len, mode, temporary, &fd, why))
+		return fault_within(why, "cannot write %s", name);
+	return put_in_place(dirfd, temporary, name, why);
 }
 
 int file_create_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,

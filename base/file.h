@@ -55,6 +55,9 @@ int file_replace_at(int dirfd, const char *name, const void *data, size_t len, m
 // Makes a file that must not exist yet (FAULT_USAGE when it does), durable.
 int file_create_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		   struct fault *why) MUST_CHECK;
+// The same of what may be lost, and is known for damaged when it is read: nothing is made durable.
+int file_note_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		 struct fault *why) MUST_CHECK;
 // Makes a content-addressed file: when the name is there already with these very bytes nothing is written; a
 // damaged one is replaced.
 int file_store_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,

@@ -146,30 +146,61 @@ static int wait_for(pid_t child)
 	return status;
 }
 
-int worker_run(worker_job *job, const void *input, size_t input_len,
-	       const struct worker_limits *limits, struct bytes *output, struct fault *why)
+int worker_start(worker_job *job, const void *input, size_t input_len,
+		 const struct worker_limits *limits, struct worker *out, struct fault *why)
 {
-	OWNED(bytes_drop) struct bytes all = {0};
-	int64_t deadline = monotonic_ms() + (int64_t)limits->seconds_max * 1000;
-	OWNED(drop_fd) int from = -1;
-	int ends[2], collected, status;
+	int ends[2];
 	pid_t child;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return fault_errno(why, FAULT_OTHER, "cannot make a pipe");
-	from = ends[0];
 	child = fork();
 	if (child == 0)
 		run_child(ends[1], job, input, input_len, limits);
 	close(ends[1]);
-	if (child < 0)
+	if (child < 0) {
+		close(ends[0]);
 		return fault_errno(why, FAULT_OTHER, "cannot start a worker");
-	collected =
-		collect(from, limits->output_max + sizeof(struct answer_head), deadline, &all, why);
-	if (collected)
-		kill(child, SIGKILL);
-	status = wait_for(child);
-	if (collected)
+	}
+	*out = (struct worker){.pid = child,
+			       .fd = ends[0],
+			       .deadline_ms = monotonic_ms() + (int64_t)limits->seconds_max * 1000,
+			       .output_max = limits->output_max};
+	return 0;
+}
+
+void worker_drop(struct worker *worker)
+{
+	if (worker->pid) {
+		kill(worker->pid, SIGKILL);
+		(void)wait_for(worker->pid);
+	}
+	drop_fd(&worker->fd);
+	worker->pid = 0;
+}
+
+int worker_finish(struct worker *worker, struct bytes *output, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes all = {0};
+	int status;
+
+	if (collect(worker->fd, worker->output_max + sizeof(struct answer_head),
+		    worker->deadline_ms, &all, why)) {
+		worker_drop(worker);
 		return -1;
+	}
+	status = wait_for(worker->pid);
+	worker->pid = 0;
+	drop_fd(&worker->fd);
 	return decode(&all, status, output, why);
+}
+
+int worker_run(worker_job *job, const void *input, size_t input_len,
+	       const struct worker_limits *limits, struct bytes *output, struct fault *why)
+{
+	struct worker worker = WORKER_NONE;
+
+	if (worker_start(job, input, input_len, limits, &worker, why))
+		return -1;
+	return worker_finish(&worker, output, why);
 }

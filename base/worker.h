@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/fault.h"
@@ -25,3 +26,20 @@ struct worker_limits {
 int worker_run(worker_job *job, const void *input, size_t input_len,
 	       const struct worker_limits *limits, struct bytes *output, struct fault *why)
 	MUST_CHECK;
+
+// The same in two steps, for several at once. `worker_finish` ends it, whatever it returns; `worker_drop` one that nobody
+// asks any more.
+struct worker {
+	int pid, fd; // 0 and -1: none
+	int64_t deadline_ms;
+	size_t output_max;
+};
+#define WORKER_NONE      \
+	{                \
+		.fd = -1 \
+	}
+int worker_start(worker_job *job, const void *input, size_t input_len,
+		 const struct worker_limits *limits, struct worker *out, struct fault *why)
+	MUST_CHECK;
+int worker_finish(struct worker *worker, struct bytes *output, struct fault *why) MUST_CHECK;
+void worker_drop(struct worker *worker);

@@ -6,12 +6,14 @@
 #include <gelf.h>
 #include <libelf.h>
 #include <linux/bpf.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/owned.h"
 #include "base/worker.h"
+#include "bpf/asked.h"
 #include "bpf/chain.h"
 #include "bpf/frame.h"
 #include "bpf/jumps.h"
@@ -21,6 +23,8 @@
 #define WORKER_MEMORY_MAX  (512u << 20)
 #define WORKER_SECONDS_MAX 10
 #define WORKER_OUTPUT_MAX  (1u << 20)
+// More would only hold more memory at once.
+#define INSPECT_WORKERS_MAX 8
 
 static void drop_elf(Elf **elf)
 {
@@ -191,6 +195,8 @@ static int scan_section(Elf *elf, Elf_Scn *scn, size_t names, struct inspection 
 	}
 	if (strcmp(name, "license") == 0)
 		return scan_license(data, inspection, why);
+	if (strcmp(name, ".BTF.ext") == 0 && data->d_buf)
+		asked_scan(data->d_buf, data->d_size, inspection);
 	return 0;
 }
 
@@ -385,8 +391,9 @@ int inspect_job(const void *object, size_t len, struct bytes *answer, struct fau
 	inspection->maps = calloc(INSPECT_MAPS_MAX, sizeof *inspection->maps);
 	inspection->jumps = calloc(INSPECT_JUMPS_MAX, sizeof *inspection->jumps);
 	inspection->globals = calloc(INSPECT_GLOBALS_MAX, sizeof *inspection->globals);
+	inspection->types = calloc(INSPECT_TYPES_MAX, sizeof *inspection->types);
 	if (!inspection->programs || !inspection->maps || !inspection->jumps ||
-	    !inspection->globals)
+	    !inspection->globals || !inspection->types)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (shape_check(object, len, why) || scan(object, len, inspection, why) ||
 	    open_object(object, len, inspection, why) || read_jumps(object, len, inspection, why))
@@ -405,16 +412,65 @@ static const struct worker_limits limits = {
 	.output_max = WORKER_OUTPUT_MAX,
 };
 
-int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
+static int inspect_start(const struct inspect_ask *ask, struct worker *worker, struct fault *why)
+{
+	if (ask->len > INSPECT_OBJECT_MAX)
+		return fault_set(why, FAULT_TOO_LARGE, "the object has %zu bytes, more than %u",
+				 ask->len, INSPECT_OBJECT_MAX);
+	return worker_start(inspect_job, ask->object, ask->len, &limits, worker, why);
+}
+
+static int inspect_finish(struct inspect_ask *ask, struct worker *worker)
 {
 	OWNED(bytes_drop) struct bytes answer = {0};
 
-	if (len > INSPECT_OBJECT_MAX)
-		return fault_set(why, FAULT_TOO_LARGE, "the object has %zu bytes, more than %u",
-				 len, INSPECT_OBJECT_MAX);
-	if (worker_run(inspect_job, object, len, &limits, &answer, why))
+	if (!worker->pid) // refused already
 		return -1;
-	return inspect_decode(answer.data, answer.len, out, why);
+	if (worker_finish(worker, &answer, &ask->refused))
+		return -1;
+	return inspect_decode(answer.data, answer.len, &ask->inspection, &ask->refused);
+}
+
+static size_t at_a_time(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) || CPU_COUNT(&set) < 1)
+		return 1;
+	return CPU_COUNT(&set) < INSPECT_WORKERS_MAX ? (size_t)CPU_COUNT(&set)
+						     : INSPECT_WORKERS_MAX;
+}
+
+void inspect_objects(struct inspect_ask *asks, size_t count)
+{
+	struct worker workers[INSPECT_WORKERS_MAX];
+	size_t width = at_a_time(), started = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		for (; started < count && started < i + width; started++) {
+			struct worker *worker = &workers[started % width];
+
+			*worker = (struct worker)WORKER_NONE;
+			asks[started].inspection = NULL;
+			if (inspect_start(&asks[started], worker, &asks[started].refused))
+				continue;
+		}
+		if (inspect_finish(&asks[i], &workers[i % width]))
+			continue;
+	}
+}
+
+int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
+{
+	struct inspect_ask ask = {.object = object, .len = len};
+
+	inspect_objects(&ask, 1);
+	if (!ask.inspection) {
+		*why = ask.refused;
+		return -1;
+	}
+	*out = ask.inspection;
+	return 0;
 }
 
 // ---- formats ----

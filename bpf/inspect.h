@@ -20,6 +20,14 @@
 // In a worker. FAULT_FORMAT for anything that is not a sane BPF object.
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
 	MUST_CHECK;
+// Several, each in a worker of its own, as many at a time as there are CPUs.
+struct inspect_ask {
+	const void *object;
+	size_t len;
+	struct inspection *inspection; // made; NULL where it is refused
+	struct fault refused;
+};
+void inspect_objects(struct inspect_ask *asks, size_t count);
 // For a broker, as in bundle.h.
 int inspect_job(const void *object, size_t len, struct bytes *answer, struct fault *why);
 int inspect_decode(const void *answer, size_t len, struct inspection **out, struct fault *why)

@@ -15,6 +15,7 @@ void inspection_free(struct inspection *inspection)
 	free(inspection->maps);
 	free(inspection->jumps);
 	free(inspection->globals);
+	free(inspection->types);
 	free(inspection);
 }
 
@@ -130,6 +131,17 @@ static int write_lists(const struct inspection *inspection, struct bytes *answer
 	return 0;
 }
 
+static int write_types(const struct inspection *inspection, struct bytes *answer, struct fault *why)
+{
+	if (frame_put_number(answer, inspection->type_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->type_count; i++)
+		if (frame_put_number(answer, inspection->types[i].id, why) ||
+		    frame_put_number(answer, inspection->types[i].kinds, why))
+			return -1;
+	return frame_put_number(answer, inspection->types_unclear, why);
+}
+
 static int write_jumps(const struct inspection *inspection, struct bytes *answer, struct fault *why)
 {
 	if (frame_put_number(answer, inspection->jump_count, why))
@@ -153,7 +165,7 @@ int inspection_write(const struct inspection *inspection, struct bytes *answer, 
 	for (size_t i = 0; i < INSPECT_HELPERS_MAX; i++)
 		helpers[i] = inspection->helpers[i];
 	if (write_lists(inspection, answer, why) || write_globals(inspection, answer, why) ||
-	    write_jumps(inspection, answer, why) ||
+	    write_jumps(inspection, answer, why) || write_types(inspection, answer, why) ||
 	    frame_put_block(answer, helpers, sizeof helpers, why) ||
 	    frame_put_number(answer, inspection->insns, why) ||
 	    frame_put_number(answer, inspection->helper_unknown, why) ||
@@ -269,6 +281,18 @@ static int read_lists(struct frame *frame, struct inspection *inspection, struct
 	return 0;
 }
 
+static int read_types(struct frame *frame, struct inspection *inspection, struct fault *why)
+{
+	if (read_count(frame, INSPECT_TYPES_MAX, sizeof *inspection->types, &inspection->types,
+		       &inspection->type_count, why))
+		return -1;
+	for (size_t i = 0; i < inspection->type_count; i++)
+		if (read_u32(frame, &inspection->types[i].id, why) ||
+		    read_u32(frame, &inspection->types[i].kinds, why))
+			return -1;
+	return read_flag(frame, &inspection->types_unclear, why);
+}
+
 static int read_jump(struct frame *frame, const struct inspection *inspection,
 		     struct inspect_jump *jump, struct fault *why)
 {
@@ -308,7 +332,7 @@ int inspection_read(const void *answer, size_t len, struct inspection **out, str
 	if (!inspection)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (read_lists(&frame, inspection, why) || read_globals(&frame, inspection, why) ||
-	    read_jumps(&frame, inspection, why) ||
+	    read_jumps(&frame, inspection, why) || read_types(&frame, inspection, why) ||
 	    frame_get_block(&frame, INSPECT_HELPERS_MAX, &block, &helpers_len, why))
 		return -1;
 	if (helpers_len != INSPECT_HELPERS_MAX)

@@ -19,6 +19,7 @@
 #define INSPECT_KFUNCS_MAX   16
 #define INSPECT_JUMPS_MAX    1024
 #define INSPECT_GLOBALS_MAX  512
+#define INSPECT_TYPES_MAX    256
 
 struct inspect_program {
 	char name[64], section[64];
@@ -51,6 +52,12 @@ struct inspect_global {
 	uint32_t size;
 };
 
+// A type of the object's own BTF that its code wants to find again among the kernel's (bpf/asked.h).
+struct inspect_type {
+	uint32_t id;
+	uint32_t kinds; // what it asks about it: 1 << enum bpf_core_relo_kind, of all records
+};
+
 struct inspection {
 	struct inspect_program *programs;
 	size_t program_count;
@@ -60,6 +67,8 @@ struct inspection {
 	size_t jump_count;
 	struct inspect_global *globals;
 	size_t global_count;
+	struct inspect_type *types;
+	size_t type_count;
 	uint32_t insns;
 	bool helpers[INSPECT_HELPERS_MAX]; // by id, in any executable section
 	bool helper_unknown; // a helper id past the end, or a computed call that is no helper
@@ -67,6 +76,7 @@ struct inspection {
 		   [64]; // and every other symbol of the kernel that it wants; "#12": by number
 	size_t kfunc_count;
 	bool has_btf, tail_calls;
+	bool types_unclear; // it asks for others than those listed
 	char license[64];
 };
 

@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 {
 	static const struct cli_program program = {
 		"bpfseal-bundle", "begin, build, inspect, check and stage bundles of BPF programs",
-		commands};
+		commands, .asks_nobody = true};
 	struct fault why = {0};
 
 	if (start(argc, argv, &why)) {

@@ -186,8 +186,12 @@ int folder_open(const char *dir, struct folder *out, struct fault *why)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (text_copy(dir, &out->dir, why))
 		return -1;
-	if (read_paper(dir, "root.json", "root", NULL, &out->root, why))
+	if (read_paper(dir, "root.json", "root", NULL, &out->root, why)) {
+		// The caller named it: no network is to blame.
+		if (why->code == FAULT_NOT_FOUND)
+			why->code = FAULT_USAGE;
 		return fault_within(why, "%s is not a ceremony directory", dir);
+	}
 	return 0;
 }
 

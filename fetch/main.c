@@ -412,7 +412,7 @@ static const struct cli_command commands[] = {
 };
 
 static const struct cli_program program = {
-	"bpfseal-fetch", "everything that talks to a repository over the network", commands};
+	"bpfseal-fetch", "everything that talks to a repository over the network", commands, false};
 
 int main(int argc, char **argv)
 {

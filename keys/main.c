@@ -144,6 +144,7 @@ static const struct cli_program program = {
 	"bpfseal-keys",
 	"keys, the offline ceremony, and what a node trusts",
 	commands,
+	.asks_nobody = true,
 };
 
 // Nobody reads a key out of this process or its core (A95), and nothing in it can reach the network.

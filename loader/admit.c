@@ -18,8 +18,11 @@
 #include "keys/client.h"
 #include "loader/card.h"
 #include "loader/denied.h"
+#include "loader/muster.h"
+#include "loader/recall.h"
 #include "loader/source.h"
 #include "loader/sys.h"
+#include "loader/types.h"
 
 struct repo {
 	const char *name; // of node.json
@@ -403,17 +406,15 @@ static int admit_program(const struct admit *admit, const struct target *target,
 {
 	const char *name = member->program->object;
 	const struct manifest_file *file = manifest_file(member->manifest, name);
-	OWNED(bytes_drop) struct bytes bytes = {0};
 
-	if (admit_file(admit, target, wanted, &member->object_fd, &bytes, why))
+	if (admit_file(admit, target, wanted, &member->object_fd, NULL, why))
 		return -1;
 	if (!file || !sha256_equal(&file->sha256, &wanted->sha256) || file->size != wanted->len)
 		return fault_set(why, FAULT_DIGEST,
 				 "the manifest of %s and its signed metadata differ about %s",
 				 target->path, name);
-	if (admit_object(&admit->places.node->policy, member, why))
-		return -1;
-	return admit_keep(admit, &wanted->sha256, &bytes, why);
+	member->pending = true;
+	return 0;
 }
 
 // What the chain has to know of the program's own tail calls. That it is there, inspect_check_manifest has seen.
@@ -434,6 +435,36 @@ static void admit_jumps(const struct inspection *inspection, struct member *memb
 	member->falls = (struct fall_ways){.counted = ways.through, .uncounted = ways.unknown};
 }
 
+static int admit_asked(const struct inspection *inspection, struct member *member,
+		       struct fault *why)
+{
+	if (!types_fit(inspection))
+		return 0;
+	member->asked = calloc(inspection->type_count, sizeof(*member->asked));
+	if (!member->asked)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	memcpy(member->asked, inspection->types, inspection->type_count * sizeof(*member->asked));
+	member->asked_count = inspection->type_count;
+	return 0;
+}
+
+static int admit_inspected(const struct policy *policy, const struct inspection *inspection,
+			   struct member *member, struct fault *why)
+{
+	if (inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
+	    policy_check(policy, inspection, member->manifest, why))
+		return -1;
+	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
+	admit_jumps(inspection, member);
+	card_bar(inspection, member->manifest, member->program, member->card_bar);
+	return admit_asked(inspection, member, why);
+}
+
+static int refuse_member(const struct member *member, struct fault *why)
+{
+	return fault_within(why, "%s %s is not admitted", member->name, member->version);
+}
+
 int admit_object(const struct policy *policy, struct member *member, struct fault *why)
 {
 	OWNED(inspection_drop) struct inspection *inspection = NULL;
@@ -441,12 +472,52 @@ int admit_object(const struct policy *policy, struct member *member, struct faul
 
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why) ||
 	    inspect_object(bytes.data, bytes.len, &inspection, why) ||
-	    inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
-	    policy_check(policy, inspection, member->manifest, why))
-		return fault_within(why, "%s %s is not admitted", member->name, member->version);
-	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
-	admit_jumps(inspection, member);
-	card_bar(inspection, member->manifest, member->program, member->card_bar);
+	    admit_inspected(policy, inspection, member, why))
+		return refuse_member(member, why);
+	return 0;
+}
+
+static int refuse_use(const struct node_use *use, struct fault *why)
+{
+	fault_within(why, "%s %s cannot be used", use->use, use->version);
+	return use->where[0] && !why->where[0] ? fault_where(why, "%s", use->where) : -1;
+}
+
+// What was let in is kept, and what was seen in it.
+static int admit_one(const struct admit *admit, const struct recall *recall,
+		     const struct muster_object *object, struct member *member, struct fault *why)
+{
+	if (!object->inspection)
+		*why = object->refused;
+	if (!object->inspection ||
+	    admit_inspected(&admit->places.node->policy, object->inspection, member, why))
+		return refuse_member(member, why);
+	if (admit_keep(admit, &object->digest, &object->bytes, why))
+		return -1;
+	if (!object->recalled)
+		recall_put(recall, &object->digest, object->inspection);
+	member->pending = false;
+	return 0;
+}
+
+int admit_members(struct admit *admit, const struct node_use *uses, struct member *members,
+		  size_t count, size_t *place, struct fault *why)
+{
+	OWNED(muster_drop) struct muster muster = {0};
+	struct recall recall;
+
+	*place = 0;
+	recall_init(&recall, admit->places.objects_dirfd);
+	if (muster_call(&recall, members, count, &muster, why))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (!members[i].pending)
+			continue;
+		*place = members[i].place;
+		if (admit_one(admit, &recall, muster_find(&muster, &members[i].object), &members[i],
+			      why))
+			return refuse_use(&uses[members[i].place], why);
+	}
 	return 0;
 }
 
@@ -535,10 +606,8 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 	if (text_copy(use->use, &member.name, why) || text_copy(use->from, &member.from, why) ||
 	    admit_values(use, &member, why))
 		return -1;
-	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why)) {
-		fault_within(why, "%s %s cannot be used", use->use, use->version);
-		return use->where[0] && !why->where[0] ? fault_where(why, "%s", use->where) : -1;
-	}
+	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why))
+		return refuse_use(use, why);
 	*out = member;
 	member = (struct member){.object_fd = -1};
 	return 0;

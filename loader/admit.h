@@ -42,9 +42,14 @@ int admit_settle(struct admit *admit, struct fault *why) MUST_CHECK;
 // Admits one use of node.json. `*denied` is NULL, or says that the bundle or its object is on the deny list: the caller
 // must answer for that. Then nothing of it has been looked at and `out` only has name, version, from and digests, unless
 // `denied_too`. Borrowed while the admission lives. FAULT_EXPIRED when the metadata is stale, FAULT_ROLLBACK when the store is older than
-// what we have seen, FAULT_DIGEST when a blob is not what was signed, FAULT_POLICY when it may not run here.
+// what we have seen, FAULT_DIGEST when a blob is not what was signed. Its object has only been read: it is pending.
 int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, bool denied_too,
 	      struct member *out, const struct deny_entry **denied, struct fault *why) MUST_CHECK;
+
+// The other half, for members of these uses (member->place): looks at the objects of those that are pending, side by side,
+// and holds what is found against manifest and policy. FAULT_POLICY when one may not run here; `*place` is the first such.
+int admit_members(struct admit *admit, const struct node_use *uses, struct member *members,
+		  size_t count, size_t *place, struct fault *why) MUST_CHECK;
 
 // The half that needs no metadata: bytes that were verified, held against the manifest and today's policy. Fills what
 // the object itself says (its section, its tail calls). For the restore of copies that were admitted before.

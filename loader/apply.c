@@ -28,7 +28,8 @@ void apply_drop(struct apply *apply)
 	*apply = (struct apply){0};
 }
 
-static struct chain_spec spec_of(const struct apply_places *places, const struct plan_chain *plan)
+static struct chain_spec spec_of(const struct apply_places *places, const struct plan_chain *plan,
+				 struct types *types)
 {
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
@@ -40,7 +41,8 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 				   .tree = places->tree,
 				   .logs_dirfd = places->logs_dirfd,
 				   .logs_path = places->logs_path,
-				   .events = places->events};
+				   .events = places->events,
+				   .types = types};
 }
 
 // A list of thousands is cut: the count stays true.
@@ -155,9 +157,9 @@ static bool apply_lost(struct apply_chain *at, struct fault *why)
 
 // One chain beside what runs, and what its record shall say.
 static int apply_build_one(const struct apply_places *places, struct apply_chain *at,
-			   struct fault *why)
+			   struct types *types, struct fault *why)
 {
-	const struct chain_spec spec = spec_of(places, at->plan);
+	const struct chain_spec spec = spec_of(places, at->plan, types);
 
 	if (chain_build(&spec, &at->chain, why))
 		return apply_lost(at, why) ? 0 : -1;
@@ -171,6 +173,7 @@ static int apply_build(const struct apply_places *places, const struct apply *ou
 		       const struct json *record, struct fault *why)
 {
 	OWNED(json_drop) struct json *next = NULL;
+	OWNED(types_drop) struct types *types = types_new();
 	struct json *chains = json_make_array();
 
 	if (json_clone(record, &next, why)) {
@@ -184,7 +187,7 @@ static int apply_build(const struct apply_places *places, const struct apply *ou
 
 		if (!plan_builds(at->plan->action))
 			continue;
-		if (apply_build_one(places, at, why) ||
+		if (apply_build_one(places, at, types, why) ||
 		    (at->record && json_add(chains, json_keep(at->record), why)))
 			return -1;
 	}

@@ -18,11 +18,15 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/owned.h"
 
 #define DEPTH_MAX   4 // gen-1/maps/<member>
 #define PINS_MASK   (IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_UNMOUNT | IN_ONLYDIR)
+#define ABOVE_MASK  (IN_MOVE | IN_UNMOUNT | IN_ONLYDIR)
+#define ABOVE_MAX   2	       // the interface's directory, and the tree's
+#define EVERYBODY   UINT32_MAX // the tag of these
 #define MESSAGE_MAX 32768      // the kernel's own limit for one of route netlink is below
 #define ROUTE_ROOM  (1u << 20) // for what is told while we look at something else
 
@@ -159,9 +163,33 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 	return 0;
 }
 
+// Whoever moves a directory that has it below rings where he takes it from, not below.
+static int watch_above(struct bell *bell, const char *dir, struct fault *why)
+{
+	OWNED(drop_heap) char *path = NULL;
+
+	if (text_copy(dir, &path, why))
+		return -1;
+	for (int i = 0; i < ABOVE_MAX; i++) {
+		char *slash = strrchr(path, '/');
+		int wd;
+
+		if (!slash || slash == path)
+			return 0;
+		*slash = '\0';
+		wd = inotify_add_watch(bell->pins, path, ABOVE_MASK);
+		if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
+			return fault_errno(why, FAULT_OTHER, "cannot listen for changes of %s",
+					   path);
+		if (wd >= 0 && remember(bell, wd, EVERYBODY, why))
+			return -1;
+	}
+	return 0;
+}
+
 int bell_watch(struct bell *bell, const char *dir, uint32_t tag, struct fault *why)
 {
-	return watch_below(bell, dir, DEPTH_MAX, tag, why);
+	return watch_above(bell, dir, why) || watch_below(bell, dir, DEPTH_MAX, tag, why) ? -1 : 0;
 }
 
 void bell_forget(struct bell *bell, uint32_t tag)
@@ -183,7 +211,10 @@ static void ring_pin(struct bell *bell, const struct inotify_event *event, bell_
 	for (size_t i = 0; i < bell->count; i++) {
 		if (bell->list[i].wd != event->wd)
 			continue;
-		ring(ctx, BELL_PINS, bell->list[i].tag);
+		if (bell->list[i].tag == EVERYBODY)
+			ring(ctx, BELL_LOST, 0);
+		else
+			ring(ctx, BELL_PINS, bell->list[i].tag);
 		if (event->mask & IN_IGNORED)
 			forget_at(bell, i);
 		return;

@@ -27,7 +27,8 @@ static inline void bell_drop(struct bell **bell)
 	*bell = NULL;
 }
 
-// Pins in this directory and those below it, as they are now. One that is gone is fine.
+// Pins in this directory and those below it, as they are now. One that is gone is fine. Whoever moves a directory of the
+// two levels above rings as BELL_LOST: nobody knows what stands where.
 int bell_watch(struct bell *bell, const char *dir, uint32_t tag, struct fault *why) MUST_CHECK;
 void bell_forget(struct bell *bell, uint32_t tag);
 

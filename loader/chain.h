@@ -16,6 +16,7 @@
 #include "loader/maps.h"
 #include "loader/member.h"
 #include "loader/sys.h"
+#include "loader/types.h"
 
 // What to build, and where. Borrowed until the chain is freed.
 struct chain_spec {
@@ -30,6 +31,7 @@ struct chain_spec {
 	int logs_dirfd;
 	const char *logs_path;
 	const struct events *events; // for probes; may be NULL
+	struct types *types;	     // of the kernel, for all chains; NULL: each program reads them
 };
 
 struct chain;

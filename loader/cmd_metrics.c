@@ -43,8 +43,12 @@ int run_metrics(struct cli *cli, struct fault *why)
 		.tree = desk.tree, .record = record, .objects_dirfd = desk.objects_dirfd};
 	if (!output)
 		return print_text(&places, &freshness, why);
-	if (gauge_store(&places, &freshness, output, why))
+	if (gauge_store(&places, &freshness, output, why)) {
+		// The directory that the caller named; no network is to blame.
+		if (why->code == FAULT_NOT_FOUND)
+			why->code = FAULT_USAGE;
 		return -1;
+	}
 	cli_say(cli, "wrote %s", output);
 	document = json_make_object();
 	if (document && json_put_text(document, "file", output, why)) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/owned.h"
 #include "loader/desk.h"
@@ -116,8 +117,29 @@ static int watch_once(struct cli *cli, struct watch *watch, struct fault *why)
 	return fault_fix(why, "'bpfseal watch' mends what it may, 'bpfseal apply' does the rest");
 }
 
+// The directory of our pins. Whoever removes it whole leaves us nowhere to put a chain back, and one that is made anew is
+// another one, which our jail does not know: only root makes it, so it takes a new start. What was held goes with us, and
+// the new start brings it back.
+struct foothold {
+	const char *tree;
+	struct stat was;
+};
+
+static int foothold_check(const struct foothold *foothold, struct fault *why)
+{
+	struct stat now;
+
+	if (stat(foothold->tree, &now) == 0 && now.st_dev == foothold->was.st_dev &&
+	    now.st_ino == foothold->was.st_ino)
+		return 0;
+	fault_set(why, FAULT_KERNEL, "%s was removed, with all that is pinned there",
+		  foothold->tree);
+	return fault_fix(why, "start the watch again as root, which makes it and puts the chains "
+			      "back; bpfseal-watch.service does so by itself");
+}
+
 static int watch_for_ever(struct listener *listener, struct watch *watch, struct bell *bell,
-			  struct fault *why)
+			  const struct foothold *foothold, struct fault *why)
 {
 	char text[128];
 	struct news news = {.kind = NEWS_WATCHING, .text = text};
@@ -130,7 +152,7 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 		 watch_chains(watch) == 1 ? "" : "s");
 	tell(listener, &news);
 	while (!watch_is_over(watch))
-		if (watch_turn(watch, why) ||
+		if (foothold_check(foothold, why) || watch_turn(watch, why) ||
 		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
 			return -1;
 	snprintf(text, sizeof(text), "watching ends");
@@ -148,6 +170,7 @@ int run_watch(struct cli *cli, struct fault *why)
 	struct listener listener = {.cli = cli, .namer = &namer};
 	bool once = cli_has(cli, "--once");
 	struct watch_places places;
+	struct foothold foothold;
 
 	// Before root's rights and the files are given up; a namer that does not start costs the names, not the watch.
 	if (namer_start(cli_root(cli), &namer, why)) {
@@ -156,9 +179,13 @@ int run_watch(struct cli *cli, struct fault *why)
 	}
 	if (desk_open(&desk, cli, false, why) || (!once && bell_new(&bell, why)))
 		return -1;
+	foothold.tree = desk.tree;
+	if (stat(desk.tree, &foothold.was))
+		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", desk.tree);
 	signal(SIGPIPE, SIG_IGN);
 	places = places_of(&desk, cli, &namer, bell, &listener);
 	if (watch_new(&places, &watch, why))
 		return -1;
-	return once ? watch_once(cli, watch, why) : watch_for_ever(&listener, watch, bell, why);
+	return once ? watch_once(cli, watch, why)
+		    : watch_for_ever(&listener, watch, bell, &foothold, why);
 }

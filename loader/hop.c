@@ -115,6 +115,8 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 	const struct member *member = hop->member;
 
 	member_label(member, hop->label);
+	if (member->pending)
+		return fault_set(why, FAULT_OTHER, "nobody has looked at %s", hop->label);
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &hop->bytes, why))
 		return fault_within(why, "cannot read %s", hop->label);
 	hop->source =
@@ -128,6 +130,9 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 				       .probe = spec->hook == HOOK_PROBE ? member->program : NULL,
 				       .policy = spec->policy,
 				       .label = hop->label,
+				       .asked = member->asked,
+				       .asked_count = member->asked_count,
+				       .types = spec->types,
 				       .logs_dirfd = spec->logs_dirfd,
 				       .logs_path = spec->logs_path};
 	return hop_places(generation, hop, why) || hop_open(generation, hop, why) ? -1 : 0;

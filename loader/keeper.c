@@ -62,6 +62,17 @@ uint32_t keeper_generation(const struct keeper *keeper)
 	return keeper->generation;
 }
 
+uint32_t keeper_program(const struct keeper *keeper)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "gen-%u/prog-0", keeper->generation);
+	for (size_t i = 0; i < keeper->count; i++)
+		if (!strcmp(keeper->list[i].name, name))
+			return keeper->list[i].identity.id;
+	return 0;
+}
+
 size_t keeper_count(const struct keeper *keeper)
 {
 	return keeper->count;
@@ -317,11 +328,11 @@ static bool has_its_name(const struct keeper *keeper, uint32_t ifindex)
 
 int keeper_rescue_link(const struct keeper *keeper, struct fault *why)
 {
+	char path[BPFFS_PATH_MAX];
 	struct sys_link link;
 
 	for (size_t i = 0; i < keeper->count; i++) {
 		const struct kept *kept = &keeper->list[i];
-		bool there;
 
 		if (strcmp(kept->name, "link") != 0)
 			continue;
@@ -329,9 +340,12 @@ int keeper_rescue_link(const struct keeper *keeper, struct fault *why)
 			return -1;
 		if (!link.ifindex || !has_its_name(keeper, link.ifindex))
 			return 0;
-		if (is_there(keeper, kept, &there, why))
+		if (path_of(keeper, kept->name, path, why))
 			return -1;
-		return there ? 0 : pin_again(keeper, kept, why);
+		// What has taken its place is judged under the lock first: it may be another chain's, moved here.
+		return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+			       ? 0
+			       : pin_again(keeper, kept, why);
 	}
 	return 0;
 }

@@ -23,6 +23,8 @@ static inline void keeper_drop(struct keeper **keeper)
 }
 uint32_t keeper_root(const struct keeper *keeper);
 uint32_t keeper_generation(const struct keeper *keeper);
+// The id of the generation's first program, as it was when it was opened; 0: its pin was gone.
+uint32_t keeper_program(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper); // descriptors it holds
 
 // The descriptor behind a pin, as "link" or "root-1/array"; -1 when it is not held. Borrowed.

@@ -115,8 +115,8 @@ static const struct cli_command commands[] = {
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 
-static const struct cli_program program = {"bpfseal-loader",
-					   "build and watch the chains of this node", commands};
+static const struct cli_program program = {
+	"bpfseal-loader", "build and watch the chains of this node", commands, false};
 
 int main(int argc, char **argv)
 {

@@ -14,6 +14,7 @@ void member_drop(struct member *member)
 	json_free(member->globals);
 	json_free(member->lent);
 	free(member->maps_from);
+	free(member->asked);
 	manifest_free(member->manifest);
 	if (member->object_fd >= 0)
 		close(member->object_fd);

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "bpf/inspection.h"
 #include "bpf/manifest.h"
 #include "loader/fall.h"
 
@@ -26,9 +27,12 @@ struct member {
 	struct manifest *manifest;
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
-	size_t place;				// in the list of node.json, from 0
-	char section[64];	       // of the program in its object; "" where nobody has looked
-	uint32_t jumps_most;	       // tail calls of one run of it; JUMPS_ENDLESS
+	bool pending; // nobody has looked at its object yet (admit_members): it may not be loaded
+	size_t place; // in the list of node.json, from 0
+	char section[64];	    // of the program in its object; "" where nobody has looked
+	uint32_t jumps_most;	    // tail calls of one run of it; JUMPS_ENDLESS
+	struct inspect_type *asked; // of the kernel's types, if a part of them is enough (types.h)
+	size_t asked_count;
 	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
 	uint64_t map_bytes;	       // what its maps take, about
 	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known

@@ -311,6 +311,49 @@ static struct admit_places admit_places(const struct mend_places *places)
 				     .node = places->node};
 }
 
+static bool is_one(const struct plan_chain *chain, const char *iface, enum hook hook)
+{
+	return !strcmp(chain->iface, iface) && chain->hook == hook;
+}
+
+// Where its pins are to follow a name, those of all others are too: two may have exchanged theirs, and what one of them
+// leaves to the other is not to be cleared away.
+static int look_for(const struct plan_places *at, const char *iface, enum hook hook,
+		    struct plan **out, struct fault *why)
+{
+	OWNED(plan_drop) struct plan *plan = NULL;
+
+	if (plan_look_at(at, iface, hook, &plan, why))
+		return -1;
+	if (strcmp(plan->chains[0].was, plan->chains[0].iface) != 0) {
+		plan_drop(&plan);
+		if (plan_look(at, &plan, why))
+			return -1;
+	}
+	*out = HAND_OVER(plan);
+	return 0;
+}
+
+// Its place in the plan, of which nothing else is done.
+static int restore_one(struct plan *plan, const struct plan_places *at,
+		       const struct plan_copies *copies, const char *iface, enum hook hook,
+		       size_t *index, struct fault *why)
+{
+	*index = plan->count;
+	plan_restore(plan, at, copies);
+	for (size_t i = 0; i < plan->count; i++)
+		if (is_one(&plan->chains[i], iface, hook))
+			*index = i;
+		else
+			plan_reset(&plan->chains[i]);
+	if (*index == plan->count)
+		return fault_set(why, FAULT_NOT_FOUND, "its interface has gone again");
+	if (plan->chains[*index].lost.code == FAULT_NONE)
+		return 0;
+	*why = plan->chains[*index].lost;
+	return -1;
+}
+
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,
 		 char how[static ATTACH_HOW], struct fault *why)
 {
@@ -322,37 +365,48 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 	OWNED(apply_drop) struct apply apply = {0};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
+	size_t index;
 
 	how[0] = '\0';
 	if (!places->node)
 		return fault_set(why, FAULT_CONFIG,
 				 "node.json says nothing that could be held "
 				 "against it");
-	if (admit_new(&admits, &admit, why) || plan_look_at(&at, iface, hook, &plan, why))
+	if (admit_new(&admits, &admit, why) || look_for(&at, iface, hook, &plan, why))
 		return -1;
 	// As in apply a denial that can be verified holds from now on. The rest of the metadata is not kept: to keep it takes
 	// the indexes of all that node.json names (admit_settle), and is the next apply's.
 	admit_deny(admit);
 	copies.admit = admit;
-	plan_restore(plan, &at, &copies);
-	if (plan->chains[0].lost.code != FAULT_NONE) {
-		*why = plan->chains[0].lost;
+	if (restore_one(plan, &at, &copies, iface, hook, &index, why))
 		return -1;
-	}
-	if (plan->chains[0].action == PLAN_KEEP)
+	if (plan->chains[index].action == PLAN_KEEP)
 		return fault_set(why, FAULT_DRIFT, "there is nothing that could be restored");
 	if (apply_mended(places, plan, &apply, why))
 		return -1;
-	if (apply.chains[0].chain)
+	if (apply.chains[index].chain)
 		snprintf(how, ATTACH_HOW, "restored from our own copies, generation %u",
-			 chain_generation(apply.chains[0].chain));
+			 chain_generation(apply.chains[index].chain));
 	else
 		snprintf(how, ATTACH_HOW, "removed: all of it is denied");
 	return 0;
 }
 
-int mend_welcome(const struct mend_places *places, const char *iface, char how[static ATTACH_HOW],
-		 struct fault *why)
+// What has nothing yet: a newer version for what runs is for an apply to bring.
+static bool has_come(const void *ctx, const struct plan_chain *chain)
+{
+	const struct mend_comers *comers = ctx;
+
+	if (chain->truth.root_id || chain->truth.linked)
+		return false;
+	for (size_t i = 0; i < comers->count; i++)
+		if (!strcmp(chain->iface, comers->ifaces[i]))
+			return true;
+	return false;
+}
+
+int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
+		 char how[static ATTACH_HOW], struct fault *why)
 {
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
@@ -361,13 +415,12 @@ int mend_welcome(const struct mend_places *places, const char *iface, char how[s
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
 
+	how[0] = '\0';
 	if (admit_new(&admits, &admit, why) || plan_look(&at, &plan, why) ||
-	    plan_decide(plan, &at, admit, why))
+	    plan_decide_some(plan, &at, admit, has_come, comers, why))
 		return -1;
-	// A newer version for another interface is for an apply to bring.
 	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->chains[i].iface, iface) != 0 ||
-		    plan->chains[i].action != PLAN_LOAD)
+		if (plan->chains[i].action != PLAN_LOAD)
 			plan->chains[i].action = PLAN_KEEP;
 	if (apply_mended(places, plan, &apply, why))
 		return -1;

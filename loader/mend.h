@@ -32,10 +32,17 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)
 	MUST_CHECK;
 
-// Loads what node.json asks for on an interface that has come and has nothing yet, by the rules of an apply, and nothing
-// else. The caller knows that this node.json was applied.
-int mend_welcome(const struct mend_places *places, const char *iface, char how[static ATTACH_HOW],
-		 struct fault *why) MUST_CHECK;
+// Interfaces that have come and have nothing yet.
+#define MEND_COMERS_MAX 32
+struct mend_comers {
+	size_t count;
+	const char *ifaces[MEND_COMERS_MAX];
+};
+
+// Loads what node.json asks for on them, by the rules of an apply, and nothing else: on all or, with a refusal, on none.
+// The caller knows that this node.json was applied.
+int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
+		 char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
 
 // Builds the chain anew from our copies (plan_restore), without what is denied. `how` likewise.
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,

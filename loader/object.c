@@ -77,6 +77,7 @@ struct object {
 		code; // lives from the hook to the end of the load; of a part as long as the object
 	struct log *log;
 	bool gated, lift, sewn, lifted;
+	int types_fd; // of the part of the kernel's types that it needs (types.h); -1: libbpf reads all
 	struct deadline deadline;
 	struct fault refusal; // what the hook says; libbpf only carries a number
 };
@@ -133,6 +134,7 @@ void object_free(struct object *object)
 		close(object->uses[i].fd);
 	free(object->uses);
 	free(object->log);
+	drop_fd(&object->types_fd);
 	code_drop(&object->code);
 	deadline_stop(&object->deadline);
 	free(object);
@@ -378,22 +380,53 @@ static int hear(enum libbpf_print_level level, const char *format, va_list args)
 	return 0;
 }
 
+static int object_parse(struct object *object, const char *types_path, struct fault *why)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "bpfseal",
+		    .btf_custom_path = types_path);
+	const struct object_source *source = &object->source;
+
+	object->bpf = bpf_object__open_mem(source->data, source->len, &opts);
+	return object->bpf ? 0
+			   : fault_errno(why, FAULT_FORMAT, "%s cannot be opened", source->label);
+}
+
+// With the part of the kernel's types that it asks for, where that is enough. libbpf reads the file when it loads.
+static int object_parse_with_types(struct object *object, struct fault *why)
+{
+	const struct object_source *source = &object->source;
+	char path[TYPES_PATH_MAX];
+
+	if (source->types && source->asked_count)
+		object->types_fd = types_reserve(path);
+	if (object->types_fd < 0)
+		return object_parse(object, NULL, why);
+	if (object_parse(object, path, why))
+		return -1;
+	if (types_write(source->types, bpf_object__btf(object->bpf), source->asked,
+			source->asked_count, object->types_fd, why) == 0)
+		return 0;
+	fault_clear(why);
+	drop_fd(&object->types_fd);
+	bpf_object__close(object->bpf);
+	return object_parse(object, NULL, why);
+}
+
 int object_open(const struct object_source *source, struct object **out, struct fault *why)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "bpfseal");
 	OWNED(object_drop) struct object *object = calloc(1, sizeof(*object));
 	struct bpf_map *map;
 
 	if (!object)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->source = *source;
+	object->types_fd = -1;
 	// libbpf would talk to stderr; what matters is in the refusal and in the log file.
 	libbpf_set_print(hear);
 	if (object_register(why))
 		return -1;
-	object->bpf = bpf_object__open_mem(source->data, source->len, &opts);
-	if (!object->bpf)
-		return fault_errno(why, FAULT_FORMAT, "%s cannot be opened", source->label);
+	if (object_parse_with_types(object, why))
+		return -1;
 	bpf_object__for_each_map(map, object->bpf)
 	{
 		// LIBBPF_PIN_BY_NAME would reach into places that other bundles use (A83).

@@ -12,6 +12,7 @@
 #include "bpf/manifest.h"
 #include "bpf/policy.h"
 #include "loader/fall.h"
+#include "loader/types.h"
 #include "loader/wrap.h"
 
 // Where the bytes are and what to take from them. Borrowed until object_load has returned.
@@ -26,7 +27,12 @@ struct object_source {
 	bool is_part;  // of a program that others are parts of too (fuse.h): its code is kept
 	uint32_t card; // index of the interface on whose card it shall be; 0: in the host
 	const struct policy *policy; // NULL only for our own, embedded objects
-	const char *label;     // "net.count.1.0.0": names the program in refusals and its log file
+	const char *label; // "net.count.1.0.0": names the program in refusals and its log file
+	// What its code asks of the kernel's types, where that can be answered from a part of them (types.h), and who reads
+	// them; else 0 and NULL.
+	const struct inspect_type *asked;
+	size_t asked_count;
+	struct types *types;
 	int logs_dirfd;	       // where a verifier's log goes; -1: nowhere
 	const char *logs_path; // the same directory for people
 };

@@ -411,6 +411,7 @@ static int plan_check_card(const struct plan_chain *chain, struct fault *why)
 int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
+	size_t place = 0, seen;
 	struct fault first = {0};
 
 	chain->denied = json_make_array();
@@ -421,10 +422,18 @@ int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 	chain->members = calloc(wanted, sizeof(*chain->members));
 	if (!chain->members)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	// Also behind a refusal: what the metadata says of the others is to be known, and kept.
+	// Also behind a refusal: what the metadata says of the others is to be known, and kept. The first in order is told.
 	for (size_t i = 0; i < wanted; i++)
-		if (plan_admit_use(chain, i, admit, why))
+		if (plan_admit_use(chain, i, admit, why)) {
+			place = first.code == FAULT_NONE ? i : place;
 			fault_first(&first, why);
+		}
+	if (admit_members(admit, chain->interface->chain[chain->hook], chain->members, chain->count,
+			  &seen, why)) {
+		if (first.code == FAULT_NONE || seen < place)
+			first = *why;
+		fault_clear(why);
+	}
 	if (first.code != FAULT_NONE) {
 		*why = first;
 		return -1;
@@ -652,8 +661,9 @@ int plan_foretell(struct plan *plan, const struct plan_places *places, struct fa
 	return first.code == FAULT_NONE ? 0 : -1;
 }
 
-int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
-		struct fault *why)
+int plan_decide_some(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		     bool (*wanted)(const void *ctx, const struct plan_chain *chain),
+		     const void *ctx, struct fault *why)
 {
 	struct fault first = {0};
 
@@ -661,7 +671,7 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
 
-		if (!plan_decide_chain(chain, places, admit, why))
+		if (!wanted(ctx, chain) || !plan_decide_chain(chain, places, admit, why))
 			continue;
 		chain->refused = *why;
 		fault_first(&first, why);
@@ -671,6 +681,23 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 		fault_first(&first, why);
 	if (plan_check_total(plan, places, why))
 		fault_first(&first, why);
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
+}
+
+static bool any_chain(const void *ctx, const struct plan_chain *chain)
+{
+	(void)ctx, (void)chain;
+	return true;
+}
+
+int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		struct fault *why)
+{
+	struct fault first = {0};
+
+	if (plan_decide_some(plan, places, admit, any_chain, NULL, why))
+		first = *why;
 	if (admit_settle(admit, why))
 		return -1;
 	*why = first;

@@ -94,6 +94,11 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 // has changed then but what is kept of the metadata.
 int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
 		struct fault *why) MUST_CHECK;
+// The same of some chains only; all others are kept as they are, and of the metadata nothing is kept: that takes the
+// indexes of all that node.json names, and is the next apply's.
+int plan_decide_some(struct plan *plan, const struct plan_places *places, struct admit *admit,
+		     bool (*wanted)(const void *ctx, const struct plan_chain *chain),
+		     const void *ctx, struct fault *why) MUST_CHECK;
 // Where nothing new can be admitted: our own copies and deny lists, and who vouches for them. Borrowed for the call.
 struct plan_copies {
 	int objects_dirfd, trust_dirfd;

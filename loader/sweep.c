@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/sweep.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/owned.h"
 #include "bpf/index.h"
 #include "keys/client.h"
+#include "loader/recall.h"
 #include "loader/record.h"
 
 static int sweep_directory(int dirfd, const char *name, struct fault *why)
@@ -177,14 +180,26 @@ static int is_index_in_use(struct copies *copies, const struct index_copy *copy,
 	return 0;
 }
 
+// What was seen in an object goes with the object (loader/recall.h).
+static bool is_of_object(const char *name, char object[static SHA256_HEX])
+{
+	if (strlen(name) != SHA256_HEX - 1 + strlen(RECALL_SUFFIX) ||
+	    strcmp(name + SHA256_HEX - 1, RECALL_SUFFIX) != 0)
+		return false;
+	memcpy(object, name, SHA256_HEX - 1);
+	object[SHA256_HEX - 1] = '\0';
+	return true;
+}
+
 static int is_in_use(struct copies *copies, const struct index_copy *copy, bool *out,
 		     struct fault *why)
 {
 	static const char *const keys[] = {"object", "manifest", NULL};
+	char object[SHA256_HEX];
+	const char *hex = is_of_object(copy->hex, object) ? object : copy->hex;
 
 	*out = true;
-	if (record_names(copies->active, keys, copy->hex) ||
-	    record_names(copies->previous, keys, copy->hex))
+	if (record_names(copies->active, keys, hex) || record_names(copies->previous, keys, hex))
 		return 0;
 	return is_index_in_use(copies, copy, out, why);
 }
@@ -194,7 +209,7 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 	OWNED(copies_drop)
 	struct copies copies = {.loader_dirfd = loader_dirfd, .objects_dirfd = -1};
 	OWNED(names_drop) struct names names = {0};
-	bool in_use;
+	bool in_use, removed = false;
 
 	if (record_read(loader_dirfd, RECORD_ACTIVE, &copies.active, why) ||
 	    record_read(loader_dirfd, RECORD_PREVIOUS, &copies.previous, why) ||
@@ -208,12 +223,19 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 		copies.indexes[copies.count] = (struct index_copy){
 			.hex = names.name[copies.count],
 			.name = name_of_index(&copies, names.name[copies.count])};
+	// That they are gone is made durable once for all of them.
 	for (size_t i = 0; i < copies.count; i++) {
-		if (is_in_use(&copies, &copies.indexes[i], &in_use, why) ||
-		    (!in_use && file_remove_at(copies.objects_dirfd, copies.indexes[i].hex, why)))
+		const char *name = copies.indexes[i].hex;
+
+		if (is_in_use(&copies, &copies.indexes[i], &in_use, why))
 			return -1;
+		if (in_use)
+			continue;
+		if (unlinkat(copies.objects_dirfd, name, 0) && errno != ENOENT)
+			return fault_errno(why, FAULT_OTHER, "cannot remove %s", name);
+		removed = true;
 	}
-	return 0;
+	return removed ? dir_sync(copies.objects_dirfd, why) : 0;
 }
 
 int sweep_run(int loader_dirfd, struct fault *why)

@@ -140,9 +140,17 @@ static int copy_findings(struct ward *ward, const struct findings *from, struct 
 
 const struct keeper *ward_keeper(const struct ward *ward, const struct plan_chain *chain)
 {
+	const struct json *first = json_item(json_member(chain->record, "members"), 0);
 	int64_t applied = json_int(json_member(chain->record, "generation"));
 
-	return ward->keeper && keeper_generation(ward->keeper) == applied ? ward->keeper : NULL;
+	if (!ward->keeper || keeper_generation(ward->keeper) != applied ||
+	    ward->kept_index != chain->truth.iface_index)
+		return NULL;
+	// Two interfaces may have exchanged their names, and an apply or an attacker their places in the tree: what is held
+	// is the other's then, with the same numbers.
+	return keeper_program(ward->keeper) == json_int(json_member(first, "program_id"))
+		       ? ward->keeper
+		       : NULL;
 }
 
 // Pins that only who held them can miss: maps that no record names, files that hold something else now.
@@ -291,14 +299,17 @@ void ward_tell_falls(struct ward *ward, const struct ward_ear *ear)
 static int hold(struct ward *ward, const struct truth *truth, struct bell *bell, size_t *room,
 		struct fault *why)
 {
-	if (ward->keeper && (keeper_root(ward->keeper) != truth->root_number ||
-			     keeper_generation(ward->keeper) != truth->generation))
+	if (ward->keeper && (ward->kept_index != truth->iface_index ||
+			     keeper_root(ward->keeper) != truth->root_number ||
+			     keeper_generation(ward->keeper) != truth->generation ||
+			     keeper_program(ward->keeper) != truth->members[0].program.id))
 		ward_let_go(ward, room);
 	// First the bell: what changes after the pins have been opened shall ring.
 	if (!ward->keeper || ward->deaf)
 		ward->deaf = bell && bell_watch(bell, ward->place, ward->tag, why);
 	if (ward->keeper)
 		return 0;
+	ward->kept_index = truth->iface_index;
 	return keeper_open(ward->place, truth->root_number, truth->generation, room, &ward->keeper,
 			   why);
 }

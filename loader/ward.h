@@ -24,6 +24,7 @@ struct ward {
 	char place[BPFFS_PATH_MAX];
 	uint32_t tag; // of its directories at the bell
 	struct keeper *keeper;
+	uint32_t kept_index; // of the interface that it stood on when it was opened
 	struct sight sight;
 	bool has_sight;
 	bool deaf; // its pins do not ring, or it could not be settled: it is looked at whole each time
@@ -31,6 +32,7 @@ struct ward {
 	struct findings known; // what has been told and still holds
 	bool broken;	       // it is not as it was applied, or somebody stands before it
 	int64_t broken_since;
+	bool apart; // it has come, and not all that came with it could be welcomed: it is by itself
 	bool returned;	      // its interface has come back: to attach it again is no fight
 	char how[ATTACH_HOW]; // what was done to mend it, until it is told
 	uint64_t fell;	      // packets that fell through and were not told yet

@@ -153,6 +153,12 @@ static struct mend_places mend_places(struct watch *watch)
 				    .ticks_us = at->ticks_us};
 }
 
+// Interfaces that have come, and what hooks of theirs wait.
+struct arrivals {
+	struct mend_comers comers;
+	size_t wards[MEND_COMERS_MAX * HOOK_COUNT], count;
+};
+
 // A round was fought. Whose interface had only been away has attacked nobody.
 static void count_round(struct watch *watch, struct ward *ward)
 {
@@ -203,21 +209,29 @@ static void count_rounds(struct watch *watch)
 	}
 }
 
-static void welcome(struct watch *watch, size_t index)
+static void welcome(struct watch *watch, const struct arrivals *arrivals)
 {
 	const struct mend_places places = mend_places(watch);
-	struct ward *ward = watch->scene.wards[index];
+	char how[ATTACH_HOW], text[FAULT_TEXT_MAX];
 	struct fault why = {0};
-	char text[FAULT_TEXT_MAX];
+	bool failed = mend_welcome(&places, &arrivals->comers, how, &why) != 0;
 
-	ward->broken_since = now_ms(watch);
-	if (mend_welcome(&places, ward->iface, ward->how, &why)) {
-		ward->how[0] = '\0';
-		ward->fought = true;
-		sentence(&why, text, sizeof(text));
-		tell_of(watch, ward, NEWS_FAILED, 0, text);
+	sentence(&why, text, sizeof(text));
+	for (size_t i = 0; i < arrivals->count; i++) {
+		struct ward *ward = watch->scene.wards[arrivals->wards[i]];
+
+		ward->suspect = true;
+		if (!failed) {
+			ward->broken_since = now_ms(watch);
+			memcpy(ward->how, how, sizeof(ward->how));
+		} else if (arrivals->comers.count > 1) {
+			ward->apart =
+				true; // one of them may be refused and keep the others waiting
+		} else {
+			ward->fought = true;
+			tell_of(watch, ward, NEWS_FAILED, 0, text);
+		}
 	}
-	ward->suspect = true;
 }
 
 struct eviction {
@@ -271,27 +285,68 @@ static bool may_mend(const struct watch *watch, size_t index)
 	       fight_may(&ward->fight, now_ms(watch));
 }
 
-// Whether anything else is not as node.json says: then what it says for one that has come is not the whole of it.
-static bool drifts(const struct scene *scene, const char *iface)
+// An interface that node.json has a chain for, and had none when that was applied.
+static bool has_come(const struct plan_chain *chain)
+{
+	return chain->truth.iface_index && chain->interface &&
+	       chain->interface->chain_count[chain->hook] && !chain->record &&
+	       !chain->truth.root_id && !chain->truth.linked;
+}
+
+// Whether anything else is not as node.json says: then what it says for one that has come is not the whole of it. Others
+// that have come are no such thing.
+static bool drifts(const struct scene *scene)
 {
 	for (size_t i = 0; i < scene->count; i++)
 		if (scene->wards[i]->drift.count && scene->plan->chains[i].truth.iface_index &&
-		    strcmp(scene->wards[i]->iface, iface) != 0)
+		    !has_come(&scene->plan->chains[i]))
 			return true;
 	return false;
 }
 
-// An interface has come that node.json has a chain for, and had none when that was applied.
 static bool may_welcome(const struct watch *watch, size_t index)
 {
 	const struct scene *scene = &watch->scene;
-	const struct ward *ward = scene->wards[index];
-	const struct plan_chain *chain = &scene->plan->chains[index];
 
-	return watch->places.mends && ward->judged && scene->applied && chain->truth.iface_index &&
-	       chain->interface && chain->interface->chain_count[chain->hook] && !chain->record &&
-	       !chain->truth.root_id && !chain->truth.linked && !drifts(scene, ward->iface) &&
-	       fight_may(&ward->fight, now_ms(watch));
+	return watch->places.mends && scene->wards[index]->judged && scene->applied &&
+	       has_come(&scene->plan->chains[index]) &&
+	       fight_may(&scene->wards[index]->fight, now_ms(watch));
+}
+
+// Takes one more, with what waits on its other hooks: false when no more fit.
+static bool arrive(struct arrivals *arrivals, const struct watch *watch, size_t index)
+{
+	const struct ward *ward = watch->scene.wards[index];
+	struct mend_comers *comers = &arrivals->comers;
+	const char *last = comers->count ? comers->ifaces[comers->count - 1] : "";
+
+	// The hooks of one interface stand side by side.
+	if (strcmp(ward->iface, last) != 0) {
+		if (comers->count == MEND_COMERS_MAX || (comers->count && ward->apart))
+			return false;
+		comers->ifaces[comers->count++] = ward->iface;
+	}
+	arrivals->wards[arrivals->count++] = index;
+	return true;
+}
+
+// Some of those that have come; the others soon.
+static bool welcome_some(struct watch *watch)
+{
+	struct arrivals arrivals = {.count = 0};
+	bool drift = drifts(&watch->scene), apart = false;
+
+	for (size_t i = 0; i < watch->scene.count && !drift; i++) {
+		if (!may_welcome(watch, i))
+			continue;
+		if (!apart && arrive(&arrivals, watch, i))
+			apart = watch->scene.wards[i]->apart;
+		else
+			watch->scene.wards[i]->suspect = true;
+	}
+	if (arrivals.count)
+		welcome(watch, &arrivals);
+	return arrivals.count;
 }
 
 static bool may_evict(const struct watch *watch, size_t index)
@@ -332,7 +387,8 @@ static int look(struct watch *watch, struct fault *why)
 	if (scene_read(&watch->scene, &refused, why)) {
 		tell_trouble(watch, why);
 		watch->next_turn = watch->next_look;
-		return 0;
+		// Whoever lets interfaces come and go so fast that no list of them can be had blinds nobody to the chains.
+		return watch->scene.plan ? judge_suspects(watch, false, why) : 0;
 	}
 	watch->stale_since = 0;
 	if (refused.code != FAULT_NONE)
@@ -362,11 +418,9 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 		if (may_mend(watch, i)) {
 			mend(watch, i);
 			done = true;
-		} else if (may_welcome(watch, i)) {
-			welcome(watch, i);
-			done = true;
 		}
 	}
+	done |= watch->scene.plan && welcome_some(watch);
 	if (!done)
 		return 0;
 	count_rounds(watch);
@@ -499,7 +553,8 @@ void watch_ring(void *ctx, enum bell_what what, uint32_t which)
 		if (!concerns(watch->scene.wards[i], what, which))
 			continue;
 		ward_suspect(watch->scene.wards[i], now);
-		known = true;
+		// Those that stand on nothing yet are rung for by everything.
+		known |= watch->scene.wards[i]->has_sight;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
 	watch->new_link |= what == BELL_LINK && !known;

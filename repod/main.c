@@ -378,7 +378,7 @@ static const struct cli_command commands[] = {
 int main(int argc, char **argv)
 {
 	static const struct cli_program program = {"bpfseal-repod", "the repository server",
-						   commands};
+						   commands, .asks_nobody = true};
 	struct fault why = {0};
 
 	if (jail_start(argc, &why)) {

@@ -151,7 +151,10 @@ at=$(now)
 deed 'all pins deleted' x3 pin_missing remove_pins x3
 check '... with the same programs and generation' [ "$(ids x3)" = "$programs" ]
 check '... and the counters they had' [ "$(drops x3)" -ge $((dropped + 5)) ]
-replace_pin() { now && rm "$1" && foe pin xdp foe "$1" >/dev/null && chown bpfseal-loader: "$1"; }
+# In one step: a pin that is only gone may be back before the next command.
+foe pin xdp foe "$R/sys/fs/bpf/foe" >/dev/null
+chown bpfseal-loader: "$R/sys/fs/bpf/foe"
+replace_pin() { now && mv "$R/sys/fs/bpf/foe" "$1"; }
 deed 'a program pinned over a member' x3 pin_missing replace_pin "$(place x3)/gen-1/prog-0"
 remove_map() { now && rm "$1"; }
 deed 'the pin of a map deleted' x2 pin_missing remove_map "$(place x2)/gen-1/maps/corp:net:allow/allow_drops"
@@ -226,6 +229,47 @@ check '... and is not pushed aside' event "$at" x5 failed
 check '... but named' has "$at" x5 ".event == \"failed\" and (.text | test(\"id $squatter\"))"
 in_node ip link set dev x5 xdp off
 check '... and when it goes, the chain is back' event "$at" x5 mended '' 45
+
+# ---- many that come, names that are exchanged ----
+configure '{}'
+quiet node apply
+at=$(now)
+for i in $(seq 10 49); do
+	echo "link add n$i type veth peer name wire-n$i"
+	echo "link set n$i up"
+	echo "link set wire-n$i up"
+done | in_node ip -batch -
+forty() { [ "$(jq -s --argjson t "$at" '[.[] | select(.time_ms >= $t and .event == "mended" and (.interface | test("^n[0-9]{2}$")))] | length' "$R/watch.json")" = 40 ]; }
+for _ in $(seq 100); do forty && break; sleep 0.1; done
+echo "# 40 interfaces: $(($(now) - at)) ms"
+check 'forty that come at once all get their chains' forty
+check '... and nothing is left to do' node status --check
+exchange() { # A B: their names
+	in_node ip link set "$1" down
+	in_node ip link set "$1" name n-one
+	in_node ip link set "$2" down
+	in_node ip link set "$2" name "$1"
+	in_node ip link set n-one name "$2"
+	in_node ip link set "$1" up
+	in_node ip link set "$2" up
+}
+exchange n10 n11
+sleep 1
+check 'after two have exchanged their names an apply takes their chains along' node apply
+at=$(now)
+sleep 2
+check '... the watch lets it be' hasnot "$at" '' '.event == "failed" or .event == "mended" or .event == "alarm"'
+check '... and all is well' node status --check
+tree=$R/sys/fs/bpf/bpfseal
+at=$(now)
+mv "$tree/n12" "$tree/x" && mv "$tree/n13" "$tree/n12" && mv "$tree/x" "$tree/n13"
+for _ in $(seq 40); do sleep 0.1; has "$at" '' '.interface == "n12" or .interface == "n13"' && node status --check >/dev/null 2>&1 && break; done
+echo "# whole again after $(($(now) - at)) ms"
+check 'directories that somebody has exchanged are told' has "$at" '' '.event == "found" and (.interface == "n12" or .interface == "n13")'
+check '... and each interface has its chain again' node status --check
+check '... attached by its own link' [ "$(node status --json | jq '[.chains[] | select((.interface == "n12" or .interface == "n13") and .link.attached)] | length')" = 2 ]
+for i in $(seq 10 49); do echo "link del n$i"; done | in_node ip -batch -
+quiet node apply
 
 # ---- a fight ----
 fight() { foe detach "$(place t1 tc_ingress)/link"; }

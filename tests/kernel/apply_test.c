@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/audit.h"
+#include "base/file.h"
 #include "base/owned.h"
 #include "bpf/deny.h"
 #include "keys/signing.h"
@@ -103,6 +104,25 @@ static void a_signed_chain_is_applied_once_and_then_there_is_nothing_to_do(void 
 	assert_int_equal(the_truth(stock).generation, 1);
 	assert_int_equal(audit_check(stock->loader_dirfd, "audit.log", &records, &why), 0);
 	assert_int_equal(records, 1);
+}
+
+// What was seen in an object when it came in is asked again, and by other rules.
+static void what_was_seen_before_is_held_against_todays_policy(void **state)
+{
+	struct stock *stock = the_stock(state);
+	OWNED(names_drop) struct names kept = {0};
+	struct fault why = {0};
+	size_t seen = 0;
+
+	applied(stock);
+	assert_int_equal(names_list(stock->objects_dirfd, &kept, &why), 0);
+	for (size_t i = 0; i < kept.count; i++)
+		seen += strstr(kept.name[i], ".seen") != NULL;
+	assert_true(seen > 0);
+	assert_int_equal(planned(stock), PLAN_KEEP);
+	stock->node->policy.insns_max = 1;
+	refused(stock, STOCK_NOW, FAULT_POLICY);
+	assert_true(runs(stock));
 }
 
 static void a_pattern_takes_the_highest_version_of_the_signed_index(void **state)
@@ -877,6 +897,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(a_signed_chain_is_applied_once_and_then_there_is_nothing_to_do),
+		IN_WORLD(what_was_seen_before_is_held_against_todays_policy),
 		IN_WORLD(a_pattern_takes_the_highest_version_of_the_signed_index),
 		IN_WORLD(another_value_in_node_json_is_written_and_nothing_is_loaded),
 		IN_WORLD(a_chain_that_node_json_no_longer_names_is_removed),

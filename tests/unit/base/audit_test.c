@@ -49,7 +49,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-// A record of so many kilobytes: two of 120 fill a file.
+// A record of so many kilobytes: two of 30 fill a file.
 static int add(const struct place *place, size_t kilobytes, struct fault *why)
 {
 	OWNED(drop_heap) char *text = calloc(1, kilobytes * 1024 + 1);
@@ -122,7 +122,7 @@ static void a_full_file_is_put_away_and_the_chain_goes_on(void **state)
 	struct stat st;
 	uint64_t last = 0;
 
-	fill(place, 7, 120);
+	fill(place, 7, 30);
 	assert_int_equal(volumes_of(place, &last), 3);
 	assert_int_equal(last, 4);
 	assert_int_equal(fstatat(place->fd, LOG ".000000000002", &st, 0), 0);
@@ -145,7 +145,7 @@ static void what_is_edited_in_an_old_file_is_named(void **state)
 {
 	const struct place *place = *state;
 
-	fill(place, 7, 120);
+	fill(place, 7, 30);
 	edit(place, LOG ".000000000002", "applied");
 	is_damaged_at(place, "record 4");
 }
@@ -154,7 +154,7 @@ static void a_file_that_is_gone_from_the_middle_is_missed(void **state)
 {
 	const struct place *place = *state;
 
-	fill(place, 7, 120);
+	fill(place, 7, 30);
 	assert_int_equal(unlinkat(place->fd, LOG ".000000000002", 0), 0);
 	is_damaged_at(place, "record 2 is missing");
 }
@@ -164,7 +164,7 @@ static void a_file_that_is_gone_from_the_beginning_is_missed(void **state)
 {
 	const struct place *place = *state;
 
-	fill(place, 7, 120);
+	fill(place, 7, 30);
 	assert_int_equal(unlinkat(place->fd, LOG ".000000000000", 0), 0);
 	is_damaged_at(place, "record 0 is missing");
 }
@@ -173,7 +173,7 @@ static void files_in_another_order_are_seen(void **state)
 {
 	const struct place *place = *state;
 
-	fill(place, 7, 120);
+	fill(place, 7, 30);
 	assert_int_equal(renameat2(place->fd, LOG ".000000000000", place->fd, LOG ".000000000002",
 				   RENAME_EXCHANGE),
 			 0);
@@ -185,7 +185,7 @@ static void nothing_is_added_behind_an_old_file_that_ends_otherwise(void **state
 	const struct place *place = *state;
 	struct fault why = {0};
 
-	fill(place, 3, 120);
+	fill(place, 3, 30);
 	assert_int_equal(volumes_of(place, NULL), 1);
 	// The last record of the full file; the newest file holds its digest.
 	edit(place, LOG ".000000000000", "applied");
@@ -201,7 +201,7 @@ static void a_crash_at_the_turn_leaves_a_chain_that_goes_on(void **state)
 	struct fault why = {0};
 	OWNED(drop_fd) int fd = -1;
 
-	fill(place, 2, 120);
+	fill(place, 2, 30);
 	assert_int_equal(volume_make(place->fd, LOG, 0, &why), 0);
 	is_whole(place, 2);
 	fill(place, 1, 1);
@@ -219,11 +219,11 @@ static void what_is_torn_off_a_full_file_is_cut_before_it_is_put_away(void **sta
 	const struct place *place = *state;
 	OWNED(drop_fd) int fd = -1;
 
-	fill(place, 2, 120);
+	fill(place, 2, 30);
 	fd = openat(place->fd, LOG, O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "{\"details\"", 10), 10);
-	fill(place, 1, 120);
+	fill(place, 1, 30);
 	assert_int_equal(volumes_of(place, NULL), 1);
 	is_whole(place, 3);
 }
@@ -234,7 +234,7 @@ static void of_many_full_files_the_newest_stay(void **state)
 	uint64_t last = 0;
 
 	// One record a file: the first five files go.
-	fill(place, AUDIT_VOLUMES + 6, 200);
+	fill(place, AUDIT_VOLUMES + 6, 50);
 	assert_int_equal(volumes_of(place, &last), AUDIT_VOLUMES);
 	assert_int_equal(last, AUDIT_VOLUMES + 4);
 	is_whole(place, AUDIT_VOLUMES + 1);
@@ -247,7 +247,7 @@ static void what_only_looks_like_a_file_of_the_log_is_none(void **state)
 	const struct place *place = *state;
 	OWNED(drop_fd) int fd = -1;
 
-	fill(place, 3, 120);
+	fill(place, 3, 30);
 	fd = openat(place->fd, LOG ".000000000099.gz", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	drop_fd(&fd);

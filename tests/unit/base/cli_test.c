@@ -38,6 +38,10 @@ static int run_show(struct cli *cli, struct fault *why)
 		json_free(document);
 		return -1;
 	}
+	if (!strcmp(name, "none")) {
+		json_free(document);
+		return fault_set(why, FAULT_NOT_FOUND, "cannot open it");
+	}
 	if (!strcmp(name, "bad")) {
 		json_free(document);
 		fault_set(why, FAULT_ROLLBACK, "it is older");
@@ -58,7 +62,7 @@ static const struct cli_command commands[] = {
 	{"thing show", "NAME", "show a thing", show_options, 1, 1, run_show},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
-static const struct cli_program program = {"test", "a test", commands};
+static const struct cli_program program = {"test", "a test", commands, .asks_nobody = true};
 
 static int swap_out(int fd, int to)
 {
@@ -123,6 +127,15 @@ static void json_is_one_document_with_a_schema(void **state)
 	(void)state;
 	assert_string_equal(bytes_text(&ran.out),
 			    "{\"schema\":\"test.show/1\",\"ok\":true,\"name\":\"x\"}\n");
+}
+
+// 6 would send somebody to look at his network.
+static void a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked(void **state)
+{
+	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "none");
+
+	(void)state;
+	assert_int_equal(ran.status, 2);
 }
 
 static void a_refusal_has_the_error_form_and_its_exit_status(void **state)
@@ -213,6 +226,7 @@ int main(void)
 		cmocka_unit_test(a_table_is_aligned_and_escaped),
 		cmocka_unit_test(json_is_one_document_with_a_schema),
 		cmocka_unit_test(a_refusal_has_the_error_form_and_its_exit_status),
+		cmocka_unit_test(a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked),
 		cmocka_unit_test(wrong_words_are_usage_with_a_hint),
 		cmocka_unit_test(wrong_words_are_told_in_json_when_that_was_asked_for),
 		cmocka_unit_test(options_may_stand_anywhere_and_carry_their_value),

@@ -322,6 +322,25 @@ static void a_kept_audit_log_is_read_once_and_not_for_each_record(void **state)
 	assert_int_equal(records, 1001);
 }
 
+// The same bytes but one, written over in place: size and inode are as they were.
+static void an_edit_in_place_is_seen_by_the_next_process(void **state)
+{
+	const struct place *place = *state;
+	OWNED(drop_fd) int fd = -1;
+	struct fault why = {0};
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(audit_append(place->fd, "audit", 1000 + i, "applied", NULL, &why),
+				 0);
+	// Older kernels tell times apart by the tick.
+	usleep(20000);
+	fd = openat(place->fd, "audit", O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "[", 1, 0), 1);
+	assert_int_equal(audit_append(place->fd, "audit", 2000, "applied", NULL, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+}
+
 static void what_was_done_to_a_kept_audit_log_is_seen_at_the_next_record(void **state)
 {
 	const struct place *place = *state;
@@ -401,6 +420,7 @@ int main(void)
 		TEST(an_edited_cut_or_swapped_audit_log_is_named),
 		TEST(a_torn_last_audit_line_is_cut_and_the_chain_goes_on),
 		TEST(a_kept_audit_log_is_read_once_and_not_for_each_record),
+		TEST(an_edit_in_place_is_seen_by_the_next_process),
 		TEST(what_was_done_to_a_kept_audit_log_is_seen_at_the_next_record),
 		TEST(an_audit_record_without_an_end_is_damage),
 		TEST(times_are_read_in_one_form_only),

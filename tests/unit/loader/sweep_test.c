@@ -89,6 +89,25 @@ static void what_killed_runs_left_goes_and_all_else_stays(void **state)
 		assert_true(has(place, ours[i]));
 }
 
+static void what_was_seen_in_an_object_goes_with_it(void **state)
+{
+	const struct place *place = *state;
+	struct fault why = {0};
+
+	put(place, "active.json", ACTIVE(MEMBER("01", "02")));
+	put(place, "objects/" ZEROS "01", "object");
+	put(place, "objects/" ZEROS "01.seen", "seen");
+	put(place, "objects/" ZEROS "05", "long gone");
+	put(place, "objects/" ZEROS "05.seen", "seen");
+	put(place, "objects/" ZEROS "01.other", "nobody's");
+	assert_int_equal(sweep_run(place->fd, &why), 0);
+	assert_true(has(place, "objects/" ZEROS "01"));
+	assert_true(has(place, "objects/" ZEROS "01.seen"));
+	assert_false(has(place, "objects/" ZEROS "05"));
+	assert_false(has(place, "objects/" ZEROS "05.seen"));
+	assert_false(has(place, "objects/" ZEROS "01.other"));
+}
+
 static void a_copy_that_no_record_names_is_removed(void **state)
 {
 	const struct place *place = *state;
@@ -170,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(what_killed_runs_left_goes_and_all_else_stays),
+		IN_PLACE(what_was_seen_in_an_object_goes_with_it),
 		IN_PLACE(a_copy_that_no_record_names_is_removed),
 		IN_PLACE(a_damaged_record_keeps_every_copy),
 		IN_PLACE(the_index_of_a_name_that_runs_stays),

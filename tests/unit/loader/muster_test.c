@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects are looked at once, and what was seen in them is remembered for the very same bytes and code only.
+#include "loader/muster.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/build.h"
+#include "base/file.h"
+#include "base/owned.h"
+
+struct place {
+	char path[64];
+	int fd;
+	struct recall recall;
+	struct member members[3]; // count, count, ratelimit
+};
+
+static struct member member_of(const char *name)
+{
+	struct member member = {.object_fd = memfd_create(name, MFD_CLOEXEC), .pending = true};
+	OWNED(bytes_drop) struct bytes bytes = {0};
+	struct fault why = {0};
+	char path[512];
+
+	snprintf(path, sizeof(path), TEST_BPF_DIR "/%s", name);
+	assert_true(member.object_fd >= 0);
+	assert_int_equal(file_read(path, INSPECT_OBJECT_MAX, &bytes, &why), 0);
+	assert_int_equal(file_write_all(member.object_fd, bytes.data, bytes.len, &why), 0);
+	assert_int_equal(sha256_of(bytes.data, bytes.len, &member.object, &why), 0);
+	return member;
+}
+
+static int set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+	struct fault why = {0};
+
+	strcpy(place->path, "/tmp/bpfseal-muster-XXXXXX");
+	if (!mkdtemp(place->path) || dir_open(place->path, &place->fd, &why))
+		return -1;
+	recall_init(&place->recall, place->fd);
+	place->members[0] = member_of("count.bpf.o");
+	place->members[1] = member_of("count.bpf.o");
+	place->members[2] = member_of("ratelimit.bpf.o");
+	*state = place;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *place = *state;
+	char command[128];
+
+	for (size_t i = 0; i < 3; i++)
+		close(place->members[i].object_fd);
+	close(place->fd);
+	snprintf(command, sizeof(command), "rm -r %s", place->path);
+	if (system(command))
+		return -1;
+	free(place);
+	return 0;
+}
+
+// Every worker that has ended left its page faults here.
+static long worker_faults(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_CHILDREN, &usage), 0);
+	return usage.ru_minflt;
+}
+
+static struct muster called(struct place *place, size_t count)
+{
+	struct muster muster = {0};
+	struct fault why = {0};
+
+	assert_int_equal(muster_call(&place->recall, place->members, count, &muster, &why), 0);
+	return muster;
+}
+
+static void same_inspection(const struct inspection *a, const struct inspection *b)
+{
+	OWNED(bytes_drop) struct bytes one = {0};
+	OWNED(bytes_drop) struct bytes other = {0};
+	struct fault why = {0};
+
+	assert_int_equal(inspection_write(a, &one, &why), 0);
+	assert_int_equal(inspection_write(b, &other, &why), 0);
+	assert_int_equal(one.len, other.len);
+	assert_memory_equal(one.data, other.data, one.len);
+}
+
+static void an_object_of_several_members_is_looked_at_once(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = called(place, 3);
+
+	assert_int_equal(muster.count, 2);
+	for (size_t i = 0; i < 3; i++) {
+		const struct muster_object *object =
+			muster_find(&muster, &place->members[i].object);
+
+		assert_non_null(object);
+		assert_non_null(object->inspection);
+		assert_string_equal(object->inspection->programs[0].name,
+				    i == 2 ? "ratelimit" : "count");
+	}
+}
+
+static void nobody_else_is_looked_at(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = {0};
+
+	place->members[0].pending = place->members[1].pending = false;
+	muster = called(place, 3);
+	assert_int_equal(muster.count, 1);
+	assert_null(muster_find(&muster, &place->members[0].object));
+}
+
+static void what_is_refused_of_one_stands_with_it(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = {0};
+	const struct muster_object *bad;
+	struct fault why = {0};
+
+	assert_int_equal(pwrite(place->members[1].object_fd, "?", 1, 0), 1);
+	assert_int_equal(sha256_of("another", 7, &place->members[1].object, &why), 0);
+	muster = called(place, 3);
+	assert_int_equal(muster.count, 3);
+	bad = muster_find(&muster, &place->members[1].object);
+	assert_null(bad->inspection);
+	assert_int_equal(bad->refused.code, FAULT_FORMAT);
+	assert_non_null(muster_find(&muster, &place->members[0].object)->inspection);
+	assert_non_null(muster_find(&muster, &place->members[2].object)->inspection);
+}
+
+static void note_all(struct place *place, const struct muster *muster)
+{
+	for (size_t i = 0; i < muster->count; i++)
+		recall_put(&place->recall, &muster->objects[i].digest,
+			   muster->objects[i].inspection);
+}
+
+static void what_was_seen_before_is_not_looked_at_again(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster first = called(place, 3);
+	OWNED(muster_drop) struct muster again = {0};
+	long faults;
+
+	note_all(place, &first);
+	faults = worker_faults();
+	again = called(place, 3);
+	assert_int_equal(worker_faults(), faults);
+	assert_int_equal(again.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(again.objects[i].recalled);
+		same_inspection(again.objects[i].inspection, first.objects[i].inspection);
+	}
+}
+
+// The file of one note.
+static void note_name(const struct member *member, char name[static SHA256_HEX + 8])
+{
+	sha256_hex(&member->object, name);
+	strcat(name, RECALL_SUFFIX);
+}
+
+static bool is_recalled(struct place *place, const struct member *member)
+{
+	struct inspection *found = recall_get(&place->recall, &member->object);
+	bool is = found != NULL;
+
+	inspection_free(found);
+	return is;
+}
+
+static void another_code_looks_for_itself(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = called(place, 1);
+
+	note_all(place, &muster);
+	assert_true(is_recalled(place, &place->members[0]));
+	place->recall.build.byte[0] ^= 1;
+	assert_false(is_recalled(place, &place->members[0]));
+	place->recall.build.byte[0] ^= 1;
+	assert_true(is_recalled(place, &place->members[0]));
+	// Code without a name remembers nothing, and notes nothing.
+	place->recall.works = false;
+	assert_false(is_recalled(place, &place->members[0]));
+}
+
+static void a_note_of_another_object_is_none(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = called(place, 3);
+	char one[SHA256_HEX + 8], other[SHA256_HEX + 8];
+
+	note_all(place, &muster);
+	note_name(&place->members[0], one);
+	note_name(&place->members[2], other);
+	assert_int_equal(renameat(place->fd, one, place->fd, other), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	assert_false(is_recalled(place, &place->members[2]));
+}
+
+static void a_damaged_note_is_none(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = called(place, 1);
+	OWNED(bytes_drop) struct bytes note = {0};
+	char name[SHA256_HEX + 8];
+	struct fault why = {0};
+
+	note_all(place, &muster);
+	note_name(&place->members[0], name);
+	assert_int_equal(file_read_at(place->fd, name, 1 << 20, &note, &why), 0);
+	for (size_t i = 0; i < note.len; i++) {
+		note.data[i] ^= 1;
+		assert_int_equal(file_note_at(place->fd, name, note.data, note.len, 0600, &why), 0);
+		if (is_recalled(place, &place->members[0]))
+			fail_msg("a flip of byte %zu is not noticed", i);
+		note.data[i] ^= 1;
+		assert_int_equal(file_note_at(place->fd, name, note.data, i, 0600, &why), 0);
+		if (is_recalled(place, &place->members[0]))
+			fail_msg("a cut to %zu bytes is not noticed", i);
+	}
+	assert_int_equal(file_note_at(place->fd, name, note.data, note.len, 0600, &why), 0);
+	assert_true(is_recalled(place, &place->members[0]));
+}
+
+static void this_code_has_a_name(void **state)
+{
+	struct sha256 one, again;
+	struct fault why = {0};
+
+	(void)state;
+	if (build_digest(&one, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(build_digest(&again, &why), 0);
+	assert_true(sha256_equal(&one, &again));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_object_of_several_members_is_looked_at_once),
+		TEST(nobody_else_is_looked_at),
+		TEST(what_is_refused_of_one_stands_with_it),
+		TEST(what_was_seen_before_is_not_looked_at_again),
+		TEST(another_code_looks_for_itself),
+		TEST(a_note_of_another_object_is_none),
+		TEST(a_damaged_note_is_none),
+		TEST(this_code_has_a_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
