@@ -221,6 +221,10 @@ HOPS = $(OUT)/tests/bench/hops
 $(HOPS): LDFLAGS += -Wl,--wrap=bpf_map_update_elem
 $(HOPS): $(OUT)/obj/tests/bench/hops.o $(OUT)/obj/tests/bench/peers.o $(KERNEL_HELP) $(OUT)/libloader.a $(LOWER) | $(BPF_OBJECTS)
 	$(link_test)
+$(OUT)/tests/bench/plain: $(OUT)/obj/tests/bench/plain.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINKER) $^ -lbpf -o $@
 # Preloaded: no sanitizer is in it.
 $(OUT)/tests/bench/loads.so: tests/bench/loads.c | $(BUILD)/.packages-build
 	@mkdir -p $(@D)
@@ -231,7 +235,7 @@ bench: bench-tuf bench-chain bench-interfaces
 bench-tuf: programs $(BENCH) $(BUILD)/.packages-demo $(BUILD)/.packages-test
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/tuf.sh
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/publish.sh 4096 100 100000
-bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/loads.so
+bench-chain: programs $(BENCH) $(HOPS) $(OUT)/tests/bench/plain $(OUT)/tests/bench/loads.so
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/chain.sh
 bench-interfaces: programs $(PLAYERS) $(BUILD)/.packages-demo
 	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) tests/bench/interfaces.sh

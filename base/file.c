@@ -283,12 +283,10 @@ int file_write_all(int fd, const void *data, size_t len, struct fault *why)
 	return 0;
 }
 
-#define TEMPORARY     ".tmp-"
-#define TEMPORARY_LEN 32
+#define TEMPORARY ".tmp-"
 
-// A temporary file with these bytes. On a refusal nothing is left behind.
-static int make_temporary(int dirfd, const void *data, size_t len, mode_t mode,
-			  char name[static TEMPORARY_LEN], int *out, struct fault *why)
+int file_draft_at(int dirfd, const void *data, size_t len, mode_t mode,
+		  char name[static FILE_DRAFT_LEN], int *out, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 	unsigned char random[8];
@@ -297,7 +295,7 @@ static int make_temporary(int dirfd, const void *data, size_t len, mode_t mode,
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return fault_errno(why, FAULT_OTHER, "no random bytes");
 	hex_write(random, sizeof(random), hex);
-	snprintf(name, TEMPORARY_LEN, TEMPORARY "%s", hex);
+	snprintf(name, FILE_DRAFT_LEN, TEMPORARY "%s", hex);
 	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot make a file");
@@ -314,11 +312,11 @@ static int make_temporary(int dirfd, const void *data, size_t len, mode_t mode,
 
 // A durable one.
 static int write_temporary(int dirfd, const void *data, size_t len, mode_t mode,
-			   char name[static TEMPORARY_LEN], struct fault *why)
+			   char name[static FILE_DRAFT_LEN], struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
-	if (make_temporary(dirfd, data, len, mode, name, &fd, why))
+	if (file_draft_at(dirfd, data, len, mode, name, &fd, why))
 		return -1;
 	// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
 	if (fsync(fd) == 0)
@@ -328,7 +326,7 @@ static int write_temporary(int dirfd, const void *data, size_t len, mode_t mode,
 	return -1;
 }
 
-static int put_in_place(int dirfd, const char *temporary, const char *name, struct fault *why)
+int file_place_at(int dirfd, const char *temporary, const char *name, struct fault *why)
 {
 	if (renameat(dirfd, temporary, dirfd, name) == 0)
 		return 0;
@@ -340,28 +338,28 @@ static int put_in_place(int dirfd, const char *temporary, const char *name, stru
 int file_replace_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		    struct fault *why)
 {
-	char temporary[TEMPORARY_LEN];
+	char temporary[FILE_DRAFT_LEN];
 
 	if (write_temporary(dirfd, data, len, mode, temporary, why))
 		return fault_within(why, "cannot write %s", name);
-	return put_in_place(dirfd, temporary, name, why) ? -1 : dir_sync(dirfd, why);
+	return file_place_at(dirfd, temporary, name, why) ? -1 : dir_sync(dirfd, why);
 }
 
 int file_note_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		 struct fault *why)
 {
-	char temporary[TEMPORARY_LEN];
+	char temporary[FILE_DRAFT_LEN];
 	OWNED(drop_fd) int fd = -1;
 
-	if (make_temporary(dirfd, data, len, mode, temporary, &fd, why))
+	if (file_draft_at(dirfd, data, len, mode, temporary, &fd, why))
 		return fault_within(why, "cannot write %s", name);
-	return put_in_place(dirfd, temporary, name, why);
+	return file_place_at(dirfd, temporary, name, why);
 }
 
 int file_create_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		   struct fault *why)
 {
-	char temporary[TEMPORARY_LEN];
+	char temporary[FILE_DRAFT_LEN];
 	int linked, number;
 
 	if (write_temporary(dirfd, data, len, mode, temporary, why))

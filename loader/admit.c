@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/batch.h"
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/chain.h"
@@ -16,6 +17,7 @@
 #include "bpf/inspect.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
+#include "loader/aside.h"
 #include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/muster.h"
@@ -45,6 +47,8 @@ struct admit {
 	int blobs_dirfd;
 	struct repo *repos;
 	size_t repo_count;
+	struct batch copies; // of what was admitted
+	struct aside keeping;
 };
 
 int admit_new(const struct admit_places *places, struct admit **out, struct fault *why)
@@ -55,6 +59,7 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	admit->places = *places;
 	admit->blobs_dirfd = -1;
+	admit->copies.dirfd = places->objects_dirfd;
 	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
 	if (!admit->repos)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -68,8 +73,13 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 
 void admit_free(struct admit *admit)
 {
+	struct fault unasked = {0};
+
 	if (!admit)
 		return;
+	if (admit_kept(admit, &unasked))
+		fault_clear(&unasked);
+	batch_drop(&admit->copies);
 	for (size_t i = 0; i < admit->repo_count; i++)
 		repo_drop(&admit->repos[i]);
 	free(admit->repos);
@@ -132,13 +142,13 @@ static int admit_blob(const struct admit *admit, const struct sha256 *digest, ui
 	return 0;
 }
 
-static int admit_keep(const struct admit *admit, const struct sha256 *digest,
-		      const struct bytes *bytes, struct fault *why)
+static int admit_keep(struct admit *admit, const struct sha256 *digest, const struct bytes *bytes,
+		      struct fault *why)
 {
 	char name[SHA256_HEX];
 
 	sha256_hex(digest, name);
-	return file_store_at(admit->places.objects_dirfd, name, bytes->data, bytes->len, 0400, why);
+	return batch_store(&admit->copies, name, bytes->data, bytes->len, 0400, why);
 }
 
 static int admit_target(const struct admit *admit, const struct target *target, size_t max,
@@ -222,8 +232,13 @@ static int admit_repo(struct admit *admit, const char *name, struct repo **out, 
 	return -1;
 }
 
-int admit_settle(struct admit *admit, struct fault *why)
+// Copies first: metadata that names what we do not have would be kept for nothing.
+static int admit_make_durable(void *ctx, struct fault *why)
 {
+	struct admit *admit = ctx;
+
+	if (batch_settle(&admit->copies, why))
+		return fault_within(why, "cannot keep what was admitted");
 	for (size_t i = 0; i < admit->repo_count; i++) {
 		const struct repo *repo = &admit->repos[i];
 
@@ -231,6 +246,19 @@ int admit_settle(struct admit *admit, struct fault *why)
 			return fault_within(why, "cannot keep the metadata of %s", repo->name);
 	}
 	return 0;
+}
+
+int admit_settle(struct admit *admit, bool beside, struct fault *why)
+{
+	if (!beside)
+		return admit_make_durable(admit, why);
+	aside_start(&admit->keeping, admit_make_durable, admit);
+	return 0;
+}
+
+int admit_kept(struct admit *admit, struct fault *why)
+{
+	return aside_wait(&admit->keeping, why);
 }
 
 void admit_deny(struct admit *admit)
@@ -262,7 +290,7 @@ static void choice_drop(struct choice *choice)
 }
 
 // The index is kept beside the objects: after a reboot in an outage it still says what is withdrawn.
-static int admit_index(const struct admit *admit, struct source *source, const char *name,
+static int admit_index(struct admit *admit, struct source *source, const char *name,
 		       struct index **out, struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;
@@ -294,8 +322,8 @@ static int admit_index(const struct admit *admit, struct source *source, const c
 
 // Versions come from the signed index, and from nothing that a server or the fetcher says. Where there is one, an exact
 // version has to be in it as well: it is how a publisher withdraws.
-static int admit_version(const struct admit *admit, struct source *source,
-			 const struct node_use *use, struct choice *out, struct fault *why)
+static int admit_version(struct admit *admit, struct source *source, const struct node_use *use,
+			 struct choice *out, struct fault *why)
 {
 	if (admit_index(admit, source, use->use, &out->index, why))
 		return -1;
@@ -311,9 +339,8 @@ static int admit_version(const struct admit *admit, struct source *source,
 }
 
 // The bundle that a use means. The index and the target are signed apart, perhaps by two roles: they have to agree.
-static int admit_choose(const struct admit *admit, struct source *source,
-			const struct node_use *use, struct member *member,
-			const struct target **out, struct fault *why)
+static int admit_choose(struct admit *admit, struct source *source, const struct node_use *use,
+			struct member *member, const struct target **out, struct fault *why)
 {
 	OWNED(choice_drop) struct choice choice = {0};
 	OWNED(drop_heap) char *path = NULL;
@@ -382,8 +409,8 @@ static int admit_file(const struct admit *admit, const struct target *target,
 	return 0;
 }
 
-static int admit_manifest(const struct admit *admit, const struct target *target,
-			  struct member *member, struct fault *why)
+static int admit_manifest(struct admit *admit, const struct target *target, struct member *member,
+			  struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(drop_heap) char *path = NULL;
@@ -484,8 +511,8 @@ static int refuse_use(const struct node_use *use, struct fault *why)
 }
 
 // What was let in is kept, and what was seen in it.
-static int admit_one(const struct admit *admit, const struct recall *recall,
-		     const struct muster_object *object, struct member *member, struct fault *why)
+static int admit_one(struct admit *admit, const struct recall *recall, struct muster_object *object,
+		     struct member *member, struct fault *why)
 {
 	if (!object->inspection)
 		*why = object->refused;
@@ -496,6 +523,7 @@ static int admit_one(const struct admit *admit, const struct recall *recall,
 		return -1;
 	if (!object->recalled)
 		recall_put(recall, &object->digest, object->inspection);
+	object->recalled = true;
 	member->pending = false;
 	return 0;
 }
@@ -661,7 +689,7 @@ static int recorded_members(const struct target *target, const struct json *reco
 }
 
 // Whether this source names a recorded member, to the byte.
-static int vouch(const struct admit *admit, struct source *source, const struct json *recorded,
+static int vouch(struct admit *admit, struct source *source, const struct json *recorded,
 		 struct fault *why)
 {
 	OWNED(index_drop) struct index *index = NULL;

@@ -35,9 +35,11 @@ static inline void admit_drop(struct admit **admit)
 // cannot be verified is refused later, where it is used.
 void admit_deny(struct admit *admit);
 
-// Keeps the metadata that was verified, before anything is done by it: our floor, and what a restore asks. Of a repository
-// whose store lacks a part of it, nothing (loader/source.h).
-int admit_settle(struct admit *admit, struct fault *why) MUST_CHECK;
+// Keeps what was admitted, then the metadata that was verified, before anything is done by it: our floor, and what a restore
+// asks. Of a repository whose store lacks a part of it, nothing (loader/source.h). `beside`: begun only; then nothing more is
+// admitted, and admit_kept says, before anything is done that has to be durable, what came of it.
+int admit_settle(struct admit *admit, bool beside, struct fault *why) MUST_CHECK;
+int admit_kept(struct admit *admit, struct fault *why) MUST_CHECK;
 
 // Admits one use of node.json. `*denied` is NULL, or says that the bundle or its object is on the deny list: the caller
 // must answer for that. Then nothing of it has been looked at and `out` only has name, version, from and digests, unless

@@ -7,6 +7,8 @@
 
 #include "base/audit.h"
 #include "base/owned.h"
+#include "loader/admit.h"
+#include "loader/aside.h"
 #include "loader/bpffs.h"
 #include "loader/follow.h"
 #include "loader/heir.h"
@@ -168,15 +170,21 @@ static int apply_build_one(const struct apply_places *places, struct apply_chain
 	return put_notes(at->record, at->plan, why);
 }
 
+// What this is done by is ours to keep before anything is done.
+static int apply_kept(const struct plan *plan, struct fault *why)
+{
+	return plan->keeping ? admit_kept(plan->keeping, why) : 0;
+}
+
 // Builds every chain, and writes down what shall be before anything is.
 static int apply_build(const struct apply_places *places, const struct apply *out,
-		       const struct json *record, struct fault *why)
+		       const struct plan *plan, struct fault *why)
 {
 	OWNED(json_drop) struct json *next = NULL;
 	OWNED(types_drop) struct types *types = types_new();
 	struct json *chains = json_make_array();
 
-	if (json_clone(record, &next, why)) {
+	if (json_clone(plan->record, &next, why)) {
 		json_free(chains);
 		return -1;
 	}
@@ -191,7 +199,7 @@ static int apply_build(const struct apply_places *places, const struct apply *ou
 		    (at->record && json_add(chains, json_keep(at->record), why)))
 			return -1;
 	}
-	return record_stage(places->loader_dirfd, next, why);
+	return apply_kept(plan, why) || record_stage(places->loader_dirfd, next, why) ? -1 : 0;
 }
 
 static int apply_remove(const struct apply_places *places, const struct plan_chain *chain,
@@ -328,35 +336,83 @@ static int apply_record(const struct apply_places *places, const struct plan *pl
 	return record_commit(places->loader_dirfd, active, why);
 }
 
-static int apply_settle_one(const struct apply_places *places, struct audit *log,
-			    const struct apply_chain *at, struct fault *why)
+static int apply_release(const struct apply_places *places, const struct apply_chain *at,
+			 struct fault *why)
 {
-	if (at->done &&
-	    ((at->chain && chain_release(at->chain, why)) || apply_audit(places, log, at, why) ||
-	     shared_sweep(places->tree, at->plan->iface, why)))
+	return (at->chain && chain_release(at->chain, why)) ||
+			       shared_sweep(places->tree, at->plan->iface, why)
+		       ? -1
+		       : 0;
+}
+
+static int apply_audit_one(const struct apply_places *places, struct audit *log,
+			   const struct apply_chain *at, struct fault *why)
+{
+	if (at->done && apply_audit(places, log, at, why))
 		return -1;
 	if (at->done || at->plan->action == PLAN_KEEP)
 		return apply_audit_denied(places, log, at->plan, why);
 	return 0;
 }
 
-// What was entered lets go of what it replaced, and is written down. The first refusal is the one that is told.
-static int apply_settle(const struct apply_places *places, const struct apply *out,
-			struct fault *why)
+static int grace_job(void *ctx, struct fault *why)
 {
-	OWNED(audit_drop) struct audit *log = NULL;
-	struct fault first = {0};
+	(void)ctx;
+	return sys_grace(why);
+}
+
+// Waits until no packet is in what was replaced: once for all chains, as it is the longest step by far, and beside what is
+// written meanwhile.
+static void apply_begin_grace(const struct apply *out, struct aside *grace)
+{
 	bool waits = false;
 
 	for (size_t i = 0; i < out->count; i++)
 		waits |= out->chains[i].done && out->chains[i].chain &&
 			 chain_replaces(out->chains[i].chain);
-	// Once for all of them: it is the longest step by far.
-	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why) || (waits && sys_grace(why)))
+	if (waits)
+		aside_start(grace, grace_job, NULL);
+}
+
+static void keep_first(struct fault *first, const struct fault *why)
+{
+	if (first->code == FAULT_NONE)
+		*first = *why;
+}
+
+static int apply_audit_all(const struct apply_places *places, const struct apply *out,
+			   struct fault *why)
+{
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault first = {0};
+
+	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why))
 		return -1;
 	for (size_t i = 0; i < out->count; i++)
-		if (apply_settle_one(places, log, &out->chains[i], why) && first.code == FAULT_NONE)
-			first = *why;
+		if (apply_audit_one(places, log, &out->chains[i], why))
+			keep_first(&first, why);
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
+}
+
+// What was entered is written down, and then lets go of what it replaced. The first refusal is the one that is told.
+static int apply_settle(const struct apply_places *places, const struct plan *plan,
+			const struct apply *out, struct fault *why)
+{
+	struct aside grace = {0};
+	struct fault first = {0}, late = {0};
+	bool recorded;
+
+	apply_begin_grace(out, &grace);
+	recorded = !apply_record(places, plan, out, why);
+	if (!recorded || apply_audit_all(places, out, why))
+		first = *why;
+	if (aside_wait(&grace, &late))
+		keep_first(&first, &late);
+	// Without a record the next run has to find what was replaced as it is.
+	for (size_t i = 0; i < out->count && recorded && late.code == FAULT_NONE; i++)
+		if (out->chains[i].done && apply_release(places, &out->chains[i], why))
+			keep_first(&first, why);
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;
 }
@@ -422,9 +478,8 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 	    heirs_find(plan, places->tree, true, why))
 		return -1;
 	if (!plan_is_pending(plan) && !notes_differ(plan))
-		return 0;
-	if (follow_records(plan, places->loader_dirfd, why) ||
-	    apply_build(places, out, plan->record, why))
+		return apply_kept(plan, why);
+	if (follow_records(plan, places->loader_dirfd, why) || apply_build(places, out, plan, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		if (plan->chains[i].action == PLAN_KEEP || plan->chains[i].action == PLAN_WAIT)
@@ -435,7 +490,7 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 		}
 	}
 	fault_clear(why);
-	if (apply_record(places, plan, out, why) || apply_settle(places, out, why))
+	if (apply_settle(places, plan, out, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

@@ -177,6 +177,7 @@ int run_apply(struct cli *cli, struct fault *why)
 		return -1;
 	places = desk_plan_places(&desk);
 	places.resume = cli_has(cli, "--resume");
+	places.beside = true;
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
 		return -1;
 	if (plan_decide(plan, &places, admit, why)) {

@@ -16,7 +16,7 @@ void muster_drop(struct muster *muster)
 	*muster = (struct muster){0};
 }
 
-const struct muster_object *muster_find(const struct muster *muster, const struct sha256 *digest)
+struct muster_object *muster_find(const struct muster *muster, const struct sha256 *digest)
 {
 	for (size_t i = 0; i < muster->count; i++)
 		if (sha256_equal(&muster->objects[i].digest, digest))

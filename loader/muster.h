@@ -16,7 +16,7 @@ struct muster_object {
 	struct bytes bytes;
 	struct inspection *inspection; // NULL: it is refused
 	struct fault refused;
-	bool recalled; // looked at in an earlier run
+	bool recalled; // nothing new is known of it
 };
 
 // {0} has none.
@@ -30,4 +30,4 @@ int muster_call(const struct recall *recall, const struct member *members, size_
 		struct muster *out, struct fault *why) MUST_CHECK;
 void muster_drop(struct muster *muster);
 // NULL: not of these.
-const struct muster_object *muster_find(const struct muster *muster, const struct sha256 *digest);
+struct muster_object *muster_find(const struct muster *muster, const struct sha256 *digest);

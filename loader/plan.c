@@ -698,7 +698,8 @@ int plan_decide(struct plan *plan, const struct plan_places *places, struct admi
 
 	if (plan_decide_some(plan, places, admit, any_chain, NULL, why))
 		first = *why;
-	if (admit_settle(admit, why))
+	plan->keeping = places->beside && first.code == FAULT_NONE ? admit : NULL;
+	if (admit_settle(admit, plan->keeping, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

@@ -59,8 +59,9 @@ struct plan {
 	struct plan_chain *chains;
 	size_t count;
 	struct json *record;
-	bool is_whole;	  // of all that there is: what it does not name is nowhere
-	bool from_copies; // plan_restore made it
+	bool is_whole;	       // of all that there is: what it does not name is nowhere
+	bool from_copies;      // plan_restore made it
+	struct admit *keeping; // makes durable what was admitted, beside all else; NULL: it is
 };
 
 // The tags of our roots, XDP and TC, as they are learned; starts as {0}.
@@ -74,6 +75,7 @@ struct plan_places {
 	const char *tree;
 	int loader_dirfd;
 	bool resume; // holds of rollbacks end
+	bool beside; // what is admitted is made durable beside what follows (admit_settle)
 };
 
 // A plan of the kernel's side: every hook that node.json names, or that has pins of ours, or that is held; what runs and what

@@ -99,7 +99,7 @@ static int put_aside(struct json *previous, const struct json *old, const struct
 		       : 0;
 }
 
-int previous_keep(int dirfd, const struct json *record, struct fault *why)
+int previous_keep(struct batch *batch, const struct json *record, struct fault *why)
 {
 	OWNED(json_drop) struct json *active = NULL;
 	OWNED(json_drop) struct json *previous = NULL;
@@ -107,12 +107,12 @@ int previous_keep(int dirfd, const struct json *record, struct fault *why)
 	bool changed = false;
 	int64_t change;
 
-	if (record_read(dirfd, RECORD_ACTIVE, &active, why))
+	if (record_read(batch->dirfd, RECORD_ACTIVE, &active, why))
 		return -1;
 	if (!active)
 		return 0;
 	// The switch is done: a damaged file costs the way back, and must not cost the record of what runs.
-	if (record_read(dirfd, RECORD_PREVIOUS, &previous, why)) {
+	if (record_read(batch->dirfd, RECORD_PREVIOUS, &previous, why)) {
 		if (why->code != FAULT_FORMAT)
 			return -1;
 		fault_clear(why);
@@ -127,7 +127,7 @@ int previous_keep(int dirfd, const struct json *record, struct fault *why)
 			if (put_aside(previous, active, record, json_item(both[k], i), change,
 				      &changed, why))
 				return -1;
-	return changed ? record_write(dirfd, RECORD_PREVIOUS, previous, why) : 0;
+	return changed ? record_store(batch, RECORD_PREVIOUS, previous, why) : 0;
 }
 
 // ---- going back ----

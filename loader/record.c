@@ -190,17 +190,36 @@ int record_load(int dirfd, const char *tree, struct json **out, struct fault *wh
 
 // ---- writing ----
 
+static int record_text(const struct json *record, struct bytes *out, struct fault *why)
+{
+	if (json_write(record, true, out, why))
+		return -1;
+	if (out->len > RECORD_FILE_MAX)
+		return fault_set(why, FAULT_TOO_LARGE,
+				 "the record of what is applied would have %zu bytes, past %u",
+				 out->len, RECORD_FILE_MAX);
+	return 0;
+}
+
 int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 
-	if (json_write(record, true, &bytes, why))
-		return -1;
-	if (bytes.len > RECORD_FILE_MAX)
-		return fault_set(why, FAULT_TOO_LARGE,
-				 "the record of what is applied would have %zu bytes, past %u",
-				 bytes.len, RECORD_FILE_MAX);
-	return file_replace_at(dirfd, name, bytes.data, bytes.len, 0600, why);
+	return record_text(record, &bytes, why) ||
+			       file_replace_at(dirfd, name, bytes.data, bytes.len, 0600, why)
+		       ? -1
+		       : 0;
+}
+
+int record_store(struct batch *batch, const char *name, const struct json *record,
+		 struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes bytes = {0};
+
+	return record_text(record, &bytes, why) ||
+			       batch_store(batch, name, bytes.data, bytes.len, 0600, why)
+		       ? -1
+		       : 0;
 }
 
 int record_adopt(int dirfd, const struct json *record, struct fault *why)
@@ -215,13 +234,19 @@ int record_stage(int dirfd, const struct json *record, struct fault *why)
 	return record_write(dirfd, NEXT, record, why);
 }
 
+// In this order: what was active is aside before it is replaced. That next is gone need not be durable: what it says is
+// what active says, or the next plan writes another.
 int record_commit(int dirfd, const struct json *record, struct fault *why)
 {
-	if (previous_keep(dirfd, record, why))
+	OWNED(batch_drop) struct batch batch = {.dirfd = dirfd};
+
+	if (previous_keep(&batch, record, why))
 		return fault_within(why, "cannot keep the previous record");
-	if (record_write(dirfd, RECORD_ACTIVE, record, why))
+	if (record_store(&batch, RECORD_ACTIVE, record, why) || batch_settle(&batch, why))
 		return -1;
-	return file_remove_at(dirfd, NEXT, why);
+	if (unlinkat(dirfd, NEXT, 0) && errno != ENOENT)
+		return fault_errno(why, FAULT_OTHER, "cannot remove %s", NEXT);
+	return 0;
 }
 
 static int put_digest(struct json *object, const char *key, const struct sha256 *digest,

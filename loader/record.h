@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/batch.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "loader/chain.h"
@@ -21,6 +22,9 @@ int record_read(int dirfd, const char *name, struct json **out, struct fault *wh
 
 int record_write(int dirfd, const char *name, const struct json *record, struct fault *why)
 	MUST_CHECK;
+// The same, to be made durable with others.
+int record_store(struct batch *batch, const char *name, const struct json *record,
+		 struct fault *why) MUST_CHECK;
 // A record of no chains.
 int record_new(struct json **out, struct fault *why) MUST_CHECK;
 

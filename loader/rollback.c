@@ -126,7 +126,7 @@ int rollback_plan(struct plan *plan, const struct plan_places *places,
 		first = *why;
 	fault_clear(why);
 	// What the metadata says is kept also behind a refusal: that something was taken back, most of all.
-	if (admit_settle(copies->admit, why))
+	if (admit_settle(copies->admit, false, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

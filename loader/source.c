@@ -32,14 +32,29 @@ struct source {
 	struct client *client;
 	struct staged *staged;
 	size_t staged_count;
-	int64_t now;  // of the run
-	bool partial; // something that this state names cannot be had
+	int64_t now;   // of the run
+	bool partial;  // something that this state names cannot be had
+	int64_t floor; // what the clock floor is to be raised to; 0: nothing
 };
+
+// The time at which something was trusted. Made durable with what was trusted, before anything is done by it; and where
+// nothing is kept of it, at the end.
+static int source_raise(struct source *source, struct fault *why)
+{
+	int64_t floor = source->floor;
+
+	source->floor = 0;
+	return floor ? local_clock_raise(source->trust_dirfd, floor, why) : 0;
+}
 
 void source_free(struct source *source)
 {
+	struct fault unasked = {0};
+
 	if (!source)
 		return;
+	if (source_raise(source, &unasked))
+		fault_clear(&unasked);
 	client_free(source->client);
 	for (size_t i = 0; i < source->staged_count; i++) {
 		free(source->staged[i].role);
@@ -130,6 +145,8 @@ void source_lacks(struct source *source)
 
 int source_settle(struct source *source, struct fault *why)
 {
+	if (source_raise(source, why))
+		return -1;
 	if (source->partial)
 		return 0;
 	for (size_t i = 0; i < source->staged_count; i++) {
@@ -286,9 +303,9 @@ int source_open(const struct source_places *places, struct source **out, struct 
 	if (kept_open(places, &source->trust_dirfd, why) ||
 	    local_clock_check(source->trust_dirfd, places->now, why) ||
 	    set_open(places, &source->set_dirfd, why) ||
-	    source_verify(source, places, places->now, why) ||
-	    local_clock_raise(source->trust_dirfd, places->now, why))
+	    source_verify(source, places, places->now, why))
 		return -1;
+	source->floor = places->now;
 	*out = HAND_OVER(source);
 	return 0;
 }

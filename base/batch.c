@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/batch.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/owned.h"
+
+struct batch_file {
+	char *name;
+	char draft[FILE_DRAFT_LEN]; // the name until it is settled; "": it is
+	int fd;
+};
+
+static void batch_forget(const struct batch *batch, struct batch_file *file)
+{
+	if (file->draft[0])
+		unlinkat(batch->dirfd, file->draft, 0);
+	drop_fd(&file->fd);
+	free(file->name);
+}
+
+void batch_drop(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		batch_forget(batch, &batch->files[i]);
+	free(batch->files);
+	batch->files = NULL;
+	batch->count = 0;
+}
+
+static bool is_there(int dirfd, const char *name, const void *data, size_t len)
+{
+	OWNED(bytes_drop) struct bytes there = {0};
+	struct fault ignored = {0};
+
+	return file_read_at(dirfd, name, len, &there, &ignored) == 0 && there.len == len &&
+	       (!len || !memcmp(there.data, data, len));
+}
+
+static bool is_stored(const struct batch *batch, const char *name)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (!strcmp(batch->files[i].name, name))
+			return true;
+	return false;
+}
+
+int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
+		struct fault *why)
+{
+	struct batch_file file = {.fd = -1};
+	struct batch_file *grown;
+
+	// Named by their content: the same name is the same file.
+	if (is_stored(batch, name) || is_there(batch->dirfd, name, data, len))
+		return 0;
+	grown = reallocarray(batch->files, batch->count + 1, sizeof(*grown));
+	if (!grown)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	batch->files = grown;
+	if (text_copy(name, &file.name, why) ||
+	    file_draft_at(batch->dirfd, data, len, mode, file.draft, &file.fd, why)) {
+		free(file.name);
+		return fault_within(why, "cannot write %s", name);
+	}
+	batch->files[batch->count++] = file;
+	return 0;
+}
+
+static int settle(struct batch *batch, struct fault *why)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
+		if (fsync(batch->files[i].fd))
+			return fault_errno(why, FAULT_OTHER, "cannot make %s durable",
+					   batch->files[i].name);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct batch_file *file = &batch->files[i];
+
+		if (file_place_at(batch->dirfd, file->draft, file->name, why))
+			return -1;
+		file->draft[0] = '\0';
+	}
+	return batch->count ? dir_sync(batch->dirfd, why) : 0;
+}
+
+int batch_settle(struct batch *batch, struct fault *why)
+{
+	int result = settle(batch, why);
+
+	batch_drop(batch);
+	return result;
+}
