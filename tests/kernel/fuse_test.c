@@ -59,7 +59,7 @@ struct both {
 	int fused_fd;
 };
 
-static struct object *part(const struct member *member, uint32_t card)
+static struct object *part(const struct member *member)
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	struct object *object = NULL;
@@ -71,7 +71,6 @@ static struct object *part(const struct member *member, uint32_t card)
 					     .entry = member->program->entry,
 					     .hook = HOOK_XDP,
 					     .is_part = true,
-					     .card = card,
 					     .label = "a part",
 					     .logs_dirfd = -1};
 
@@ -115,7 +114,7 @@ static void both_up(struct both *both, const struct ground *ground, const char *
 		program = both->members[i].manifest->programs;
 		memcpy(program->continue_on, continue_on, continue_count * sizeof(*continue_on));
 		program->continue_count = continue_count;
-		both->objects[i] = part(&both->members[i], 0);
+		both->objects[i] = part(&both->members[i]);
 	}
 	ground_apply(ground, both->members, count);
 	if (bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why) ||
@@ -215,23 +214,24 @@ static void fewer_members_are_as_good(void **state)
 	}
 }
 
-// The verifier sees one call chain: what is deep enough alone is too deep below others, and nothing of it is loaded.
-static void what_the_verifier_refuses_is_told(void **state)
+// The program that calls the members is one function more.
+static void what_is_too_deep_only_together_is_refused_and_told(void **state)
 {
-	static const char *const entries[] = {"told1", "told2"};
-	const struct ground *ground = the_ground(state);
-	struct bpf_insn *insns;
+	static const char *const entries[] = {"told1", "told5"};
 	const int32_t pass = XDP_PASS;
+	struct both both = {.count = 2, .root = ANCHOR_NONE, .fused_fd = -1};
 	struct fault why = {0};
-	struct both both;
 
-	both_up(&both, ground, entries, 2, &pass, 1);
-	insns = object_code(both.objects[1])->insns;
-	insns[0] =
-		(struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 0, .src_reg = 9};
+	the_ground(state);
+	for (size_t i = 0; i < both.count; i++) {
+		both.members[i] = ground_member("t/told", "told.bpf.o", entries[i], HOOK_XDP,
+						LINK_WRAP, NULL);
+		both.members[i].manifest->programs->continue_on[0] = pass;
+		both.objects[i] = part(&both.members[i]);
+	}
 	assert_int_equal(join(&both, &why), -1);
 	assert_int_equal(why.code, FAULT_KERNEL);
-	assert_non_null(strstr(why.text, "all of it: R9 !read_ok"));
+	assert_non_null(strstr(why.text, "refuses all of it: the call stack of 9 frames"));
 	both_down(&both);
 }
 
@@ -242,7 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_GROUND(it_does_what_the_chain_does_after_every_verdict_of_every_member),
 		ON_GROUND(fewer_members_are_as_good),
-		ON_GROUND(what_the_verifier_refuses_is_told),
+		ON_GROUND(what_is_too_deep_only_together_is_refused_and_told),
 	};
 
 	ready = ground_ready();

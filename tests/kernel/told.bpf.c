@@ -81,12 +81,30 @@ int told4(struct xdp_md *ctx)
 	return verdict;
 }
 
-// As much stack as there is.
+// Eight functions, one in the other: as many as the verifier follows.
+#define BELOW(name, next)                              \
+	static __noinline int name(struct xdp_md *ctx) \
+	{                                              \
+		int verdict = next;                    \
+                                                       \
+		DEEP(8);                               \
+		return verdict;                        \
+	}
+BELOW(told_8, told(ctx, 5))
+BELOW(told_7, told_8(ctx))
+BELOW(told_6, told_7(ctx))
+BELOW(told_5, told_6(ctx))
+BELOW(told_4, told_5(ctx))
+BELOW(told_3, told_4(ctx))
+BELOW(told_2, told_3(ctx))
+
 SEC("xdp")
 int told5(struct xdp_md *ctx)
 {
-	DEEP(512);
-	return told(ctx, 5);
+	int verdict = told_2(ctx);
+
+	DEEP(8);
+	return verdict;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -144,8 +144,8 @@ check '... before anything is touched' [ "$(on_card)" = "$same" ]
 chain offload "$(use told1)"
 chain offload "$(use told1)" "$(use told5)"
 ends 'what is too deep for one program' 7 node apply
-check '... is told' said 'refuses the chain on xdp of eth0 as one program: combined stack size'
-check '... with its log' grep -q 'combined stack size' "$R/var/lib/bpfseal-loader/logs/eth0.xdp.log"
+check '... is told' said 'refuses the chain on xdp of eth0 as one program: the call stack of . frames is too deep'
+check '... with its log' grep -q 'frames is too deep' "$R/var/lib/bpfseal-loader/logs/eth0.xdp.log"
 check '... and leaves the old one' [ "$(on_card)" = "$same" ]
 chain offload "$(use told1)"
 echo 0 >"$DEBUG/bpf_bind_verifier_accept"
