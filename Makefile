@@ -359,6 +359,8 @@ install: programs
 	install -m 0644 bpf/chain.h bpf/packet.h $(DESTDIR)$(PREFIX)/include/bpfseal/
 	for page in $(wildcard */*.1 */*.5 */*.8); do \
 		install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 0644 packaging/bpfseal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfseal
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in packaging/*.service packaging/*.timer; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
@@ -366,6 +368,7 @@ install: programs
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/bpfseal
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfseal
 	rm -f $(foreach page,$(wildcard */*.1 */*.5 */*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.timer)))
 clean:

@@ -387,9 +387,8 @@ int audit_check(int dirfd, const char *name, uint64_t *records, struct fault *wh
 	if (check_volumes(dirfd, name, &tip, &begin, why))
 		return -1;
 	if (file_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
+		if (fault_forgive(why, FAULT_NOT_FOUND))
 			return -1;
-		fault_clear(why);
 	} else if (walk(fd, &tip, why)) {
 		return -1;
 	}

@@ -71,11 +71,38 @@ static void print_program_help(const struct cli_program *program)
 {
 	printf("%s: %s\n\ncommands:\n", program->name, program->summary);
 	for (const struct cli_command *command = program->commands; command->name; command++)
-		printf("  %-18s %s\n", command->name, command->summary);
+		printf("  %-20s %s\n", command->name, command->summary);
 	printf("\n'bpfseal COMMAND --help' tells the options of a command.\n"
 	       "exit status: 0 done, 1 other failure, 2 usage, 3 not trusted, 4 stale, 5 config or "
 	       "policy,\n"
 	       "6 network, 7 kernel refused, 8 drift or pending change\n");
+}
+
+// What comes after a first word that several commands share: "get", "set" and "delete" after "map". NULL: none.
+static const char *second_word(const struct cli_command *command, const char *first)
+{
+	size_t len = strlen(first);
+
+	return !strncmp(command->name, first, len) && command->name[len] == ' '
+		       ? command->name + len + 1
+		       : NULL;
+}
+
+static bool is_first_word(const struct cli_program *program, const char *word)
+{
+	for (const struct cli_command *command = program->commands; command->name; command++)
+		if (second_word(command, word))
+			return true;
+	return false;
+}
+
+static void print_family_help(const struct cli_program *program, const char *first)
+{
+	printf("commands:\n");
+	for (const struct cli_command *command = program->commands; command->name; command++)
+		if (second_word(command, first) || !strcmp(command->name, first))
+			printf("  %-20s %s\n", command->name, command->summary);
+	printf("\n'bpfseal COMMAND --help' tells the options of a command.\n");
 }
 
 // ---- parsing ----
@@ -280,6 +307,9 @@ static int no_command(const struct cli_program *program, int argc, char **argv)
 	names[count] = NULL;
 	if (argc < 2) {
 		fault_set(&why, FAULT_USAGE, "%s: no command given", program->name);
+	} else if (argc == 2 && is_first_word(program, argv[1])) {
+		fault_set(&why, FAULT_USAGE, "'bpfseal %.64s' needs one more word", argv[1]);
+		fault_fix(&why, "see 'bpfseal %.64s --help'", argv[1]);
 	} else {
 		char asked[128];
 		const char *near;
@@ -289,7 +319,8 @@ static int no_command(const struct cli_program *program, int argc, char **argv)
 		near = json_nearest(asked, names);
 		if (!near)
 			near = json_nearest(argv[1], names);
-		fault_set(&why, FAULT_USAGE, "unknown command '%.64s'", argv[1]);
+		fault_set(&why, FAULT_USAGE, "unknown command '%s'",
+			  is_first_word(program, argv[1]) ? asked : argv[1]);
 		if (near)
 			fault_fix(&why, "did you mean 'bpfseal %s'?", near);
 	}
@@ -313,6 +344,11 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 	}
 	if (argc >= 2 && !strcmp(argv[1], "--version")) {
 		printf("%s %s\n", program->name, VERSION);
+		return 0;
+	}
+	if (argc >= 3 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "help")) &&
+	    is_first_word(program, argv[1])) {
+		print_family_help(program, argv[1]);
 		return 0;
 	}
 	cli.command = argc >= 2 ? find_command(program, argc - 1, argv + 1, &words) : NULL;

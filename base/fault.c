@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-// One row a code: its name in JSON and its exit status (DESIGN section 8).
+// One row a code: its name in JSON and its exit status.
 static const struct {
 	const char *name;
 	int exit_status;
@@ -98,6 +98,14 @@ int fault_fix(struct fault *why, const char *format, ...)
 void fault_clear(struct fault *why)
 {
 	*why = (struct fault){0};
+}
+
+int fault_forgive(struct fault *why, enum fault_code code)
+{
+	if (why->code != code)
+		return -1;
+	fault_clear(why);
+	return 0;
 }
 
 const char *fault_name(enum fault_code code)

@@ -61,8 +61,10 @@ int fault_fix(struct fault *why, const char *format, ...) __attribute__((format(
 
 // Empties it, for the caller who has dealt with a refusal and goes on.
 void fault_clear(struct fault *why);
+// For a caller to whom refusals of this code are fine (a file that may be absent): then 0 and an empty *why, else -1.
+int fault_forgive(struct fault *why, enum fault_code code) MUST_CHECK;
 
-// The name of a code as it stands in JSON ("rollback"), and its exit status (DESIGN section 8).
+// The name of a code as it stands in JSON ("rollback"), and its exit status (bpfseal(1)).
 const char *fault_name(enum fault_code code);
 int fault_exit_status(enum fault_code code);
 

@@ -24,7 +24,7 @@
 
 // What may stay of the environment; its values decide nothing about trust.
 static const char *const kept_names[] = {"TERM", "COLUMNS", "CREDENTIALS_DIRECTORY",
-					 "JOURNAL_STREAM"};
+					 "JOURNAL_STREAM", "NOTIFY_SOCKET"};
 #define KEPT_COUNT (sizeof(kept_names) / sizeof(*kept_names))
 
 static int clean_environment(struct fault *why)

@@ -9,7 +9,8 @@
 #include "base/fault.h"
 
 // First thing in main: refuses argc 0 (CVE-2021-4034), empties the environment but for PATH (fixed), LC_ALL=C, TZ
-// unset, TERM, CREDENTIALS_DIRECTORY, JOURNAL_STREAM (A44); no core dumps; umask 077. Opens /dev/null for closed 0, 1, 2.
+// unset, TERM, CREDENTIALS_DIRECTORY, JOURNAL_STREAM,
+// NOTIFY_SOCKET (A44); no core dumps; umask 077. Opens /dev/null for closed 0, 1, 2.
 int jail_start(int argc, struct fault *why) MUST_CHECK;
 
 #define JAIL_CAP(number) (UINT64_C(1) << (number))

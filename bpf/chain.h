@@ -3,7 +3,8 @@
 // (or vmlinux.h) and <bpf/bpf_helpers.h>.
 //
 // You need it only to decide in the program itself where a packet goes on: a program that knows nothing of chains runs
-// in one unchanged, and as fast (docs/chain.md). With this header a program's manifest says `"linkage": "chain"`, and it holds to these rules:
+// in one unchanged, and as fast (docs/chain.md). With this header a program's manifest says `"linkage": "chain"`, and
+// it holds to these rules:
 //
 //  * Section names are those that libbpf knows: SEC("xdp") on XDP, SEC("tc") on TC ingress and egress.
 //  * To let the packet go on, end with `return chain_next(ctx, VERDICT);`. A packet that ends here (dropped,

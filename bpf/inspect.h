@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "base/worker.h"
 #include "bpf/helper.h"
 #include "bpf/inspection.h"
 #include "bpf/manifest.h"
@@ -16,6 +17,9 @@
 
 #define INSPECT_OBJECT_MAX SHAPE_MAX
 #define INSPECT_BTF_MAX	   SHAPE_BTF_MAX
+
+// What the worker may use: memory, time and answer of the largest object that we take are far below.
+extern const struct worker_limits inspect_limits;
 
 // In a worker. FAULT_FORMAT for anything that is not a sane BPF object.
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
@@ -32,13 +36,3 @@ void inspect_objects(struct inspect_ask *asks, size_t count);
 int inspect_job(const void *object, size_t len, struct bytes *answer, struct fault *why);
 int inspect_decode(const void *answer, size_t len, struct inspection **out, struct fault *why)
 	MUST_CHECK;
-
-// Whether the formats that a manifest says of the object's maps and variables fit their types. In a worker. FAULT_FORMAT
-// naming the map and its nearest field.
-int inspect_formats(const void *object, size_t len, const struct manifest *manifest,
-		    const char *name, struct fault *why) MUST_CHECK;
-
-// Holds an inspection against the manifest: entries exist, maps agree in name, type and sizes, next_map is a prog array,
-// the variables that it lists are there.
-int inspect_check_manifest(const struct inspection *inspection, const struct manifest *manifest,
-			   const char *object, struct fault *why) MUST_CHECK;

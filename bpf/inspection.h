@@ -24,16 +24,14 @@
 struct inspect_program {
 	char name[64], section[64];
 	uint32_t insns;
-	uint32_t
-		jumps_most; // tail calls that one run can make; JUMPS_ENDLESS: no limit can be told
-	bool jumps_unclear; // it can make others than those listed
+	uint32_t jumps_most; // tail calls that one run can make; JUMPS_ENDLESS: no limit is known
+	bool jumps_unclear;  // it can make others than those listed
 };
 
 // A tail call that a program of the object can make (bpf/jumps.h).
 struct inspect_jump {
-	uint32_t program,
-		map;   // their places in the lists; map INSPECT_MAPS_MAX: it cannot be told which
-	uint32_t slot; // UINT32_MAX: it cannot be told which
+	uint32_t program, map; // indexes into the lists; map INSPECT_MAPS_MAX: not known which
+	uint32_t slot;	       // UINT32_MAX: not known which
 	bool in_entry;
 };
 
@@ -72,8 +70,8 @@ struct inspection {
 	uint32_t insns;
 	bool helpers[INSPECT_HELPERS_MAX]; // by id, in any executable section
 	bool helper_unknown; // a helper id past the end, or a computed call that is no helper
-	char kfuncs[INSPECT_KFUNCS_MAX]
-		   [64]; // and every other symbol of the kernel that it wants; "#12": by number
+	// Kernel functions and every other symbol of the kernel that it wants; "#12": by number.
+	char kfuncs[INSPECT_KFUNCS_MAX][64];
 	size_t kfunc_count;
 	bool has_btf, tail_calls;
 	bool types_unclear; // it asks for others than those listed

@@ -10,8 +10,8 @@
 #include "base/json.h"
 
 #define L3AF_FILE_MAX (1u << 20)
-#define L3AF_NOTES_MAX \
-	1000 // each is looked for in the payload's text, so that there is an end to it
+// The place of each is searched for in the payload's text: without a bound a large payload would take for ever.
+#define L3AF_NOTES_MAX 1000
 
 struct l3af_order {
 	const char *file;	// the payload's name, for refusals and notes

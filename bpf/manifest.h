@@ -21,7 +21,7 @@
 #define MANIFEST_MAPS_MAX     64
 #define MANIFEST_GLOBALS_MAX  128
 
-// How a program goes on to the next one (DESIGN section 7).
+// How a program goes on to the next one.
 enum linkage {
 	LINK_WRAP,     // knows nothing of chains; the loader puts a wrapper before it
 	LINK_CHAIN,    // uses bpf/chain.h: jumps by itself through its map "bpfseal_next"
@@ -30,23 +30,23 @@ enum linkage {
 };
 
 struct manifest_program {
-	char *object; // member name, "count.bpf.o"
-	char *source; // what `bundle build` compiles it from, beside the source manifest; in a bundle always ""
+	char *object;	       // member name, "count.bpf.o"
+	char *source;	       // what `bundle build` compiles it from; in a bundle always ""
 	char *entry;	       // function name
 	enum hook hook;	       // HOOK_PROBE: the file names the kind of probe as its hook
 	enum probe_kind probe; // only with HOOK_PROBE
 	char *target;	       // "attach", only with HOOK_PROBE, else NULL
 	enum linkage linkage;
 	char *next_map; // only with LINK_OWN_MAP, else NULL
-	int32_t continue_on
-		[VERDICTS_CONTINUE_MAX]; // verdicts that go on to the next member; default XDP_PASS, or TC_ACT_OK TC_ACT_PIPE TC_ACT_UNSPEC
+	// The verdicts that go on to the next member; by default XDP_PASS, or TC_ACT_OK, TC_ACT_PIPE and TC_ACT_UNSPEC.
+	int32_t continue_on[VERDICTS_CONTINUE_MAX];
 	size_t continue_count;
 };
 
 struct manifest_map {
 	char *name;
 	char *object;
-	char *type; // "hash", "array", "percpu_array", ... as the kernel's BTF-defined maps name them, lower case
+	char *type; // "hash", "array", "percpu_array", ...: the kernel's name in lower case
 	uint32_t key_size, value_size, max_entries;
 	char *key, *value;	  // type names from BTF ("u32", "struct rl_config"), or ""
 	char *purpose;		  // "config" | "counter" | "gauge" | "state"

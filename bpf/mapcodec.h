@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the bytes of a map key, a map value or a global variable are: their type in BTF, and how the manifest says they are
-// written (facts: chain.md F). bpf/encode makes them from JSON, bpf/decode makes JSON of them.
+// written. bpf/encode makes them from JSON, bpf/decode makes JSON of them.
 #pragma once
 
 #include <stdbool.h>

@@ -16,8 +16,8 @@
 #define NODE_FILE	    "/etc/bpfseal/node.json"
 #define NODE_FILE_MAX	    (1u << 20)
 #define NODE_INTERFACES_MAX 256
-#define NODE_CHAIN_MAX \
-	33 // tail calls after a root program (MAX_TAIL_CALL_CNT, include/linux/bpf.h)
+// Tail calls after a root program (MAX_TAIL_CALL_CNT, include/linux/bpf.h).
+#define NODE_CHAIN_MAX 33
 
 struct node_repository {
 	char *name, *url;

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/claims.h"
 #include "bpf/compile.h"
 #include "bpf/globals.h"
 
@@ -303,8 +304,8 @@ static int check_formats(const struct manifest *manifest, const struct packing *
 	for (size_t i = 0; i < packing->count; i++) {
 		const struct bundle_member *member = &packing->members[i];
 
-		if (inspect_formats(member->data.data, member->data.len, manifest, member->name,
-				    why))
+		if (claims_check_formats(member->data.data, member->data.len, manifest,
+					 member->name, why))
 			return -1;
 	}
 	return 0;

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define DAY_S		  INT64_C(86400)
-#define TARGETS_EXPIRES_S (90 * DAY_S) // DESIGN section 3: targets expire within 90 days at most
+#define TARGETS_EXPIRES_S (90 * DAY_S) // targets expire within 90 days at most (SECURITY.md)
 
 const char *place_dir(const struct cli *cli)
 {

@@ -7,8 +7,8 @@
 
 #include "base/fault.h"
 
-#define PROBE_TARGET_MAX \
-	128 // KSYM_NAME_LEN is 512 since Linux 6.1; no name that people write is that long
+// The kernel allows 511 (KSYM_NAME_LEN, since Linux 6.1); no name that people write is that long.
+#define PROBE_TARGET_MAX 128
 
 enum probe_kind {
 	PROBE_TRACEPOINT,     // target "category/event", through perf

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "bpf/claims.h"
 #include "bpf/helper.h"
 
 static const char *linkage_word(enum linkage linkage)
@@ -332,7 +333,7 @@ static int say_object(struct saying *saying, const struct survey *survey,
 {
 	const struct manifest *manifest = survey->bundle->manifest;
 	struct fault reason = {0};
-	int failed = inspect_check_manifest(object->inspection, manifest, object->name, &reason);
+	int failed = claims_check(object->inspection, manifest, object->name, &reason);
 
 	if (say_verdict(saying, object->name, "manifest", !failed, &reason, why))
 		return -1;

@@ -94,12 +94,8 @@ static int check_file(int directory, const char *file, const struct stage *stage
 	OWNED(bytes_drop) struct bytes there = {0};
 	struct sha256 sha256;
 
-	if (file_read_at(directory, file, BUNDLE_MAX, &there, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(directory, file, BUNDLE_MAX, &there, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (sha256_of(there.data, there.len, &sha256, why))
 		return -1;
 	if (sha256_equal(&sha256, &stage->sha256))
@@ -153,11 +149,9 @@ static int revision_open(struct revision *revision, const struct stage_place *pl
 	    draft_open(place->dir, revision->role, place->expires, &revision->draft, why) ||
 	    open_directory(place->dir, path, &revision->directory, &revision->file, why))
 		return -1;
-	if (file_read_at(revision->directory, revision->file, max, &revision->old, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	}
+	if (file_read_at(revision->directory, revision->file, max, &revision->old, why) &&
+	    fault_forgive(why, FAULT_NOT_FOUND))
+		return -1;
 	return 0;
 }
 
@@ -397,11 +391,8 @@ int stage_deny_read(const char *dir, struct deny **out, struct fault *why)
 		path = NULL;
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	}
-	if (file_read(path, DENY_MAX, &text, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	}
+	if (file_read(path, DENY_MAX, &text, why) && fault_forgive(why, FAULT_NOT_FOUND))
+		return -1;
 	return read_deny(&text, out, why);
 }
 

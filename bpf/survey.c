@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "bpf/claims.h"
 
 static bool is_program_object(const struct manifest *manifest, const char *name)
 {
@@ -61,7 +62,7 @@ int survey_check(const struct survey *survey, const struct policy *policy, struc
 	for (size_t i = 0; i < survey->object_count; i++) {
 		const struct survey_object *object = &survey->objects[i];
 
-		if (inspect_check_manifest(object->inspection, manifest, object->name, why) ||
+		if (claims_check(object->inspection, manifest, object->name, why) ||
 		    policy_check(policy, object->inspection, manifest, why))
 			return fault_within(why, "object %s is refused", object->name);
 	}

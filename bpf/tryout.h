@@ -29,8 +29,8 @@ static inline void tryout_drop(struct tryout *tryout)
 int tryout_start(const struct cli *cli, struct tryout *out, struct fault *why) MUST_CHECK;
 // The same for who has to have it run.
 int tryout_must(struct tryout *out, struct fault *why) MUST_CHECK;
-// `policy_name` NULL: the default policy. Prints, and fills `*out` ({"ran", "why"?, "kernel", "programs", ...}), which is yours,
-// also where a program is refused: FAULT_KERNEL from the verifier, FAULT_POLICY from the gate.
+// `policy_name` NULL: the default policy. Prints, and fills `*out` ({"ran", "why"?, "kernel", "programs", ...}), which
+// is yours, also where a program is refused: FAULT_KERNEL from the verifier, FAULT_POLICY from the gate.
 int tryout_run(const struct cli *cli, struct tryout *tryout, const struct bundle *bundle,
 	       const char *policy_name, const struct bytes *policy, const struct traffic *traffic,
 	       struct json **out, struct fault *why) MUST_CHECK;

@@ -74,12 +74,8 @@ static int get_document(const struct job *job, const char *file, struct json **o
 	if (bytes_format(&path, why, "metadata/%s", file))
 		return -1;
 	if (download_get(job->options->upload.download, bytes_text(&path), PUBLISH_METADATA_MAX,
-			 &data, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+			 &data, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	*found = true;
 	return json_parse(data.data, data.len, file, out, why);
 }

@@ -58,18 +58,10 @@ static int open_blob(const struct store *store, const struct sha256 *digest, uin
 
 	*out = -1;
 	sha256_hex(digest, name);
-	if (file_open_at(store->blobs, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
-	if (sha256_of_fd(fd, max, &found, len, why)) {
-		if (why->code != FAULT_TOO_LARGE)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_open_at(store->blobs, name, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
+	if (sha256_of_fd(fd, max, &found, len, why))
+		return fault_forgive(why, FAULT_TOO_LARGE);
 	if (sha256_equal(&found, digest))
 		*out = HAND_OVER_FD(fd);
 	return 0;
@@ -163,12 +155,8 @@ int store_remove_dir(int dirfd, const char *name, struct fault *why)
 	OWNED(names_drop) struct names names = {0};
 	OWNED(drop_fd) int fd = -1;
 
-	if (dir_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open_at(dirfd, name, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)

@@ -106,12 +106,8 @@ static int mark_repository(struct marks *marks, int repositories, const char *na
 
 	if (dir_open_at(repositories, name, &repo, why))
 		return -1;
-	if (dir_open_at(repo, SET_DIRECTORY, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open_at(repo, SET_DIRECTORY, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &sets, why))
 		return -1;
 	for (size_t i = 0; i < sets.count; i++)

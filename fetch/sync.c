@@ -91,12 +91,8 @@ static int read_index(struct visit *visit, const char *use, struct index **out, 
 	*out = NULL;
 	if (index_path(use, &path, why))
 		return -1;
-	if (client_find(visit->client, path, &target, why)) {
-		if (why->code != FAULT_UNTRUSTED)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (client_find(visit->client, path, &target, why))
+		return fault_forgive(why, FAULT_UNTRUSTED);
 	if (target_bytes(visit, target, INDEX_MAX, &data, &fresh, why) ||
 	    index_parse(data.data, data.len, &index, why))
 		return -1;

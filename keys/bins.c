@@ -278,11 +278,8 @@ int bins_save(const char *dir, const char *role, unsigned bits, const struct hol
 	bool changed;
 
 	*count = 0;
-	if (draft_read(dir, role, &before, why) != 0) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	}
+	if (draft_read(dir, role, &before, why) != 0 && fault_forgive(why, FAULT_NOT_FOUND))
+		return -1;
 	if ((before && check_fit(before, role, bits, why) != 0) ||
 	    open_or_new(dir, role, expires, &document, why) != 0 ||
 	    bins_put(document, role, bits, like, why) != 0)

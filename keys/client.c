@@ -148,12 +148,8 @@ static int update_root(struct client *client, bool *more, struct fault *why)
 	// Roots are numbered whether or not snapshots are consistent.
 	if (role_file("root", next, &file, why))
 		return -1;
-	if (fetch(client, file, client->limits.root_max, &data, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (fetch(client, file, client->limits.root_max, &data, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (trust_root(client->trust, data.data, data.len, why))
 		return fault_within(why, "%s is refused", file);
 	*more = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TUF client workflow (TUF 1.0 section 5.2-5.7) between two doors: where untrusted bytes come from, and where
-// trusted bytes are kept. Fetcher, loader, repository server and tests all run this one; the verdicts are trust's.
+// The TUF client workflow (TUF 1.0, sections 5.2 to 5.7). Where untrusted bytes come from and where trusted ones are kept
+// are callbacks; the verdicts are keys/trust.h's. Fetcher, loader, repository server and tests all run this code.
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "keys/role.h"
 #include "keys/targets.h"
 
-// The two doors. `fetch` gets a remote file name ("2.root.json", "timestamp.json", "7.net.json", quoted) and a cap: more
+// `fetch` gets a remote file name ("2.root.json", "timestamp.json", "7.net.json", quoted) and a cap: more
 // bytes are FAULT_TOO_LARGE, a missing file FAULT_NOT_FOUND, all else FAULT_NETWORK. `load` gets a role name
 // ("root", "timestamp", "net", not quoted) and answers with what `keep` kept, or FAULT_NOT_FOUND. `keep` must be
 // durable when it returns; it is called only with verified bytes, in the order in which they were verified.
@@ -24,8 +24,8 @@ struct client_io {
 		    struct fault *why);
 };
 
-// Size caps in bytes before a signature is looked at, and counts. client_limits_default() is what all clients of the
-// field use (facts: root 512000, timestamp 16384, snapshot 2000000, targets 5000000, 256 root rotations, 32 roles).
+// Size caps in bytes, applied before a signature is looked at, and counts. client_limits_default() has those of the TUF
+// reference clients: root 512000, timestamp 16384, snapshot 2000000, targets 5000000, 256 root rotations, 32 roles.
 struct client_limits {
 	size_t root_max, timestamp_max, snapshot_max, targets_max;
 	unsigned rotations_max, delegations_max;
@@ -56,12 +56,12 @@ int client_find(struct client *client, const char *path, const struct target **o
 // Loads and verifies every delegated role that can be reached (repod's check, and `status`).
 int client_load_all(struct client *client, struct fault *why) MUST_CHECK;
 
-// The same for who only wants the verdict: what a role without delegations lists is given back as soon as it is verified,
-// so that a large repository takes little memory. client_find finds nothing there afterwards.
+// The same for callers that only need the verdict: the target list of a role without delegations is freed as soon as the
+// role is verified, so that a large repository takes little memory. client_find finds nothing in it afterwards.
 int client_verify_all(struct client *client, struct fault *why) MUST_CHECK;
 
-// "This delegator, in these bytes, lets this role, in these bytes, speak": what a verdict on a delegated role depends
-// on, its expiry apart.
+// A delegation as it was verified: which delegator, in which version and bytes, delegates to which role in which version
+// and bytes. The verdict on a delegated role depends on nothing else but its expiry.
 struct client_edge {
 	const char *delegator, *role;
 	const struct role_meta *delegator_meta, *meta;
@@ -95,5 +95,5 @@ const struct targets *client_targets(const struct client *client, size_t index);
 const char *client_class(const struct client *client);
 
 // True when a public key (ed25519, 32 bytes) is one that root, targets or a reachable delegation names for a targets role:
-// who may knock at the publishing door. Needs client_load_all before.
+// whoever may upload. Needs client_load_all before.
 bool client_knows_publisher(const struct client *client, const unsigned char key[32]);

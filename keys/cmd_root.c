@@ -261,12 +261,8 @@ static int delegation_check_keys(const struct cli *cli, const struct holder *hol
 {
 	OWNED(json_drop) struct json *root = NULL;
 
-	if (draft_read(dir_of(cli), "root", &root, why) != 0) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (draft_read(dir_of(cli), "root", &root, why) != 0)
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	return ceremony_check_offline(root, holder, why);
 }
 
@@ -280,12 +276,8 @@ static int bins_follow(struct cli *cli, const char *role, unsigned bits,
 	size_t count;
 
 	if (bits == 0) {
-		if (draft_read(dir_of(cli), role, &document, why) != 0) {
-			if (why->code != FAULT_NOT_FOUND)
-				return -1;
-			fault_clear(why);
-			return 0;
-		}
+		if (draft_read(dir_of(cli), role, &document, why) != 0)
+			return fault_forgive(why, FAULT_NOT_FOUND);
 		bits = bins_of(document, role);
 	}
 	if (bits == 0)

@@ -75,12 +75,8 @@ static int existing_check(const char *root_dir, const char *name, const struct s
 {
 	OWNED(pin_drop) struct pin pin = {0};
 
-	if (pin_read(root_dir, name, &pin, why) != 0) {
-		if (why->code != FAULT_UNTRUSTED)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (pin_read(root_dir, name, &pin, why) != 0)
+		return fault_forgive(why, FAULT_UNTRUSTED);
 	if (sha256_equal(&pin.fingerprint, seen))
 		return 0;
 	fault_set(why, FAULT_UNTRUSTED, "another root is pinned for %s", name);

@@ -34,8 +34,8 @@ struct httpsig_claim {
 	int64_t created;
 	struct sha256 body; // from Content-Digest: the server still has to hash what it received
 	unsigned char signature[64];
-	char parameters
-		[HTTPSIG_HEADER_MAX]; // the signature parameters as received, part of what is signed
+	// The signature parameters as received: they are part of what is signed (RFC 9421, 2.5).
+	char parameters[HTTPSIG_HEADER_MAX];
 };
 
 // FAULT_SIGNATURE on anything that is not exactly the profile. Header values may be NULL (absent).

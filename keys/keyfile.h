@@ -12,8 +12,9 @@
 
 struct secret_key; // lives in sodium_malloc memory
 
-// Opens a key file; the passphrase comes from the channels of DESIGN section 8 (--passphrase-fd N, --passphrase-file F, the
-// credential bpfseal.passphrase, the terminal), and is asked for only if the file is locked with one.
+// Opens a key file; the passphrase comes from one of the channels of keys/passphrase.h (--passphrase-fd N,
+// --passphrase-file F, the credential bpfseal.passphrase, the terminal), and is asked for only if the file is locked
+// with one.
 int secret_key_open(const struct cli *cli, const char *path, struct secret_key **out,
 		    struct fault *why) MUST_CHECK;
 // The same without any prompt or command line: for a key file made with --no-passphrase (the server's online key).

@@ -142,12 +142,8 @@ int local_clock_read(int dirfd, int64_t *floor, struct fault *why)
 	OWNED(bytes_drop) struct bytes text = {0};
 
 	*floor = 0;
-	if (file_read_at(dirfd, CLOCK_FILE, CLOCK_TEXT_LEN, &text, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(dirfd, CLOCK_FILE, CLOCK_TEXT_LEN, &text, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (text.len && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';
 	if (clock_parse(bytes_text(&text), floor, why))

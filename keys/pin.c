@@ -425,12 +425,8 @@ int pin_list(const char *root, char ***names, size_t *count, struct fault *why)
 	*count = 0;
 	if (path_under(root, PIN_TRUST_DIR, &path, why) != 0)
 		return -1;
-	if (dir_open(path, &dirfd, why) != 0) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open(path, &dirfd, why) != 0)
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (dir_list(dirfd, names, count, why) != 0)
 		return -1;
 	names_keep_pinned(dirfd, *names, count);

@@ -5,8 +5,7 @@
 #include "keys/role.h"
 
 struct snapshot_entry {
-	const char
-		*file; // "net.json", borrowed from the document; the role name is not quoted here
+	const char *file; // "net.json", borrowed from the document; not quoted as in a URL
 	struct role_meta meta;
 };
 

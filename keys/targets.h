@@ -38,9 +38,8 @@ struct targets {
 	char *name;
 	struct role *role;
 	const struct json *files;
-	struct keyring *keys; // of the delegations
-	struct delegation
-		*delegations; // in the order of the document, which is the order of the search
+	struct keyring *keys;		// of the delegations
+	struct delegation *delegations; // in the order of the document: that of the search
 	size_t delegation_count;
 	const struct delegation **by_name;
 	struct authority *bins; // TAP 15: all bins share one authority; NULL when there are none

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/chain.h"
+#include "bpf/claims.h"
 #include "bpf/custom.h"
 #include "bpf/index.h"
 #include "bpf/inspect.h"
@@ -301,12 +302,8 @@ static int admit_index(struct admit *admit, struct source *source, const char *n
 	*out = NULL;
 	if (index_path(name, &path, why))
 		return -1;
-	if (source_find(source, path, &target, why)) {
-		if (why->code != FAULT_UNTRUSTED)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (source_find(source, path, &target, why))
+		return fault_forgive(why, FAULT_UNTRUSTED);
 	if (admit_target(admit, target, INDEX_MAX, &bytes, why)) {
 		source_lacks(source);
 		return -1;
@@ -444,7 +441,7 @@ static int admit_program(const struct admit *admit, const struct target *target,
 	return 0;
 }
 
-// What the chain has to know of the program's own tail calls. That it is there, inspect_check_manifest has seen.
+// What the chain has to know of the program's own tail calls. That it is there, claims_check has seen.
 static void admit_jumps(const struct inspection *inspection, struct member *member)
 {
 	const struct manifest_program *said = member->program;
@@ -478,7 +475,7 @@ static int admit_asked(const struct inspection *inspection, struct member *membe
 static int admit_inspected(const struct policy *policy, const struct inspection *inspection,
 			   struct member *member, struct fault *why)
 {
-	if (inspect_check_manifest(inspection, member->manifest, member->program->object, why) ||
+	if (claims_check(inspection, member->manifest, member->program->object, why) ||
 	    policy_check(policy, inspection, member->manifest, why))
 		return -1;
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which node.json was applied last: what an interface that comes later may be given without asking the admin again.
+// The digest of the node.json that was applied last. An interface that appears later gets its chain from the same file
+// without another apply, and only then.
 #pragma once
 
 #include <stdbool.h>

@@ -37,7 +37,8 @@ struct apply {
 };
 void apply_drop(struct apply *apply);
 
-// All or nothing: until every chain is built, nothing is entered. An interface that goes meanwhile loses its chain alone. A chain that the kernel refuses at the switch itself
-// is reported, and those before it stay as they are recorded. `out` says what was done, also after a refusal.
+// All or nothing: until every chain is built, nothing is entered. An interface that goes meanwhile loses its chain
+// alone. A chain that the kernel refuses at the switch itself is reported, and those before it stay as they are
+// recorded. `out` says what was done, also after a refusal.
 int apply_plan(const struct apply_places *places, struct plan *plan, struct apply *out,
 	       struct fault *why) MUST_CHECK;

@@ -257,12 +257,8 @@ static int detach_link(const char *place, struct fault *why)
 	OWNED(drop_fd) int link = -1;
 	char path[BPFFS_PATH_MAX];
 
-	if (bpffs_get(place, LINK, &link, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (bpffs_get(place, LINK, &link, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (bpf_link_detach(link) && errno != EOPNOTSUPP && errno != ENOLINK)
 		return fault_errno(why, FAULT_KERNEL, "cannot detach %s", place);
 	// The link first: while it stands, what it runs must stand.

@@ -149,12 +149,8 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 		return -1;
 	if (!depth)
 		return 0;
-	if (dir_open(dir, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open(dir, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wakes a watcher between two looks: pins that come and go, interfaces, filters, a signal to end. A bell only says
-// where to look; what has happened is read from the kernel.
+// The events that wake `watch` between two polls: inotify on the pins, route netlink for interfaces and filters, SIGTERM
+// and SIGINT. An event only says where to look; what has happened is read from the kernel.
 #pragma once
 
 #include <stdint.h>

@@ -362,12 +362,8 @@ int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *c
 
 	*out = NULL;
 	*count = 0;
-	if (dir_open(place, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open(place, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (dir_list(fd, &names, &name_count, why))
 		return -1;
 	numbers = calloc(name_count ? name_count : 1, sizeof(*numbers));

@@ -29,8 +29,8 @@ void cell_set_value(struct cell *cell, const void *value);
 bool cell_has(const struct cell *cell, const void *value);
 bool cell_is_zero(const struct cell *cell);
 
-// The value under `key` into `data`. *found is false when there is none, which is no refusal. A trie gives that of the nearest
-// shorter prefix, too: ask cell_keys_has.
+// The value under `key` into `data`. *found is false when there is none, which is no refusal. A trie gives that of the
+// nearest shorter prefix, too: ask cell_keys_has.
 int cell_read(struct cell *cell, bool *found, struct fault *why) MUST_CHECK;
 // Writes `data` under `key`.
 int cell_write(const struct cell *cell, struct fault *why) MUST_CHECK;

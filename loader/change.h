@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values that change, as a list for people: {"place","use","map","key","from","to"}, of a global variable "global" in the place
-// of "map" and "key". Without "from" it was not there, without "to" it goes.
+// Values that change, as a list for people: {"place","use","map","key","from","to"}, of a global variable "global" in
+// the place of "map" and "key". Without "from" it was not there, without "to" it goes.
 #pragma once
 
 #include "base/fault.h"

@@ -2,55 +2,70 @@
 #include "loader/cmd_apply.h"
 
 #include <malloc.h>
-#include <time.h>
 
 #include "base/owned.h"
 #include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/desk.h"
+#include "loader/moment.h"
 #include "loader/report.h"
 #include "loader/sweep.h"
 
-// A steady clock, for how long a switch took.
-static int64_t ticks_us(void)
-{
-	struct timespec now;
+// Everything that a plan is made from, and what is in the kernel now.
+struct session {
+	struct desk desk;
+	struct plan_places places;
+	struct admit *admit;
+	struct plan *plan;
+};
+#define SESSION_NONE                \
+	{                           \
+		.desk = DESK_CLOSED \
+	}
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+static void session_drop(struct session *session)
+{
+	plan_drop(&session->plan);
+	admit_drop(&session->admit);
+	desk_drop(&session->desk);
 }
 
-// Before root's rights are given up: who else is there is part of a refusal, where node.json lets us know it.
-static struct report_who who_starts(const struct cli *cli, struct namer *namer)
+static int session_open(struct session *session, const struct cli *cli, struct fault *why)
 {
-	struct fault ignored = {0};
+	struct desk *desk = &session->desk;
 
-	// A unit that runs once a minute would say it as often; names are a watch's matter.
-	if (namer_start(cli_root(cli), namer, &ignored) && !cli_has(cli, "--changes"))
-		cli_note(cli, "warning: %s", ignored.text);
-	return (struct report_who){.namer = namer, .now = moment_now()};
+	if (desk_open(desk, cli, DESK_LOCKED | DESK_NAMES, why) || desk_node(desk, cli, why))
+		return -1;
+	session->places = desk_plan_places(desk);
+	session->places.resume = cli_has(cli, "--resume");
+	return desk_admit(desk, cli, &session->admit, why) ||
+			       plan_look(&session->places, &session->plan, why)
+		       ? -1
+		       : 0;
+}
+
+// Decides what is to be done. Who else is there is part of a refusal, where node.json lets us know it.
+static int session_decide(struct session *session, const struct cli *cli, struct fault *why)
+{
+	const struct report_who who = {.namer = &session->desk.namer, .now = moment_now()};
+
+	if (plan_decide(session->plan, &session->places, session->admit, why)) {
+		report_squatters(cli, session->plan, &who);
+		return -1;
+	}
+	report_denied(cli, session->plan);
+	report_held(cli, session->plan);
+	return 0;
 }
 
 int run_plan(struct cli *cli, struct fault *why)
 {
-	OWNED(namer_drop) struct namer namer = NAMER_NONE;
-	const struct report_who who = who_starts(cli, &namer);
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
-	OWNED(admit_drop) struct admit *admit = NULL;
-	OWNED(plan_drop) struct plan *plan = NULL;
-	struct plan_places places;
+	OWNED(session_drop) struct session session = SESSION_NONE;
+	const struct plan *plan;
 
-	if (desk_open(&desk, cli, true, why) || node_load(cli_root(cli), NULL, &desk.node, why))
+	if (session_open(&session, cli, why) || session_decide(&session, cli, why))
 		return -1;
-	places = desk_plan_places(&desk);
-	places.resume = cli_has(cli, "--resume");
-	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why) ||
-	    plan_decide(plan, &places, admit, why)) {
-		report_squatters(cli, plan, &who);
-		return -1;
-	}
-	report_denied(cli, plan);
-	report_held(cli, plan);
+	plan = session.plan;
 	if (report_plan(cli, plan, why))
 		return -1;
 	if (!cli_has(cli, "--check") || (!plan_is_pending(plan) && !plan_waiting(plan)))
@@ -97,7 +112,7 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 					    .logs_path = desk->logs_path,
 					    .events = desk->events,
 					    .now = desk->now,
-					    .ticks_us = ticks_us,
+					    .ticks_us = moment_ticks_us,
 					    .event = event};
 	OWNED(apply_drop) struct apply apply = {0};
 	struct fault leftover = {0};
@@ -128,18 +143,17 @@ static void say_lost(const struct cli *cli, const struct plan_chain *chain)
 
 // Nothing new can be admitted: what runs stays, but for what is denied by now. What ran here and is gone or damaged comes
 // back from our own copies, where only the store kept it from being admitted. The command still fails, with the reason.
-static int apply_copies(struct cli *cli, const struct desk *desk, struct plan *plan,
-			struct admit *admit, struct fault *why)
+static int apply_copies(struct cli *cli, const struct session *session, struct fault *why)
 {
-	struct plan_places places = desk_plan_places(desk);
+	const struct desk *desk = &session->desk;
 	const struct fault refused = *why;
 	const struct plan_copies copies = {.objects_dirfd = desk->objects_dirfd,
 					   .trust_dirfd = desk->trust_dirfd,
-					   .admit = admit};
+					   .admit = session->admit};
+	struct plan *plan = session->plan;
 	struct fault trouble = {0};
 
-	places.resume = cli_has(cli, "--resume");
-	plan_restore(plan, &places, &copies);
+	plan_restore(plan, &session->places, &copies);
 	for (size_t i = 0; i < plan->count; i++)
 		say_lost(cli, &plan->chains[i]);
 	if (plan_is_pending(plan)) {
@@ -165,26 +179,13 @@ static void keep_memory(void)
 
 int run_apply(struct cli *cli, struct fault *why)
 {
-	OWNED(namer_drop) struct namer namer = NAMER_NONE;
-	const struct report_who who = who_starts(cli, &namer);
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
-	OWNED(admit_drop) struct admit *admit = NULL;
-	OWNED(plan_drop) struct plan *plan = NULL;
-	struct plan_places places;
+	OWNED(session_drop) struct session session = SESSION_NONE;
 
 	keep_memory();
-	if (desk_open(&desk, cli, true, why) || node_load(cli_root(cli), NULL, &desk.node, why))
+	if (session_open(&session, cli, why))
 		return -1;
-	places = desk_plan_places(&desk);
-	places.resume = cli_has(cli, "--resume");
-	places.beside = true;
-	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
-		return -1;
-	if (plan_decide(plan, &places, admit, why)) {
-		report_squatters(cli, plan, &who);
-		return apply_copies(cli, &desk, plan, admit, why);
-	}
-	report_denied(cli, plan);
-	report_held(cli, plan);
-	return apply_and_report(cli, &desk, plan, false, NULL, why);
+	session.places.beside = true;
+	if (session_decide(&session, cli, why))
+		return apply_copies(cli, &session, why);
+	return apply_and_report(cli, &session.desk, session.plan, false, NULL, why);
 }

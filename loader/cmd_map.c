@@ -46,7 +46,7 @@ static int map_open(struct cli *cli, bool locked, struct map_desk *map, struct f
 
 	if ((query.hook && hook_parse(query.hook, &hook, why)) ||
 	    cli_number(cli, "--place", 1, NODE_CHAIN_MAX, 0, &place, why) ||
-	    desk_open(&map->desk, cli, locked, why) ||
+	    desk_open(&map->desk, cli, locked ? DESK_LOCKED : 0, why) ||
 	    record_load(map->desk.loader_dirfd, map->desk.tree, &map->record, why))
 		return -1;
 	query.place = (size_t)place;

@@ -31,7 +31,7 @@ int run_metrics(struct cli *cli, struct fault *why)
 	struct json *document;
 
 	if ((output && path_parent(output, &desk.output_path, why)) ||
-	    desk_open(&desk, cli, false, why) ||
+	    desk_open(&desk, cli, 0, why) ||
 	    record_load(desk.loader_dirfd, desk.tree, &record, why))
 		return -1;
 	// What is wrong with node.json is for those to tell who need more of it.

@@ -31,7 +31,7 @@ int run_rollback(struct cli *cli, struct fault *why)
 	struct plan_places places;
 
 	// Its policy holds here too; without it, 'unload' is what is left.
-	if (desk_open(&desk, cli, true, why) || node_load(cli_root(cli), NULL, &desk.node, why))
+	if (desk_open(&desk, cli, DESK_LOCKED, why) || desk_node(&desk, cli, why))
 		return -1;
 	places = desk_plan_places(&desk);
 	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))

@@ -38,7 +38,6 @@ static int status_findings(const struct desk *desk, const struct cli *cli, const
 
 int run_status(struct cli *cli, struct fault *why)
 {
-	OWNED(namer_drop) struct namer namer = NAMER_NONE;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(findings_drop) struct findings drift = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -46,18 +45,13 @@ int run_status(struct cli *cli, struct fault *why)
 	struct node nothing = {0};
 	struct plan_places places;
 	struct fault config = {0};
-	const struct report_who who = {.namer = &namer, .now = moment_now()};
+	const struct report_who who = {.namer = &desk.namer, .now = moment_now()};
 	size_t findings;
 
-	// Before root's rights are given up; without it the ids have to do.
-	if (namer_start(cli_root(cli), &namer, why)) {
-		cli_note(cli, "warning: %s", why->text);
-		fault_clear(why);
-	}
-	if (desk_open(&desk, cli, false, why))
+	if (desk_open(&desk, cli, DESK_NAMES, why))
 		return -1;
 	// The truth is worth telling even when the file is in a bad state.
-	if (node_load(cli_root(cli), NULL, &desk.node, &config))
+	if (desk_node(&desk, cli, &config))
 		cli_note(cli, "warning: %s", config.text);
 	places = desk_plan_places(&desk);
 	if (!desk.node)

@@ -7,24 +7,16 @@
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/jail.h"
 #include "base/owned.h"
 #include "base/program.h"
 #include "bpf/brief.h"
+#include "loader/moment.h"
 #include "loader/trial.h"
 
 #define TRIAL_CAPS (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
-
-static int64_t ticks_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 // Nobody has signed what is tried. Who has no privilege of his own must not borrow this program's.
 static int refuse_borrowed(struct fault *why)
@@ -112,7 +104,7 @@ int run_trial(struct cli *cli, struct fault *why)
 {
 	OWNED(brief_drop) struct brief brief = {.member_count = 0};
 	OWNED(bytes_drop) struct bytes input = {0};
-	struct trial trial = {.brief = &brief, .ticks_us = ticks_us};
+	struct trial trial = {.brief = &brief, .ticks_us = moment_ticks_us};
 	struct json *document = NULL;
 	struct fault refused = {0};
 

@@ -17,7 +17,7 @@ int run_unload(struct cli *cli, struct fault *why)
 	size_t removed;
 	int failed;
 
-	if (desk_open(&desk, cli, true, why))
+	if (desk_open(&desk, cli, DESK_LOCKED, why))
 		return -1;
 	places = desk_plan_places(&desk);
 	places.node = &nothing; // a broken node.json must not keep a chain in the kernel

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/notify.h"
 #include "base/owned.h"
 #include "loader/desk.h"
 #include "loader/watch.h"
@@ -20,6 +21,7 @@
 struct listener {
 	const struct cli *cli;
 	struct namer *namer;
+	int notify_fd;	 // systemd, or -1
 	uint64_t unread; // lines that nobody was ready to read
 };
 
@@ -75,8 +77,7 @@ static size_t raise_limit(void)
 }
 
 static struct watch_places places_of(const struct desk *desk, const struct cli *cli,
-				     struct namer *namer, struct bell *bell,
-				     struct listener *listener)
+				     struct bell *bell, struct listener *listener)
 {
 	return (struct watch_places){.root = cli_root(cli),
 				     .tree = desk->tree,
@@ -90,7 +91,7 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .logs_dirfd = desk->logs_dirfd,
 				     .room = raise_limit(),
 				     .bell = bell,
-				     .namer = namer,
+				     .namer = listener->namer,
 				     .moment = moment_now,
 				     .ticks_us = moment_ticks_us,
 				     .tell = tell,
@@ -98,14 +99,20 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .mends = bell != NULL};
 }
 
+#define BLIND_MAX 3 // an interface that comes can spoil a look; more of it is a refusal
+
 static int watch_once(struct cli *cli, struct watch *watch, struct fault *why)
 {
-	size_t findings;
+	size_t findings, blind = 0;
 
 	// The first turn may find somebody at work, and waits for him a little.
 	do {
 		if (poll(NULL, 0, (int)watch_wait_ms(watch)) < 0 || watch_turn(watch, why))
 			return -1;
+		if (watch_blind(watch) && ++blind == BLIND_MAX) {
+			*why = *watch_blind(watch);
+			return -1;
+		}
 	} while (!watch_has_looked(watch));
 	findings = watch_findings(watch);
 	cli_say(cli, "%zu chain%s, %zu finding%s", watch_chains(watch),
@@ -143,18 +150,25 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 {
 	char text[128];
 	struct news news = {.kind = NEWS_WATCHING, .text = text};
+	bool begun = false;
 
-	do {
-		if (poll(NULL, 0, (int)watch_wait_ms(watch)) < 0 || watch_turn(watch, why))
+	while (!watch_is_over(watch)) {
+		if (watch_turn(watch, why))
 			return -1;
-	} while (!watch_has_looked(watch));
-	snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
-		 watch_chains(watch) == 1 ? "" : "s");
-	tell(listener, &news);
-	while (!watch_is_over(watch))
-		if (foothold_check(foothold, why) || watch_turn(watch, why) ||
+		if (!begun && watch_has_looked(watch)) {
+			begun = true;
+			snprintf(text, sizeof(text), "watching %zu chain%s", watch_chains(watch),
+				 watch_chains(watch) == 1 ? "" : "s");
+			tell(listener, &news);
+			notify_say(listener->notify_fd, "READY=1");
+		}
+		if (begun)
+			notify_say(listener->notify_fd, "WATCHDOG=1");
+		// Also before it could look: an order to end it comes this way.
+		if (foothold_check(foothold, why) ||
 		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
 			return -1;
+	}
 	snprintf(text, sizeof(text), "watching ends");
 	news.kind = NEWS_ENDED;
 	tell(listener, &news);
@@ -163,27 +177,22 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 
 int run_watch(struct cli *cli, struct fault *why)
 {
-	OWNED(namer_drop) struct namer namer = NAMER_NONE;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(bell_drop) struct bell *bell = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
-	struct listener listener = {.cli = cli, .namer = &namer};
+	OWNED(drop_fd) int notify_fd = notify_open();
+	struct listener listener = {.cli = cli, .namer = &desk.namer, .notify_fd = notify_fd};
 	bool once = cli_has(cli, "--once");
 	struct watch_places places;
 	struct foothold foothold;
 
-	// Before root's rights and the files are given up; a namer that does not start costs the names, not the watch.
-	if (namer_start(cli_root(cli), &namer, why)) {
-		cli_note(cli, "warning: %s", why->text);
-		fault_clear(why);
-	}
-	if (desk_open(&desk, cli, false, why) || (!once && bell_new(&bell, why)))
+	if (desk_open(&desk, cli, DESK_NAMES, why) || (!once && bell_new(&bell, why)))
 		return -1;
 	foothold.tree = desk.tree;
 	if (stat(desk.tree, &foothold.was))
 		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", desk.tree);
 	signal(SIGPIPE, SIG_IGN);
-	places = places_of(&desk, cli, &namer, bell, &listener);
+	places = places_of(&desk, cli, bell, &listener);
 	if (watch_new(&places, &watch, why))
 		return -1;
 	return once ? watch_once(cli, watch, why)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several pieces of work at once, on as many threads as there are processors for us: the verifier takes its time for each
-// program, and lets privileged ones in side by side.
+// A thread pool for one batch of jobs, with a thread for each processor that we may run on. Used for loading programs: the
+// verifier takes long for each, and privileged processes may load several at the same time.
 #pragma once
 
 #include <stddef.h>

@@ -20,5 +20,6 @@ struct deadline {
 // For the calling thread, which must stop it again. `log` is empty now and borrowed until then.
 int deadline_start(struct deadline *deadline, unsigned seconds, const char *log, struct fault *why)
 	MUST_CHECK;
-// What was there before is there again, with the last of several that run in several threads. A deadline that was not started is fine.
+// What was there before is there again, with the last of several that run in several threads. A deadline that was not
+// started is fine.
 void deadline_stop(struct deadline *deadline);

@@ -32,6 +32,7 @@ void desk_drop(struct desk *desk)
 		free(texts[i]);
 	node_free(desk->node);
 	events_free(desk->events);
+	namer_drop(&desk->namer);
 }
 
 static int desk_paths(struct desk *desk, const struct cli *cli, struct fault *why)
@@ -72,7 +73,8 @@ static uint64_t caps_for(const struct node *node)
 }
 
 // What only root can do: our directories, given to our user. Then root ends.
-static int desk_become(struct desk *desk, const struct cli *cli, struct fault *why)
+static int desk_become(struct desk *desk, const struct cli *cli, const struct node *node,
+		       struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 	OWNED(node_drop) struct node *node = NULL;
@@ -152,16 +154,39 @@ static void desk_stretch(void)
 	}
 }
 
-int desk_open(struct desk *desk, const struct cli *cli, bool locked, struct fault *why)
+// What node.json grants and only root can give: names of foreign programs, numbers of tracepoints. What is wrong with the
+// file is told by desk_node; until then nothing is granted.
+static int desk_give_up_root(struct desk *desk, const struct cli *cli, unsigned needs,
+			     struct fault *why)
+{
+	OWNED(node_drop) struct node *node = NULL;
+	struct fault ignored = {0};
+
+	if (node_load(cli_root(cli), NULL, &node, &ignored))
+		fault_clear(&ignored);
+	// A namer that does not start costs the names; the ids have to do.
+	if ((needs & DESK_NAMES) && node && namer_start(node, &desk->namer, &ignored))
+		cli_note(cli, "warning: %s", ignored.text);
+	return desk_become(desk, cli, node, why);
+}
+
+int desk_open(struct desk *desk, const struct cli *cli, unsigned needs, struct fault *why)
 {
 	desk->now = cli_now(cli);
-	desk_stretch();
-	if (desk_paths(desk, cli, why) || desk_become(desk, cli, why) ||
-	    desk_directories(desk, cli, why) || desk_shut(desk, why))
+	if (desk_paths(desk, cli, why) || desk_give_up_root(desk, cli, needs, why))
 		return -1;
-	if (locked && file_lock_at(desk->loader_dirfd, "lock", LOCK_WAIT_MS, &desk->lock_fd, why))
+	desk_stretch();
+	if (desk_directories(desk, cli, why) || desk_shut(desk, why))
+		return -1;
+	if ((needs & DESK_LOCKED) &&
+	    file_lock_at(desk->loader_dirfd, "lock", LOCK_WAIT_MS, &desk->lock_fd, why))
 		return fault_within(why, "another loader is at work");
 	return 0;
+}
+
+int desk_node(struct desk *desk, const struct cli *cli, struct fault *why)
+{
+	return node_load(cli_root(cli), NULL, &desk->node, why);
 }
 
 struct plan_places desk_plan_places(const struct desk *desk)

@@ -10,28 +10,37 @@
 #include "bpf/node.h"
 #include "loader/admit.h"
 #include "loader/events.h"
+#include "loader/namer.h"
 #include "loader/plan.h"
 
-// Everything that is opened before the jail shuts. `node` is the command's to load.
+// Everything that is opened before the jail shuts.
 struct desk {
 	int64_t now;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd, lock_fd;
 	char *config_path, *store_path, *loader_path, *bpffs_path, *logs_path, *tree;
-	char *output_path; // one more directory to write in; set before desk_open, NULL: none
-	struct node *node;
+	char *output_path;     // one more directory to write in; set before desk_open, NULL: none
+	struct node *node;     // NULL until desk_node
 	struct events *events; // tracepoints that node.json allows
+	struct namer namer; // NAMER_NONE without DESK_NAMES, or where node.json does not grant it
 };
 #define DESK_CLOSED                                                                            \
 	{                                                                                      \
 		.store_dirfd = -1, .loader_dirfd = -1, .trust_dirfd = -1, .objects_dirfd = -1, \
-		.logs_dirfd = -1, .lock_fd = -1                                                \
+		.logs_dirfd = -1, .lock_fd = -1, .namer = NAMER_NONE                           \
 	}
 
 void desk_drop(struct desk *desk);
 
-// Becomes the loader's user, opens its directories, shuts the jail; with `locked` waits for its lock. Once in a process.
-int desk_open(struct desk *desk, const struct cli *cli, bool locked, struct fault *why) MUST_CHECK;
-// Both borrow from the desk; `node` must have been loaded.
+enum desk_need {
+	DESK_LOCKED = 1, // wait for the loader's lock
+	DESK_NAMES = 2,	 // start the namer
+};
+// Becomes the loader's user, opens its directories, shuts the jail. `needs` are of enum desk_need. Once in a process.
+int desk_open(struct desk *desk, const struct cli *cli, unsigned needs, struct fault *why)
+	MUST_CHECK;
+// Loads node.json as it is now: under the lock, so that who waited for it sees what was written meanwhile.
+int desk_node(struct desk *desk, const struct cli *cli, struct fault *why) MUST_CHECK;
+// Both borrow from the desk, and from its node where desk_node has loaded one.
 struct plan_places desk_plan_places(const struct desk *desk);
 int desk_admit(const struct desk *desk, const struct cli *cli, struct admit **out,
 	       struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a watcher has done, for the audit log: gathered while chains are put back, written when they are. To make a record
-// durable takes longer than to mend a chain, and a hundred may wait for that.
+// Audit records of `watch`, collected while chains are repaired and written afterwards: an fsync takes longer than the
+// repair of a chain, and a hundred chains may be waiting for theirs.
 #pragma once
 
 #include <stdint.h>

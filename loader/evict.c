@@ -16,7 +16,20 @@
 
 // ---- one of each kind ----
 
-static int off_xdp(const struct truth *truth, struct fault *why)
+// The kernel takes off whatever stands there: to say which it may be (XDP_FLAGS_REPLACE) takes the program's descriptor, and
+// that CAP_SYS_ADMIN. So it is asked once more, in the last moment; what comes in the microseconds after is not spared.
+static int still_there(const struct truth *truth, uint32_t program, struct fault *why)
+{
+	struct iface now;
+
+	if (iface_at(truth->iface_index, &now, why))
+		return -1;
+	return now.xdp_program == program
+		       ? 0
+		       : fault_set(why, FAULT_NOT_FOUND, "it is not there any more");
+}
+
+static int off_xdp(const struct truth *truth, uint32_t program, struct fault *why)
 {
 	const struct ifinfomsg body = {.ifi_family = AF_UNSPEC,
 				       .ifi_index = (int)truth->iface_index};
@@ -33,6 +46,8 @@ static int off_xdp(const struct truth *truth, struct fault *why)
 	netlink_put(&request, IFLA_XDP_FD, &none, sizeof(none));
 	netlink_put(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
 	netlink_end(&request, nest);
+	if (still_there(truth, program, why))
+		return -1;
 	if (netlink_ask(&request, NULL, NULL, &verdict, why))
 		return -1;
 	return verdict.error ? netlink_refuse(&verdict, why, "cannot take it off") : 0;
@@ -84,7 +99,7 @@ static int take_off(const struct evict *evict, uint32_t program, struct fault *w
 	bool found;
 
 	if (evict->hook == HOOK_XDP)
-		return off_xdp(evict->truth, why);
+		return off_xdp(evict->truth, program, why);
 	if (sys_tcx_detach(evict->truth->iface_index, evict->hook, program, &found, why))
 		return -1;
 	if (found)

@@ -17,9 +17,9 @@ enum finding_weight {
 	FINDING_NOTE, // good to know, no more
 };
 
-// The codes: "not_as_applied", "program_replaced", "root_replaced", "link_detached", "link_replaced", "attached_twice", "root_slot_changed", "pin_missing", "slot_changed",
-// "fell_through", "interface_missing", "foreign_before", "foreign_after", "drift_from_config", "rolled_back", "denied",
-// "no_longer_signed".
+// The codes: "not_as_applied", "program_replaced", "root_replaced", "link_detached", "link_replaced", "attached_twice",
+// "root_slot_changed", "pin_missing", "slot_changed", "fell_through", "interface_missing", "foreign_before",
+// "foreign_after", "drift_from_config", "rolled_back", "denied", "no_longer_signed".
 struct finding {
 	const char *code;
 	enum finding_weight weight;

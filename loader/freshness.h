@@ -47,7 +47,8 @@ int freshness_read(const struct node *node, int store_dirfd, int trust_dirfd, in
 enum freshness_state freshness_state(const struct freshness *freshness);
 const char *freshness_state_name(enum freshness_state state);
 
-// "role" is the one that presses. A list of {"name","state","refreshed_at","age_s","expires","expires_in_s","role"}. `*out` is yours.
+// "role" is the one that presses. A list of {"name","state","refreshed_at","age_s","expires","expires_in_s","role"}.
+// `*out` is yours.
 int freshness_json(const struct freshness_list *freshness, struct json **out, struct fault *why)
 	MUST_CHECK;
 // A table, and a warning for each that is not good.

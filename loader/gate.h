@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The final gate: the finished instructions of one program, every subprogram included, just before the kernel gets
-// them. The inspector looked at the file; this looks at what becomes of it (facts: a file's .text and kfunc calls
-// only show here).
+// The final gate: the finished instructions of one program, every subprogram included, just before the kernel gets them.
+// The inspector (bpf/inspect.h) looked at the file, where calls of subprograms and of kernel functions are not resolved yet.
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose maps a member takes over: those of the same program where it stood before, on another place of its chain, in another
-// version, or on an interface that it leaves for this one.
+// From which pinned maps a member goes on: those that the same program had before, at another place of its chain, in
+// another version, or on an interface that it is moved away from.
 #pragma once
 
 #include <stdbool.h>

@@ -179,12 +179,8 @@ static int keep_below(struct keeper *keeper, const char *name, unsigned depth, s
 
 	if (path_of(keeper, name, path, why))
 		return -1;
-	if (dir_open(path, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open(path, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)

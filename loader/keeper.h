@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A descriptor of everything that is pinned for one chain, held while somebody watches: so that a deleted pin empties no
-// array, loses no counter and detaches no link (A86), and can be made again without loading anything.
+// Holds a descriptor of everything that is pinned for one chain, as long as `watch` runs. A pin that somebody deletes then
+// empties no array, loses no counter and detaches no link (A86), and can be made again without loading anything.
 #pragma once
 
 #include <stddef.h>

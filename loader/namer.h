@@ -18,9 +18,10 @@ struct namer {
 		.fd = -1, .pid = -1 \
 	}
 
-// Starts it when node.json below `root` grants it; as root, before privileges and files are given up. Where it is not
-// granted, or node.json cannot be read, `out` stays NAMER_NONE and that is no refusal.
-int namer_start(const char *root, struct namer *out, struct fault *why) MUST_CHECK;
+struct node;
+// Starts it when node.json grants it; as root, before privileges and files are given up. Where it is not granted, `out`
+// becomes NAMER_NONE and that is no refusal.
+int namer_start(const struct node *node, struct namer *out, struct fault *why) MUST_CHECK;
 // Ends it.
 void namer_drop(struct namer *namer);
 

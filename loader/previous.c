@@ -112,11 +112,9 @@ int previous_keep(struct batch *batch, const struct json *record, struct fault *
 	if (!active)
 		return 0;
 	// The switch is done: a damaged file costs the way back, and must not cost the record of what runs.
-	if (record_read(batch->dirfd, RECORD_PREVIOUS, &previous, why)) {
-		if (why->code != FAULT_FORMAT)
-			return -1;
-		fault_clear(why);
-	}
+	if (record_read(batch->dirfd, RECORD_PREVIOUS, &previous, why) &&
+	    fault_forgive(why, FAULT_FORMAT))
+		return -1;
 	if (!previous && record_new(&previous, why))
 		return -1;
 	both[0] = json_member(active, "chains");

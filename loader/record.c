@@ -35,12 +35,8 @@ int record_read(int dirfd, const char *name, struct json **out, struct fault *wh
 	const struct json *chains;
 
 	*out = NULL;
-	if (file_read_at(dirfd, name, RECORD_FILE_MAX, &bytes, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(dirfd, name, RECORD_FILE_MAX, &bytes, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (json_parse(bytes.data, bytes.len, name, &record, why) ||
 	    json_need_array(record, "chains", &chains, why)) {
 		fault_within(why, "the record of what was applied (%s) is damaged", name);

@@ -31,9 +31,9 @@ int restore_has_denied(const struct restore *restore, bool *out, struct fault *w
 
 // Makes the members of a recorded chain again, without those that are denied by now: these get a line in `*denied` (and
 // a stand-in, by on_denied). Every byte is held against the digest in the record and every object against today's
-// policy, and also where it stands. Where what is denied leaves a chain that runs, who breaks a rule of today leaves with it, but for
-// where it stands; and unless it runs the chain against today's node.json and each member against verified metadata: only what
-// the admin still asks for (or has rolled back to) and its repository still signs comes back.
-// `*out` holds `*count`; free with members_free. `*denied` is yours.
+// policy, and also where it stands. Where what is denied leaves a chain that runs, who breaks a rule of today leaves
+// with it, but for where it stands; and unless it runs the chain against today's node.json and each member against
+// verified metadata: only what the admin still asks for (or has rolled back to) and its repository still signs comes
+// back. `*out` holds `*count`; free with members_free. `*denied` is yours.
 int restore_members(const struct restore *restore, struct member **out, size_t *count,
 		    struct json **denied, struct fault *why) MUST_CHECK;

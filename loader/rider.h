@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Probes that ride along with a member: programs of its own object that watch events of the kernel and share its maps.
+// Probes of a member: further programs of its object that are attached to events of the kernel and share its maps.
 // A generation's links are pinned as gen-<n>/probes/<member>-<program>; they run as long as those pins stand.
 #pragma once
 
@@ -11,11 +11,11 @@
 #include "loader/member.h"
 #include "loader/object.h"
 
-// Whom they ride with. Borrowed for the call.
+// The member whose probes they are. Borrowed for the call.
 struct riders {
 	const struct member *member;
 	size_t index; // the member's place in its chain
-	// What the member was loaded from; its bytes, policy and logs serve the riders too.
+	// What the member was loaded from; the probes are loaded from the same bytes, by the same policy.
 	const struct object_source *source;
 	const struct object *object; // loaded
 	const struct events *events; // may be NULL: then no tracepoint can be watched

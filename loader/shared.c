@@ -48,12 +48,8 @@ static int list(const char *dir, struct names *names, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
-	if (dir_open(dir, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open(dir, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	return names_list(fd, names, why);
 }
 

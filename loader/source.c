@@ -241,11 +241,9 @@ static int kept_open(const struct source_places *places, int *out, struct fault 
 	if (pinned(places, &root_json, fingerprint, why) ||
 	    dir_make_at(places->trust_dirfd, places->name, 0700, &dirfd, why))
 		return -1;
-	if (file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-	}
+	if (file_read_at(dirfd, PIN_FILE, sizeof(fingerprint), &kept, why) &&
+	    fault_forgive(why, FAULT_NOT_FOUND))
+		return -1;
 	if (strcmp(bytes_text(&kept), fingerprint) &&
 	    kept_begin(dirfd, &root_json, fingerprint, why))
 		return -1;

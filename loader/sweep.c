@@ -19,12 +19,8 @@ static int sweep_directory(int dirfd, const char *name, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
-	if (dir_open_at(dirfd, name, &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open_at(dirfd, name, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	return dir_sweep_temporaries(fd, why);
 }
 
@@ -34,12 +30,8 @@ static int sweep_trust(int loader_dirfd, struct fault *why)
 	OWNED(drop_fd) int fd = -1;
 	OWNED(names_drop) struct names names = {0};
 
-	if (dir_open_at(loader_dirfd, "trust", &fd, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (dir_open_at(loader_dirfd, "trust", &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)

@@ -66,12 +66,8 @@ static int slot_behind(const char *dir, size_t index, struct truth *truth, uint3
 		return -1;
 	if (array < 0 || program < 0)
 		return 0;
-	if (sys_map_check(array, BPF_MAP_TYPE_PROG_ARRAY, sizeof(*out), why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (sys_map_check(array, BPF_MAP_TYPE_PROG_ARRAY, sizeof(*out), why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (sys_program_map_at(program, array, &at, why))
 		return -1;
 	if (at == SYS_NO_MAP)
@@ -175,12 +171,8 @@ static int truth_root(const char *place, struct truth *out, struct fault *why)
 		fault_clear(why);
 		bad = anchor_newest(place, &root, why);
 	}
-	if (bad) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (bad)
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	out->root_number = root.number;
 	out->root_id = root.program_id;
 	out->verdict = root.verdict;
@@ -338,12 +330,8 @@ static int truth_elsewhere(enum hook hook, struct truth *out, struct fault *why)
 	out->elsewhere = out->linked && out->link.ifindex;
 	if (!index)
 		return 0;
-	if (iface_at(index, &iface, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (iface_at(index, &iface, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	// An index counts in one namespace only: it is of this one where the chain shows on it.
 	if (shows_on(&iface, hook, out, &shows, why))
 		return -1;

@@ -42,6 +42,7 @@ struct watch {
 	bool over;
 	bool new_link; // an interface came or changed that no ward knows by its index
 	char trouble[FAULT_TEXT_MAX]; // told last
+	struct fault blind;	      // why nothing can be read; FAULT_NONE: it can
 };
 
 // ---- telling ----
@@ -385,12 +386,14 @@ static int look(struct watch *watch, struct fault *why)
 	if (!watch->stale_since && !scene_is_stale(&watch->scene))
 		return judge_suspects(watch, false, why);
 	if (scene_read(&watch->scene, &refused, why)) {
+		watch->blind = *why;
 		tell_trouble(watch, why);
 		watch->next_turn = watch->next_look;
 		// Whoever lets interfaces come and go so fast that no list of them can be had blinds nobody to the chains.
 		return watch->scene.plan ? judge_suspects(watch, false, why) : 0;
 	}
 	watch->stale_since = 0;
+	fault_clear(&watch->blind);
 	if (refused.code != FAULT_NONE)
 		tell_trouble(watch, &refused);
 	return judge_suspects(watch, true, why);
@@ -600,6 +603,11 @@ void watch_free(struct watch *watch)
 bool watch_has_looked(const struct watch *watch)
 {
 	return watch->scene.plan && !any_suspect(watch);
+}
+
+const struct fault *watch_blind(const struct watch *watch)
+{
+	return watch->blind.code == FAULT_NONE ? NULL : &watch->blind;
 }
 
 size_t watch_chains(const struct watch *watch)

@@ -53,6 +53,8 @@ int64_t watch_wait_ms(const struct watch *watch);
 
 // Whether everything has been looked at since the beginning.
 bool watch_has_looked(const struct watch *watch);
+// Why it cannot look, at the last time that it tried; NULL: it could.
+const struct fault *watch_blind(const struct watch *watch);
 // Chains that are watched, and findings that hold, notes not counted.
 size_t watch_chains(const struct watch *watch);
 size_t watch_findings(const struct watch *watch);

@@ -36,8 +36,9 @@ void candidate_hide_roots(struct candidate *candidate);
 void candidate_vouch(struct candidate *candidate, struct vouch *vouch);
 
 // Runs the client: root, timestamp, snapshot and top-level targets as they stand at `now` (0: whenever), then every
-// role that can be reached and is not vouched for, expired or not. `*out` (also after a refusal, unless there was no client to speak of) is
-// yours and borrows from the candidate. FAULT_NOT_FOUND for timestamp.json: nothing was published yet.
+// role that can be reached and is not vouched for, expired or not. `*out` (also after a refusal, unless there was no
+// client to speak of) is yours and borrows from the candidate. FAULT_NOT_FOUND for timestamp.json: nothing was
+// published yet.
 int candidate_judge(struct candidate *candidate, int64_t now, struct client **out,
 		    struct fault *why) MUST_CHECK;
 

@@ -75,12 +75,8 @@ int committed_role(int metadata, const char *role, int64_t version, struct targe
 	*out = NULL;
 	if (role_file(role, version, &file, why))
 		return -1;
-	if (file_read_at(metadata, file, COMMITTED_FILE_MAX, &data, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(metadata, file, COMMITTED_FILE_MAX, &data, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (role_parse(role, data.data, data.len, &envelope, why) ||
 	    targets_parse(role, envelope, out, why))
 		return -1;

@@ -5,6 +5,7 @@
 
 #include "base/owned.h"
 #include "bpf/bundle.h"
+#include "bpf/claims.h"
 #include "bpf/deny.h"
 #include "bpf/index.h"
 #include "bpf/policy.h"
@@ -40,7 +41,7 @@ static int check_object(const struct goods *goods, const struct bundle *bundle, 
 	if (!file)
 		return fault_set(why, FAULT_FORMAT, "the bundle has no member %s", object);
 	if (broker_inspect(goods->broker, file->data.data, file->data.len, &inspection, why) ||
-	    inspect_check_manifest(inspection, bundle->manifest, object, why))
+	    claims_check(inspection, bundle->manifest, object, why))
 		return fault_within(why, "object %s is refused", object);
 	if (policy_check(&policy, inspection, bundle->manifest, why))
 		return fault_within(why, "object %s could run on no node", object);

@@ -179,12 +179,8 @@ static int check_free(int trust, const struct bytes *root, bool *same, struct fa
 	OWNED(bytes_drop) struct bytes have = {0};
 
 	*same = false;
-	if (file_read_at(trust, STATE_ROOT, ROOT_MAX, &have, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(trust, STATE_ROOT, ROOT_MAX, &have, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	*same = have.len == root->len && memcmp(have.data, root->data, root->len) == 0;
 	if (*same)
 		return 0;

@@ -12,6 +12,7 @@
 #include "base/cli.h"
 #include "base/file.h"
 #include "base/jail.h"
+#include "base/notify.h"
 #include "base/owned.h"
 #include "base/program.h"
 #include "repod/broker.h"
@@ -129,7 +130,7 @@ static int run_broker(int fd, void *ctx, struct fault *why)
 struct server {
 	struct cli *cli;
 	struct config config;
-	int listener;
+	int listener, notify_fd;
 	char address[LISTENER_NAME_LEN];
 	struct child signer, broker;
 	struct publish *publish;
@@ -150,6 +151,7 @@ static void server_drop(struct server *server)
 	child_end(&server->signer);
 	child_end(&server->broker);
 	drop_fd(&server->listener);
+	drop_fd(&server->notify_fd);
 	config_drop(&server->config);
 }
 
@@ -278,6 +280,7 @@ static int tell_ready(struct server *server, struct fault *why)
 
 	cli_say(server->cli, "listening on %s", server->address);
 	fflush(stdout);
+	notify_say(server->notify_fd, "READY=1");
 	if (fd < 0)
 		return 0;
 	snprintf(line, sizeof(line), "%s\n", server->address);
@@ -326,7 +329,8 @@ static int serve(struct server *server, struct fault *why)
 static int run_serve(struct cli *cli, struct fault *why)
 {
 	OWNED(server_drop)
-	struct server server = {.cli = cli, .listener = -1, .signer.fd = -1, .broker.fd = -1};
+	struct server server = {
+		.cli = cli, .listener = -1, .notify_fd = -1, .signer.fd = -1, .broker.fd = -1};
 	const sigset_t signals = our_signals();
 	OWNED(drop_fd) int state = -1;
 
@@ -339,7 +343,10 @@ static int run_serve(struct cli *cli, struct fault *why)
 	signal(SIGPIPE, SIG_IGN);
 	// Blocked before the first thread, so that only the loop below ever gets them.
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (start_processes(&server, why) || shut_jail(&server, why))
+	if (start_processes(&server, why))
+		return -1;
+	server.notify_fd = notify_open();
+	if (shut_jail(&server, why))
 		return -1;
 	if (open_publish(&server, why)) {
 		struct fault dead = {0};

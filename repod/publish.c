@@ -171,12 +171,8 @@ static int compare(struct publish *publish, const char *role, int64_t version, c
 	*same = false;
 	if (role_file(role, version, &file, why))
 		return -1;
-	if (file_read_at(publish->metadata, file, COMMITTED_FILE_MAX, &have, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(publish->metadata, file, COMMITTED_FILE_MAX, &have, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	*same = have.len == len && memcmp(have.data, data, len) == 0;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include "repod/committed.h"
 #include "repod/release.h"
 
-// Longest life of targets metadata: the bound on how long a stolen server can hold nodes back (DESIGN 3).
+// Longest life of targets metadata: the bound on how long a stolen server can hold nodes back (SECURITY.md).
 #define PUBLISH_TARGETS_LIFE_S (INT64_C(90) * 86400)
 
 struct publish_setup {

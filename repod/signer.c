@@ -64,12 +64,8 @@ static int mark_load(int dirfd, struct mark *mark, struct fault *why)
 	OWNED(bytes_drop) struct bytes text = {0};
 	OWNED(json_drop) struct json *document = NULL;
 
-	if (file_read_at(dirfd, MARK_FILE, MESSAGE_MAX, &text, why)) {
-		if (why->code != FAULT_NOT_FOUND)
-			return -1;
-		fault_clear(why);
-		return 0;
-	}
+	if (file_read_at(dirfd, MARK_FILE, MESSAGE_MAX, &text, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (json_parse(text.data, text.len, MARK_FILE, &document, why) ||
 	    mark_parse(document, mark, why))
 		return fault_within(why, "the signer's record of what it signed is damaged");

@@ -7,7 +7,6 @@ set -u
 is_root || { echo 'interfaces: SKIPPED: not run as root'; exit 0; }
 world_begin
 can_load || { echo "interfaces: SKIPPED: $WHY"; exit 0; }
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 quiet world_team
 quiet release "$SOURCE/bpf/count.json"
 quiet pin

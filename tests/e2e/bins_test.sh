@@ -6,7 +6,6 @@ set -u
 . "$(dirname "$0")/tap.sh"
 world_begin
 team=$R/team
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 quiet make_keys root-1 targets-1 release-1 release-2 release-3
 quiet bpfseal repod init
 online=$R/var/lib/bpfseal-repod/online.pub

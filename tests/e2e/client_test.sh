@@ -7,7 +7,6 @@ set -u
 . "$(dirname "$0")/tap.sh"
 world_begin
 BENCH=$PLAYERS/bench
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 start_serve() { # sets SERVE
 	: >"$R/serve.address"
 	"$BENCH/serve" "$1" >"$R/serve.address" &

@@ -5,10 +5,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+kernel_world
 inside() { nsenter --net="/run/netns/$NS" "$@"; }
 wire() { # N
 	ip -n "$NS" link add "eth$1" type veth peer name "wire$1"

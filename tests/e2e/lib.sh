@@ -9,6 +9,8 @@ SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 # Programs that have jailed themselves cannot be searched for leaks by a tracer; the unit tests do that.
 export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-}"
 
+# Runs a step that is not what the test is about: silent when it works, and the end when it does not.
+quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 is_root() { [ "$(id -u)" = 0 ]; }
 
 # Whether the kernel side can be shown here; WHY says what is missing.

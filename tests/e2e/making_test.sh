@@ -7,7 +7,6 @@ set -u
 # The author has a make of his own, not a child of the one that runs the tests: that one would have things to say.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 world_begin
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 W=$R/work
 mkdir "$W"
 cd "$W" || exit 1

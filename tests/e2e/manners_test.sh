@@ -40,7 +40,6 @@ document() { # SENTENCE SCHEMA COMMAND...
 	"$@" --json >"$R/document" 2>/dev/null
 	check "$sentence" sh -c "[ \"\$(jq -r .schema <$R/document)\" != null ] && [ \"\$(jq -s length <$R/document)\" = 1 ] && jq -r .schema <$R/document | grep -q '$schema'"
 }
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"
 document 'key show' bpfseal bpfseal key show "$(pub root-1)"
@@ -74,4 +73,28 @@ check 'make install fills DESTDIR and nothing else' make -s -C "$SOURCE" BUILD="
 check 'what was installed runs' "$R/image/usr/bin/bpfseal" bundle inspect "$R/team/count.bundle"
 check 'the header for program authors is installed' [ -s "$R/image/usr/include/bpfseal/chain.h" ]
 check 'compile_commands.json is written' sh -c "make -s -C $SOURCE BUILD=$R/cc compile_commands.json && jq -e 'length > 50' $R/cc/compile_commands.json"
+
+# ---- completion ----
+cat >"$R/complete.bash" <<'BASH'
+source "$1"
+shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_bpfseal
+echo "${COMPREPLY[*]}"
+BASH
+completed() { # WANTED WORD...
+	wanted=$1
+	shift
+	got=$(PATH="$BIN:$PATH" bash "$R/complete.bash" "$SOURCE/packaging/bpfseal.bash" bpfseal "$@")
+	[ "$got" = "$wanted" ] || { echo "$got"; return 1; }
+}
+if command -v bash >/dev/null; then
+	check 'a command is completed' completed status stat
+	check '... its second word' completed 'check import-l3af schema' config ''
+	check '... the option of one with two words' completed --fingerprint trust add --fi
+	check '... and of one with one' completed '--changes --config' sync --c
+	check 'and a file name where there is one' completed "$R/complete.bash" sign "$R/complete.b"
+else
+	ok 'completion # SKIP there is no bash here'
+fi
 done_testing

@@ -5,11 +5,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
+kernel_world
 world_wire
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 
 manifest() { # NAME OBJECT ENTRY LINKAGE MAP...
 	name=$1 object=$2 entry=$3 linkage=$4

@@ -4,11 +4,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
+kernel_world
 world_wire
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null ||
 	skip_all 'the tracing file system cannot be mounted here'
 
@@ -48,8 +45,66 @@ check '... by name' finding probe_missing
 ends '... and put back by apply' 0 node apply
 ends '... whole' 0 node status --check
 
+# ---- watched ----
+watch_begin() {
+	: >"$R/watch.json"
+	nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/watch.json" 2>>"$R/watch.err" &
+	WATCH=$!
+	PIDS="$PIDS $WATCH"
+	for _ in $(seq 100); do grep -q '"watching"' "$R/watch.json" && return 0; sleep 0.05; done
+	return 1
+}
+now() { "$PLAYERS/foe" now; }
+event() { # SINCE HOOK EVENT: its time; waits for it
+	for _ in $(seq 80); do
+		found=$(jq -r --arg h "$2" --arg e "$3" --argjson t "$1" \
+			'select(.time_ms >= $t and .hook == $h and .event == $e) | .time_ms' "$R/watch.json" | head -1)
+		[ -n "$found" ] && { echo "$found"; return 0; }
+		sleep 0.05
+	done
+	tail -3 "$R/watch.json"
+	return 1
+}
+within() { # MS SINCE HOOK EVENT
+	t=$(event "$2" "$3" "$4") || { echo "$t"; return 1; }
+	[ $((t - $2)) -le "$1" ] || { echo "it took $((t - $2)) ms"; return 1; }
+}
+# deed SENTENCE HOOK CHECK-ARGUMENTS COMMAND...: told, mended, and they count again.
+deed() {
+	sentence=$1 hook=$2 iface=$3
+	shift 3
+	at=$(now)
+	"$@" >"$R/deed.out" 2>&1 || { not_ok "$sentence: $(cat "$R/deed.out")"; return; }
+	check "$sentence: told within a second" within 1000 "$at" "$hook" found
+	check '... mended within two' within 2000 "$at" "$hook" mended
+	check '... they count' counts "$iface" "$hook"
+	ends '... and all is well' 0 node status --check
+}
+probes_of() { echo "$R/sys/fs/bpf/bpfseal/$1/$2/gen-$(node status --json | jq --arg h "$2" '.chains[] | select(.hook == $h) | .generation')"; }
+check 'a watch over a chain with probes begins' watch_begin
+dir=$(probes_of eth0 xdp)
+deed 'the pin of a probe that is deleted' xdp eth0 sh -c "rm '$dir'/probes/*-1"
+deed 'all pins of its probes' xdp eth0 rm -r "$dir/probes"
+check 'the kernel lets nobody detach the link of a probe' sh -c "! '$PLAYERS/foe' detach '$(find "$dir/probes" -name '*-1' | head -1)' 2>/dev/null"
+kill -TERM $WATCH
+wait $WATCH
+rm "$dir"/probes/*-1
+check 'what is lost while nobody watches' watch_begin
+check '... is told when the watch is back, and built anew' event 0 xdp mended
+check '... by its signed bytes, from our copies' grep -q 'restored from our own copies' "$R/watch.json"
+check '... they count' counts eth0 xdp
+ends '... and all is well' 0 node status --check
+
 write_probes '' "$USE" "$open"
 ends 'a bundle runs its probes alone' 0 node apply
+for _ in $(seq 40); do sleep 0.1; node watch --once >/dev/null 2>&1 && break; done
+sleep 1
+dir=$(probes_of :node probe)
+deed 'the pin of one that runs alone' probe :node sh -c "rm '$dir'/probes/*-1"
+deed 'the pin of its program' probe :node rm "$dir/prog-0"
+deed 'all of it' probe :node sh -c "rm -r '$dir'/*"
+kill -TERM $WATCH
+wait $WATCH
 check '... the chain is gone' [ "$(node status --json | jq -r '[.chains[].hook] | join(" ")')" = probe ]
 check '... and they count' counts :node probe
 ends '... and all is well' 0 node status --check

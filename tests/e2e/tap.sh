@@ -35,3 +35,9 @@ skip_all() {
 	echo '1..1'
 	exit 0
 }
+# A world whose programs run in this kernel, or the end of the script.
+kernel_world() {
+	is_root || skip_all 'not run as root'
+	world_begin
+	can_load || skip_all "$WHY"
+}

@@ -51,6 +51,7 @@ check 'systemd lets the loader write to the BPF file system' [ "$(grep -l '^Prot
 check 'a watch that comes back again and again starts no apply' [ "$(value watch.service Wants)$(value apply.service StartLimitIntervalSec)" = 0 ]
 check 'what was fetched is applied' [ "$(value sync.service OnSuccess)" = bpfseal-apply.service ]
 check 'who kills the watch is not rid of it' [ "$(value watch.service Restart)$(value watch.service StartLimitIntervalSec)" = always0 ]
+check "... nor who stops it: systemd waits for its word" [ "$(value watch.service Type)$(value watch.service WatchdogSec)$(value repod.service Type)" = notify120snotify ]
 
 # As the units run them: root with these capabilities and no others.
 if ! is_root || ! can_load; then
@@ -58,7 +59,6 @@ if ! is_root || ! can_load; then
 	done_testing
 	exit 0
 fi
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 world_wire
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json"

@@ -5,11 +5,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
+kernel_world
 world_wire
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 
 quiet world_team
 quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/count.json" "$SOURCE/tests/kernel/knobs.json"

@@ -4,10 +4,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+kernel_world
 MANY=100 WINDOW=${WINDOW:-15}
 # In millionths of one processor. Sanitizers look at every byte.
 case $BPFSEAL_OUT in *asan*) LIMIT=5000 ;; *) LIMIT=1000 ;; esac

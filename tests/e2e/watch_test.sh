@@ -5,10 +5,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
+kernel_world
 ip -n "$NS" link set lo up
 
 # x* have a chain on XDP, t* one on TC by TCX, c0 one by clsact. Each is attacked twice at most: the third time within a
@@ -286,6 +283,22 @@ check 'the fourth is told within a second as well' told t1 link_detached "$at"
 check '... and waits' hasnot "$at" t1 '.event == "mended"'
 t=$(event "$at" t1 mended '' 15) || t=0
 check '... for about ten seconds' sh -c "echo after $((t - at)) ms; [ $((t - at)) -ge 7000 ] && [ $((t - at)) -le 12000 ]"
+
+# ---- what it cannot read ----
+state=$R/var/lib/bpfseal-loader
+cp -p "$state/active.json" "$state/kept"
+echo '{' >"$state/active.json"
+check 'a single look at a damaged record is a refusal, and no waiting' sh -c "timeout 10 nsenter --net=/run/netns/$NS $BIN/bpfseal-loader watch --once --root $R >$R/once.out 2>&1; [ \$? = 1 ]"
+check '... that says what mends it' grep -q "fix: remove the file; 'bpfseal apply' writes it anew" "$R/once.out"
+nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/blind.json" 2>/dev/null &
+BLIND=$!
+PIDS="$PIDS $BLIND"
+for _ in $(seq 100); do grep -q '"trouble"' "$R/blind.json" && break; sleep 0.05; done
+check 'a watch that begins with one tells so' grep -q 'the record of what was applied (active.json) is damaged' "$R/blind.json"
+kill -TERM $BLIND
+for _ in $(seq 40); do kill -0 $BLIND 2>/dev/null || break; sleep 0.05; done
+check '... and ends when it is told to' sh -c "! kill -0 $BLIND 2>/dev/null"
+mv "$state/kept" "$state/active.json"
 
 # ---- others at work ----
 at=$(now)

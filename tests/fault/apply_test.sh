@@ -7,9 +7,7 @@ set -u
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$(dirname "$0")/../e2e/tap.sh"
 . "$(dirname "$0")/fault.sh"
-is_root || skip_all 'not run as root'
-world_begin
-can_load || skip_all "$WHY"
+kernel_world
 world_wire
 own=$R/var/lib/bpfseal-loader
 tree=$R/sys/fs/bpf/bpfseal/eth0/xdp

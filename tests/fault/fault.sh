@@ -8,7 +8,6 @@ STRIDE=${FAULT_STRIDE:-}
 [ -n "${TMPDIR:-}" ] || { [ -w /dev/shm ] && export TMPDIR=/dev/shm; }
 # A sanitizer's runtime wants to be the first library; here the preloaded one is, and it needs none.
 export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 
 page() { printf '%08d\0\0\0\0\0\0\0\0' "$1" >"$R/page"; chmod 666 "$R/page"; }
 rearm() { printf '%08d' "$1" | dd of="$R/page" conv=notrunc status=none; }

@@ -38,7 +38,7 @@ microhttpd\.h                 repod/http\.c
 curl/                         fetch/download\.c
 sodium\.h                     keys/(key|keyfile|sig|httpsig|passphrase)\.c
 openssl/                      base/digest\.c|keys/(sig|key)\.c
-bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|layout)\.c|loader/[a-z_]+\.[ch]
+bpf/(libbpf|bpf|btf)\.h       bpf/(inspect|claims|layout)\.c|loader/[a-z_]+\.[ch]
 (lib|g)elf\.h                 bpf/(inspect|listing)\.c
 seccomp\.h                    base/jail\.c
 sys/capability\.h             base/jail\.c
@@ -66,8 +66,9 @@ verdict 'every source file names its licence' "$wrong"
 wrong=$(sources base keys bpf repod fetch loader | xargs grep -nE '\b(strcpy|strcat|sprintf|gets|system|popen|mktemp|tmpnam|atoi|atol|alloca)\(' | grep -v '\.bpf\.c:')
 verdict 'no function that cannot be used safely' "$wrong"
 
-# The environment is read in three places: what jail_start keeps, the passphrase channel, and where a service's output goes.
-wrong=$(sources base keys bpf repod fetch loader | xargs grep -nE '\bgetenv\(' | grep -vE '^(base/jail|base/journal|keys/passphrase)\.c:')
+# The environment is read in four places: what jail_start keeps, the passphrase channel, where a service's output goes, and
+# where it says that it is ready.
+wrong=$(sources base keys bpf repod fetch loader | xargs grep -nE '\bgetenv\(' | grep -vE '^(base/jail|base/journal|base/notify|keys/passphrase)\.c:')
 verdict 'the environment is read at its doors only' "$wrong"
 
 wrong=$(find base keys bpf repod fetch loader -name '*.h' | while read -r file; do
@@ -76,6 +77,11 @@ wrong=$(find base keys bpf repod fetch loader -name '*.h' | while read -r file; 
 	[ -e "${file%.c}.h" ] || echo "$file has no header of its name"; done
 	find . -regex '.*/\(utils?\|common\|misc\|helpers\)\.[ch]' -not -path './build/*')
 verdict 'one noun a file, each with its header' "$wrong"
+
+wrong=$(sources base keys bpf repod fetch loader tests | xargs grep -ohE '\bA[0-9]{2}\b' | sort -u | while read -r attack; do
+	grep -q "^| $attack |" docs/attacks.md || echo "$attack is cited, and stands in no line of docs/attacks.md"
+done)
+verdict 'every attack that is cited by number is described' "$wrong"
 
 if [ -n "${BPFSEAL_OUT:-}" ]; then
 	wrong=$(ldd "$BPFSEAL_OUT/bin/bpfseal-loader" | grep -E 'curl|archive|ssl|gnutls|microhttpd|sqlite|nghttp')

@@ -7,7 +7,6 @@ set -u
 . "$(dirname "$0")/peer.sh"
 has_peer || skip_all "$WHY"
 world_begin
-quiet() { "$@" >>"$R/quiet.log" 2>&1 || { cat "$R/quiet.log"; exit 1; }; }
 
 # A client of its own, with the first root as its trusted one.
 new_client() { # NAME

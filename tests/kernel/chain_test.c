@@ -29,33 +29,6 @@
 #define PASS 2
 #define DROP 1
 
-static bool ready;
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static const struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
 static struct member ordinary(const char *name, const char *entry)
 {
 	return ground_member(name, "marks.bpf.o", entry, HOOK_XDP, LINK_WRAP, NULL);
@@ -842,7 +815,7 @@ static void a_tc_chain_is_attached_at_the_head_and_runs_in_order(void **state)
 		member_drop(&members[i]);
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -879,6 +852,5 @@ int main(void)
 		ON_GROUND(a_tc_chain_is_attached_at_the_head_and_runs_in_order),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

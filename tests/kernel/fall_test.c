@@ -24,33 +24,6 @@
 // With the root's jump into the chain this is all that the kernel follows.
 #define ALL 32
 
-static bool ready;
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
 static struct member jumping(const char *name, const char *entry, enum linkage linkage)
 {
 	return ground_member(name, "falls.bpf.o", entry,
@@ -282,7 +255,7 @@ static void on_tc_it_is_the_same(void **state)
 	}
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -298,6 +271,5 @@ int main(void)
 		ON_GROUND(on_tc_it_is_the_same),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,35 @@ void ground_down(struct ground *ground)
 	free(ground->tree);
 }
 
+int ground_setup(void **state)
+{
+	static struct ground ground;
+	static bool asked, ready;
+
+	if (!asked)
+		ready = ground_ready();
+	asked = true;
+	if (!ready)
+		return 0;
+	ground_up(&ground);
+	*state = &ground;
+	return 0;
+}
+
+int ground_teardown(void **state)
+{
+	if (*state)
+		ground_down(*state);
+	return 0;
+}
+
+struct ground *the_ground(void **state)
+{
+	if (!*state)
+		skip();
+	return *state;
+}
+
 static struct manifest *ground_manifest(const char *object, const char *entry, enum hook hook,
 					enum linkage linkage)
 {

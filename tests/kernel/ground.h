@@ -29,6 +29,12 @@ bool ground_ready(void);
 void ground_up(struct ground *ground);
 void ground_down(struct ground *ground);
 
+// The same as setup and teardown of a cmocka test; *state is the ground, or NULL where the kernel does not let us work.
+int ground_setup(void **state);
+int ground_teardown(void **state);
+// The ground of the test. Where there is none, the test is skipped here.
+struct ground *the_ground(void **state);
+
 // One member from a test object (TEST_BPF_DIR/<object>); `maps` is JSON text or NULL.
 struct member ground_member(const char *name, const char *object, const char *entry, enum hook hook,
 			    enum linkage linkage, const char *maps);

@@ -34,33 +34,6 @@
 #include "loader/truth.h"
 #include "tests/kernel/ground.h"
 
-static bool ready;
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static const struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
 static bool has_tcx(void)
 {
 	return sys_has_tcx(if_nametoindex(GROUND_IFACE));
@@ -1031,7 +1004,7 @@ static void an_interface_made_anew_starts_anew_and_a_detached_one_goes_on(void *
 	member_drop(&member);
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -1062,6 +1035,5 @@ int main(void)
 		ON_GROUND(an_interface_made_anew_starts_anew_and_a_detached_one_goes_on),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

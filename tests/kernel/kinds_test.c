@@ -41,33 +41,7 @@ struct mix {
 	size_t count;
 };
 
-static bool ready;
 static const enum hook hooks[] = {HOOK_XDP, HOOK_TC_INGRESS, HOOK_TC_EGRESS};
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static const struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
 
 static void must(int bad, const struct fault *why)
 {
@@ -560,7 +534,7 @@ static void a_map_that_asks_to_be_pinned_by_name_is_pinned_in_its_place_alone(vo
 	ground_sh("test -e %s/" GROUND_IFACE "/xdp/maps/test:t:0/own_next", ground->tree);
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -576,6 +550,5 @@ int main(void)
 		ON_GROUND(a_map_that_asks_to_be_pinned_by_name_is_pinned_in_its_place_alone),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,18 +22,12 @@
 #include "keys/signing.h"
 #include "loader/bpffs.h"
 #include "loader/record.h"
-#include "tests/kernel/stock.h"
+#include "tests/kernel/world.h"
 
 static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
 
-struct world {
-	struct ground ground;
-	struct stock stock;
-	struct plan_tags tags;
-	char place[BPFFS_PATH_MAX];
-};
-
 static bool ready;
+static struct plan_tags tags; // as they are learned in one test
 
 static int up(void **state)
 {
@@ -42,7 +36,7 @@ static int up(void **state)
 
 	if (!ready)
 		return 0;
-	memset(&world.tags, 0, sizeof(world.tags));
+	tags = (struct plan_tags){0};
 	ground_up(&world.ground);
 	stock_up(&world.stock, &world.ground);
 	stock_add(&world.stock, "count.json");
@@ -53,32 +47,6 @@ static int up(void **state)
 			 0);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
-	return 0;
-}
-
-static struct world *the_world(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
-static void applied(struct world *world)
-{
-	struct fault why = {0};
-
-	if (stock_apply(&world->stock, STOCK_NOW, &why))
-		fail_msg("%s: %s", why.text, why.cause);
 }
 
 static int64_t no_ticks(void)
@@ -99,7 +67,7 @@ static struct mend_places places(struct world *world, int64_t now)
 				    .objects_dirfd = stock->objects_dirfd,
 				    .logs_dirfd = world->ground.logs_dirfd,
 				    .logs_path = world->ground.logs,
-				    .tags = &world->tags,
+				    .tags = &tags,
 				    .now = now,
 				    .ticks_us = no_ticks};
 }
@@ -200,7 +168,7 @@ static void a_detached_chain_is_attached_again_and_not_built(void **state)
 {
 	struct world *world = the_world(state);
 
-	applied(world);
+	applied(&world->stock);
 	detach(world);
 	empty(world);
 	assert_false(is_whole(world, HOOK_XDP));
@@ -216,7 +184,7 @@ static void what_somebody_has_pinned_beside_it_goes(void **state)
 {
 	struct world *world = the_world(state);
 
-	applied(world);
+	applied(&world->stock);
 	detach(world);
 	ground_sh("mkdir %s/gen-7 %s/root-7", world->place, world->place);
 	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_NONE);
@@ -230,7 +198,7 @@ static void a_generation_that_is_not_whole_is_not_put_back(void **state)
 
 	stock_configure(&world->stock, "[{\"use\":\"net/count\",\"version\":\"1.0.0\"},"
 				       "{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
-	applied(world);
+	applied(&world->stock);
 	ground_sh("rm %s/gen-1/next-0", world->place); // nobody holds it: it is empty now
 	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
 	assert_int_equal(restored(world, STOCK_NOW), FAULT_NONE);
@@ -245,7 +213,7 @@ static void what_is_held_makes_it_whole_again(void **state)
 	struct fault why = {0};
 	size_t room = 100;
 
-	applied(world);
+	applied(&world->stock);
 	assert_int_equal(keeper_open(world->place, 1, 1, &room, &keeper, &why), 0);
 	ground_sh("rm -r %s/*", world->place);
 	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_DRIFT);
@@ -260,7 +228,7 @@ static void a_program_in_our_place_is_named_and_stays(void **state)
 	struct world *world = the_world(state);
 	OWNED(plan_drop) struct plan *plan = NULL;
 
-	applied(world);
+	applied(&world->stock);
 	detach(world);
 	ground_sh("ip link set dev " GROUND_IFACE " xdp obj " TEST_BPF_DIR "/marks.bpf.o sec xdp");
 	assert_int_equal(put_back(world, HOOK_XDP, NULL), FAULT_KERNEL);
@@ -316,7 +284,7 @@ static void a_pin_that_changes_under_us_is_never_let_into_the_slot(void **state)
 	pthread_t thread;
 	struct fault why = {0};
 
-	applied(world);
+	applied(&world->stock);
 	array = pinned(world, "root-1/array");
 	first = pinned(world, "gen-1/prog-0");
 	swapper.ours = first;
@@ -345,7 +313,7 @@ static void what_is_denied_by_now_is_not_put_back(void **state)
 {
 	struct world *world = the_world(state);
 
-	applied(world);
+	applied(&world->stock);
 	the_object_is_denied(world);
 	detach(world);
 	// Nobody has verified the new list yet; the restore does.
@@ -361,7 +329,7 @@ static void a_denial_that_was_seen_keeps_it_off(void **state)
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
 
-	applied(world);
+	applied(&world->stock);
 	the_object_is_denied(world);
 	assert_int_equal(stock_plan(&world->stock, STOCK_NOW, &plan, &why), 0);
 	detach(world);
@@ -372,7 +340,7 @@ static void what_was_withdrawn_is_not_loaded_again(void **state)
 {
 	struct world *world = the_world(state);
 
-	applied(world);
+	applied(&world->stock);
 	stock_withdraw(&world->stock, "1.0.0");
 	stock_publish(&world->stock, STOCK_NOW + STOCK_LIFE);
 	// It runs on where it runs, as after any apply: that is no load.
@@ -387,7 +355,7 @@ static void what_node_json_no_longer_asks_for_is_not_loaded_again(void **state)
 {
 	struct world *world = the_world(state);
 
-	applied(world);
+	applied(&world->stock);
 	ground_sh("rm -r %s/*", world->place);
 	stock_configure(&world->stock, "[{\"use\":\"net/other\",\"version\":\"1.0.0\"}]");
 	assert_int_equal(restored(world, STOCK_NOW), FAULT_UNTRUSTED);
@@ -401,7 +369,7 @@ static void what_may_stand_there_no_more_is_not_loaded_again(void **state)
 	OWNED(json_drop) struct json *places = NULL;
 	struct fault why = {0};
 
-	applied(world);
+	applied(&world->stock);
 	ground_sh("rm -r %s/*", world->place);
 	assert_int_equal(json_parse(rule, sizeof(rule) - 1, "rule", &places, &why), 0);
 	world->stock.node->policy.interfaces = places;
@@ -416,7 +384,7 @@ static void a_newer_version_is_not_what_is_restored(void **state)
 	char tag[SYS_TAG_HEX];
 
 	stock_configure(&world->stock, "[{\"use\":\"net/count\",\"version\":\"*\"}]");
-	applied(world);
+	applied(&world->stock);
 	plan = seen(world, HOOK_XDP);
 	memcpy(tag, plan->chains[0].truth.members[0].program.tag, sizeof(tag));
 	plan_drop(&plan);
@@ -432,7 +400,7 @@ static void in_an_outage_it_comes_back_all_the_same(void **state)
 {
 	struct world *world = the_world(state);
 
-	applied(world);
+	applied(&world->stock);
 	ground_sh("rm -r %s/* %s/var/lib/bpfseal/store/*", world->place, world->ground.root);
 	assert_int_equal(restored(world, STOCK_NOW + 2 * STOCK_LIFE), FAULT_NONE);
 	assert_true(is_whole(world, HOOK_XDP));
@@ -514,7 +482,7 @@ static void ours_goes_back_to_the_head_and_no_packet_is_missed(void **state)
 	pthread_t thread;
 
 	configure_tc(world);
-	applied(world);
+	applied(&world->stock);
 	assert_int_equal(pthread_create(&thread, NULL, flood, &other), 0);
 	for (int i = 0; i < 30; i++) {
 		int before = come_before();
@@ -555,7 +523,7 @@ static void a_root_that_lost_a_pin_keeps_its_slot_until_the_new_one_stands(void 
 	uint32_t zero = 0;
 	OWNED(drop_fd) int counter = -1;
 
-	applied(world);
+	applied(&world->stock);
 	root = pinned(world, "root-1/prog");
 	counter = pinned(world, "root-1/fell");
 	ground_sh("rm %s/root-1/fell", world->place);
@@ -573,11 +541,11 @@ static void a_root_that_lost_a_pin_keeps_its_slot_until_the_new_one_stands(void 
 		assert_int_equal(bpf_map_lookup_elem(counter, &zero, &fell), 0);
 		assert_int_equal(fell, 0);
 	}
-	applied(world);
+	applied(&world->stock);
 	assert_true(is_whole(world, HOOK_XDP));
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)
 
 int main(void)
 {

@@ -23,33 +23,6 @@
 #define PASS	2
 #define TX	3
 
-static bool ready;
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static const struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
 static struct member seam(const char *entry)
 {
 	return ground_member("t/seam", "seams.bpf.o", entry, HOOK_XDP, LINK_WRAP, NULL);
@@ -359,7 +332,7 @@ static void where_the_first_has_no_btf_the_next_is_lifted(void **state)
 	assert_int_equal(functions(ground, 2), 1);
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -379,6 +352,5 @@ int main(void)
 		ON_GROUND(where_the_first_has_no_btf_the_next_is_lifted),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

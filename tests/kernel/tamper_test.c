@@ -18,13 +18,7 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/tamper.h"
-#include "tests/kernel/stock.h"
-
-struct world {
-	struct ground ground;
-	struct stock stock;
-	char place[BPFFS_PATH_MAX];
-};
+#include "tests/kernel/world.h"
 
 static bool ready;
 
@@ -46,24 +40,6 @@ static int up(void **state)
 		fail_msg("%s: %s", why.text, why.cause);
 	*state = &world;
 	return 0;
-}
-
-static int down(void **state)
-{
-	struct world *world = *state;
-
-	if (world) {
-		stock_down(&world->stock);
-		ground_down(&world->ground);
-	}
-	return 0;
-}
-
-static struct world *the_world(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
 }
 
 // A program that lets everything by, and has a map.
@@ -388,7 +364,7 @@ static void nobody_writes_into_an_array_before_it_is_frozen(void **state)
 	mended(world);
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)
 
 int main(void)
 {

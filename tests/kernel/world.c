@@ -18,11 +18,16 @@ int world_down(void **state)
 	return 0;
 }
 
-struct stock *the_stock(void **state)
+struct world *the_world(void **state)
 {
 	if (!*state)
 		skip();
-	return &((struct world *)*state)->stock;
+	return *state;
+}
+
+struct stock *the_stock(void **state)
+{
+	return &the_world(state)->stock;
 }
 
 void must(int bad, const struct fault *why)

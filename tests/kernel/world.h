@@ -2,11 +2,13 @@
 // A node of one test: interfaces and a tree of pins, and a store whose bundles are signed.
 #pragma once
 
+#include "loader/bpffs.h"
 #include "tests/kernel/stock.h"
 
 struct world {
 	struct ground ground;
 	struct stock stock;
+	char place[BPFFS_PATH_MAX]; // of the hook that the test is about; "" where it is about none
 };
 
 // cmocka's teardown: takes back what the setup left in *state; NULL is fine.
@@ -15,5 +17,6 @@ int world_down(void **state);
 void must(int bad, const struct fault *why);
 // `bpfseal apply` at STOCK_NOW, which has to work.
 void applied(struct stock *stock);
-// The stock of the test. Where the setup could not make a world, the test is skipped here.
+// The world of the test, and its stock. Where the setup could not make one, the test is skipped here.
+struct world *the_world(void **state);
 struct stock *the_stock(void **state);

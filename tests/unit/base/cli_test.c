@@ -129,6 +129,22 @@ static void json_is_one_document_with_a_schema(void **state)
 			    "{\"schema\":\"test.show/1\",\"ok\":true,\"name\":\"x\"}\n");
 }
 
+static void the_first_word_of_several_commands_lists_them(void **state)
+{
+	OWNED(drop_ran) struct ran help = RUN("thing", "--help");
+	OWNED(drop_ran) struct ran bare = RUN("thing");
+	OWNED(drop_ran) struct ran odd = RUN("thing", "shwo");
+
+	(void)state;
+	assert_int_equal(help.status, 0);
+	assert_non_null(strstr(bytes_text(&help.out), "  thing show           show a thing\n"));
+	assert_int_equal(bare.status, 2);
+	assert_non_null(strstr(bytes_text(&bare.err), "'bpfseal thing' needs one more word"));
+	assert_int_equal(odd.status, 2);
+	assert_non_null(strstr(bytes_text(&odd.err), "unknown command 'thing shwo'"));
+	assert_non_null(strstr(bytes_text(&odd.err), "did you mean 'bpfseal thing show'?"));
+}
+
 // 6 would send somebody to look at his network.
 static void a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked(void **state)
 {
@@ -225,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_is_aligned_and_escaped),
 		cmocka_unit_test(json_is_one_document_with_a_schema),
+		cmocka_unit_test(the_first_word_of_several_commands_lists_them),
 		cmocka_unit_test(a_refusal_has_the_error_form_and_its_exit_status),
 		cmocka_unit_test(a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked),
 		cmocka_unit_test(wrong_words_are_usage_with_a_hint),

@@ -26,6 +26,20 @@ static void callers_add_their_place_in_front(void **state)
 	assert_string_equal(fault_name(why.code), "rollback");
 }
 
+static void only_the_code_that_is_expected_is_forgiven(void **state)
+{
+	struct fault why = {0};
+
+	(void)state;
+	fault_set(&why, FAULT_NOT_FOUND, "there is no file x");
+	assert_int_equal(fault_forgive(&why, FAULT_FORMAT), -1);
+	assert_int_equal(why.code, FAULT_NOT_FOUND);
+	assert_string_equal(why.text, "there is no file x");
+	assert_int_equal(fault_forgive(&why, FAULT_NOT_FOUND), 0);
+	assert_int_equal(why.code, FAULT_NONE);
+	assert_string_equal(why.text, "");
+}
+
 static void errno_is_told_in_words(void **state)
 {
 	struct fault why = {0};
@@ -81,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(callers_add_their_place_in_front),
+		cmocka_unit_test(only_the_code_that_is_expected_is_forgiven),
 		cmocka_unit_test(errno_is_told_in_words),
 		cmocka_unit_test(a_long_chain_of_places_stays_in_bounds),
 		cmocka_unit_test(every_code_has_a_name_and_a_documented_exit_status),

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/claims.h"
 #include "bpf/pack.h"
 
 #define SOURCE(more)                                                                           \
@@ -185,13 +186,13 @@ static void a_bundle_that_lists_a_global_that_is_not_there_does_not_hold(void **
 	struct fault why = {0};
 
 	(void)state;
-	assert_int_equal(inspect_check_manifest(inspection, manifest, "knobs.bpf.o", &why), 0);
+	assert_int_equal(claims_check(inspection, manifest, "knobs.bpf.o", &why), 0);
 	manifest->globals[0].size++;
-	assert_int_equal(inspect_check_manifest(inspection, manifest, "knobs.bpf.o", &why), -1);
+	assert_int_equal(claims_check(inspection, manifest, "knobs.bpf.o", &why), -1);
 	assert_int_equal(why.code, FAULT_FORMAT);
 	manifest->globals[0].size--;
 	manifest->globals[0].name[0]++;
-	assert_int_equal(inspect_check_manifest(inspection, manifest, "knobs.bpf.o", &why), -1);
+	assert_int_equal(claims_check(inspection, manifest, "knobs.bpf.o", &why), -1);
 	assert_int_equal(why.code, FAULT_FORMAT);
 }
 

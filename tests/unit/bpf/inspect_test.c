@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/claims.h"
 #include "bpf/inspect.h"
 #include "bpf/policy.h"
 
@@ -114,12 +115,12 @@ static void a_map_whose_size_is_left_to_a_loader_of_its_own_is_refused(void **st
 
 	(void)state;
 	map->max_entries = 0;
-	assert_int_equal(inspect_check_manifest(inspection, &manifest, "count.bpf.o", &why), -1);
+	assert_int_equal(claims_check(inspection, &manifest, "count.bpf.o", &why), -1);
 	assert_int_equal(why.code, FAULT_FORMAT);
 	assert_non_null(strstr(why.text, "max_entries"));
 	// libbpf sizes it by the machine.
 	map->type = BPF_MAP_TYPE_PERF_EVENT_ARRAY;
-	assert_int_equal(inspect_check_manifest(inspection, &manifest, "count.bpf.o", &why), -1);
+	assert_int_equal(claims_check(inspection, &manifest, "count.bpf.o", &why), -1);
 	assert_null(strstr(why.text, "max_entries"));
 }
 
@@ -571,7 +572,7 @@ static int check(const struct inspection *inspection, const struct manifest_prog
 		manifest.map_count = 1;
 	}
 	*why = (struct fault){0};
-	return inspect_check_manifest(inspection, &manifest, "count.bpf.o", why);
+	return claims_check(inspection, &manifest, "count.bpf.o", why);
 }
 
 static void a_manifest_that_says_otherwise_is_refused(void **state)

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/claims.h"
 #include "bpf/inspect.h"
 #include "bpf/jumps.h"
 
@@ -358,7 +359,7 @@ static int claimed(const struct inspection *inspection, const char *entry, enum 
 						.key = (char *)(uintptr_t)map->key,
 						.value = (char *)(uintptr_t)map->value};
 	}
-	return inspect_check_manifest(inspection, &manifest, "ways.bpf.o", why);
+	return claims_check(inspection, &manifest, "ways.bpf.o", why);
 }
 
 static void a_next_map_that_no_path_goes_through_is_refused(void **state)
