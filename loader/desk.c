@@ -77,14 +77,8 @@ static int desk_become(struct desk *desk, const struct cli *cli, const struct no
 		       struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
-	OWNED(node_drop) struct node *node = NULL;
-	struct fault ignored = {0};
-	uint64_t caps = LOADER_CAPS;
 	unsigned uid, gid;
 
-	// What is wrong with node.json is told later, by whoever needs it.
-	if (!node_load(cli_root(cli), NULL, &node, &ignored))
-		caps = caps_for(node);
 	if (geteuid() == 0) {
 		if (jail_user(USER_LOADER, &uid, &gid, why) ||
 		    bpffs_prepare(cli_root(cli), uid, gid, why) ||
@@ -95,7 +89,7 @@ static int desk_become(struct desk *desk, const struct cli *cli, const struct no
 			return fault_errno(why, FAULT_OTHER, "cannot give %s to its user",
 					   desk->loader_path);
 	}
-	return jail_become(USER_LOADER, caps, why);
+	return jail_become(USER_LOADER, node ? caps_for(node) : LOADER_CAPS, why);
 }
 
 static int desk_directories(struct desk *desk, const struct cli *cli, struct fault *why)
