@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line that all programs share: commands, options, help, tables, JSON, the error form, exit statuses.
+// The command line that all programs share: commands, options, help, JSON, the error form, exit statuses.
 #pragma once
 
 #include <stdbool.h>
@@ -78,17 +78,3 @@ int cli_document(const struct cli *cli, const char *schema, struct json *documen
 // The command printed its own JSON document (or none is due) and still fails with `why`: suppresses the JSON
 // error document. For `status`, whose findings are part of the document.
 void cli_document_done(struct cli *cli);
-
-// A table: columns in capitals, two spaces between, numbers to the right, '-' for nothing. Cells are escaped.
-struct table;
-int table_new(const char *const *columns, struct table **out, struct fault *why)
-	MUST_CHECK; // NULL-terminated; a leading '>' aligns right
-int table_row(struct table *table, const char *const *cells, struct fault *why)
-	MUST_CHECK; // as many as columns; NULL or "" prints '-'
-void table_print(const struct table *table, const struct cli *cli);
-void table_free(struct table *table);
-static inline void table_drop(struct table **table)
-{
-	table_free(*table);
-	*table = NULL;
-}

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "bpf/deny.h"
 #include "bpf/intake.h"
 #include "bpf/place.h"

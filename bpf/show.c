@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "base/table.h"
 #include "bpf/claims.h"
 #include "bpf/helper.h"
 

@@ -16,6 +16,7 @@
 #include "base/jail.h"
 #include "base/owned.h"
 #include "base/program.h"
+#include "base/table.h"
 #include "fetch/download.h"
 #include "fetch/outcome.h"
 #include "fetch/publish.h"

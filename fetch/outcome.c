@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/owned.h"
+#include "base/table.h"
 
 int outcome_new(struct outcome **out, struct fault *why)
 {

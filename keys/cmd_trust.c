@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "keys/kinship.h"
 #include "keys/pin.h"
 #include "keys/report.h"

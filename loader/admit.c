@@ -519,7 +519,7 @@ static int admit_one(struct admit *admit, const struct recall *recall, struct mu
 	if (admit_keep(admit, &object->digest, &object->bytes, why))
 		return -1;
 	if (!object->recalled)
-		recall_put(recall, &object->digest, object->inspection);
+		recall_put(recall, &object->digest, object->inspection, &admit->copies);
 	object->recalled = true;
 	member->pending = false;
 	return 0;

@@ -159,7 +159,8 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 	return 0;
 }
 
-// Whoever moves a directory that has it below rings where he takes it from, not below.
+// A rename of a directory above `dir` is reported by inotify to watchers of that directory's parent only, so the parents are
+// watched too.
 static int watch_above(struct bell *bell, const char *dir, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;

@@ -35,8 +35,8 @@ static int bpffs_check_fs(int fd, const char *path, struct fault *why)
 								      : bpffs_refuse_fs(path, why);
 }
 
-// systemd and others mount it for root alone (mode 0700): our user would not reach his own directory. He gets the way
-// through, by the group, and nothing else: no listing, no writing, and nobody else any more than before.
+// systemd and others mount bpffs with mode 0700, so that our user cannot reach our directory in it. Its group becomes ours
+// with the x bit alone: no listing and no writing. Other users get nothing.
 static int bpffs_let_through(int fd, const char *path, unsigned uid, unsigned gid,
 			     struct fault *why)
 {
@@ -51,7 +51,7 @@ static int bpffs_let_through(int fd, const char *path, unsigned uid, unsigned gi
 		fault_set(why, FAULT_KERNEL, "%s does not let user " USER_LOADER " through", path);
 		return fault_fix(why, "chmod o+x %s, or make " USER_LOADER " its group", path);
 	}
-	// What root's group may do is not for ours.
+	// The bits of the former group are taken away first: they were meant for root's group.
 	if (fchown(fd, (uid_t)-1, gid) ||
 	    fchmod(fd, (about.st_mode & 07777 & ~(mode_t)S_IRWXG) | S_IXGRP))
 		return fault_errno(why, FAULT_KERNEL, "cannot let user " USER_LOADER " through %s",
@@ -216,7 +216,7 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		// What we may not open is not what we have pinned.
+		// EACCES: we pinned everything with our own uid, so this was put there by somebody else.
 		return fault_errno(
 			why, errno == ENOENT || errno == EACCES ? FAULT_NOT_FOUND : FAULT_KERNEL,
 			"cannot open %s", path);

@@ -339,7 +339,7 @@ int chain_commit(struct chain *chain, struct fault *why)
 {
 	const struct chain_spec *spec = &chain->spec;
 	const struct attach attach = chain_attach(chain);
-	struct truth truth;
+	struct truth truth = {0};
 
 	if (chain->spec.hook == HOOK_PROBE)
 		return chain_commit_probes(chain, why);
@@ -349,8 +349,9 @@ int chain_commit(struct chain *chain, struct fault *why)
 	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
 	    (chain->generation.card ? chain_place_on_card(chain, &truth, why)
 				    : chain_place(chain, &truth, why)))
-		return fault_within(why, "the old chain of %s on %s still runs",
-				    hook_name(spec->hook), spec->iface);
+		return fault_within(why, "the chain of %s on %s cannot be put in place%s",
+				    hook_name(spec->hook), spec->iface,
+				    truth.attached ? ": the old one still runs" : "");
 	chain->committed = true;
 	// Now, not after the others are switched: until then packets meet the chain twice.
 	if (attach_tidy(&attach, &truth, why)) {

@@ -6,7 +6,7 @@
 #include "base/owned.h"
 #include "loader/entries.h"
 
-// One line on its way.
+// One changed value, before it is written as JSON.
 struct line {
 	size_t place;
 	const char *use, *map, *global;

@@ -8,6 +8,7 @@
 #include "base/jail.h"
 #include "base/owned.h"
 #include "base/program.h"
+#include "base/table.h"
 #include "bpf/helper.h"
 #include "bpf/node.h"
 #include "bpf/policyfile.h"

@@ -47,7 +47,7 @@ static int read_input(struct bytes *out, struct fault *why)
 	return 0;
 }
 
-// A machine on which programs are made need not be a node: there is no user of ours, but there is always nobody.
+// A developer's machine need not be a node and may lack our user; the user "nobody" exists everywhere.
 static int become(struct fault *why)
 {
 	struct fault ignored = {0};
@@ -115,7 +115,7 @@ int run_trial(struct cli *cli, struct fault *why)
 		return tell_not_run(cli, &refused, why);
 	if (shut(why) || read_input(&input, why))
 		return -1;
-	// Who started this has seen in the meantime that there is nothing to try.
+	// Empty input: `bundle check` starts us before it has read the bundle, and found no program to try in it.
 	if (!input.len)
 		return 0;
 	if (brief_read(input.data, input.len, &brief, why))

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// From the deadline on a signal so often: libbpf tries again when the verifier was interrupted, five times without a log
-// and five times with one.
+// From the deadline on the signal is repeated at this interval: libbpf loads again when the verifier was interrupted
+// (EAGAIN), five times without a log and five times with one.
 #define TICK_NS 5000000L
 
 // To one thread, as the verifier works in one; newer headers have a name for the field.
@@ -15,8 +15,8 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-// A handler is the whole process's, and programs are loaded side by side: the first that starts puts ours in, the last to
-// stop puts back what was there.
+// Signal handlers are process-wide and programs are loaded by several threads: the first deadline that starts installs
+// ours, the last one that stops restores what was there.
 static struct {
 	pthread_mutex_t lock;
 	unsigned users;
@@ -30,7 +30,7 @@ static void strike(int number, siginfo_t *info, void *context)
 	(void)number, (void)context;
 	if (info->si_code != SI_TIMER || !deadline)
 		return;
-	// With words in the log already, it has refused and is only saying why.
+	// A log that is not empty: the program was refused in time, and libbpf loads it again only to get the reason.
 	if (!deadline->struck)
 		deadline->explaining = deadline->log[0] != '\0';
 	deadline->struck = 1;

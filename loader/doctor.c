@@ -455,7 +455,7 @@ static int open_if(struct doctor *doctor, const char *path, int *fd, struct faul
 	return 0;
 }
 
-// Nobody else reads it whole: a writer looks at its newest file.
+// The only place where the whole log is verified: whoever appends to it checks no more than the newest file.
 static int look_at_audit(struct doctor *doctor, struct fault *why)
 {
 	OWNED(drop_fd) int dirfd = -1;

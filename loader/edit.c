@@ -101,7 +101,7 @@ static void finding_drop(struct finding_edits *finding)
 	cell_keys_drop(&finding->keys);
 }
 
-// What does not fit the types of today's object was never in a map that is kept.
+// Recorded values that do not fit the types of the current object belong to maps that were not kept: they are left out.
 static int read_values(const struct finding_edits *finding, const struct json *maps,
 		       const struct json *globals, struct values *out)
 {
@@ -174,8 +174,8 @@ static int read_cell(const struct finding_edits *finding, struct cell *cell, boo
 	return 0;
 }
 
-// What the admin wants and the kernel does not have. `old` (NULL: none) is what was written before: what is the same there
-// is the program's now.
+// A value of node.json that the kernel does not have. `old` (NULL: none) is the value that was written before; where it is the
+// same and the kernel has another, the program has changed it since, and that stays.
 static int find_set(const struct finding_edits *finding, const struct meaning_map *map,
 		    struct cell *cell, const struct value *value, const struct value *old)
 {

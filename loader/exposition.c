@@ -40,8 +40,8 @@ static int family_of(struct exposition *exposition, const char *name, enum expos
 	return 0;
 }
 
-// A value comes out of a bundle or a map: a quote or a newline in it would end the label, and the next line would be
-// somebody's own sample.
+// Label values come from bundles and maps: an unescaped quote or newline would end the label and let its author add samples
+// of his own.
 static int append_escaped(const char *text, struct bytes *out, struct fault *why)
 {
 	for (; *text; text++) {

@@ -73,7 +73,8 @@ static const char *place_of(const struct member *member)
 	return "";
 }
 
-// "xdp" is a place of its own beside those inside maps; "tc" leaves the side of the interface open.
+// Programs for different attach points cannot be in one chain: "xdp" differs from "xdp/devmap" and "xdp/cpumap"; "tc" fits
+// ingress and egress.
 static bool same_place(const struct member *a, const struct member *b)
 {
 	const char *one = place_of(a), *other = place_of(b);

@@ -12,7 +12,7 @@
 #include "loader/chain.h"
 #include "loader/record.h"
 
-// No interface has a name with a colon.
+// Prefix of a directory's temporary name, when two interfaces swap names. No interface has a name with a colon.
 #define ON_ITS_WAY "moving:"
 
 static bool has_moved(const struct plan_chain *chain)
@@ -28,7 +28,7 @@ static bool is_first(const struct plan *plan, size_t index)
 
 static int move(const char *from, const char *to, struct fault *why)
 {
-	// Moved on already, where a crash came between.
+	// ENOENT: moved already, by a run that crashed later.
 	if (rename(from, to) && errno != ENOENT)
 		return fault_errno(why, FAULT_KERNEL, "cannot move the pins %s to %s", from, to);
 	return 0;
@@ -195,7 +195,7 @@ int follow_records(const struct plan *plan, int dirfd, struct fault *why)
 		return -1;
 	if (!follow_record(plan, dirfd, RECORD_PREVIOUS, why))
 		return 0;
-	// As in previous_keep: a damaged file costs the way back, and no more.
+	// As in previous_keep: a damaged previous.json makes a rollback impossible, and nothing else.
 	if (why->code != FAULT_FORMAT)
 		return -1;
 	fault_clear(why);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "base/table.h"
 #include "keys/local.h"
 
 void freshness_drop(struct freshness_list *freshness)

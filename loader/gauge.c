@@ -322,7 +322,7 @@ static int say_variable(struct series *series, const struct manifest_global *sai
 	return say_entry(series, json_item(entries, 0)) || say_cut(series) ? -1 : 0;
 }
 
-// Whether two of a name stand in one chain, and a label has to tell them apart.
+// Whether a chain has two members of this name, so that their samples need one more label.
 static bool is_twin(const struct json *chain, const char *use)
 {
 	const struct json *members = json_member(chain, "members");
@@ -382,7 +382,7 @@ static int collect_member(struct collection *collection, const struct json *chai
 	    say_program(collection, &running,
 			index < truth->count ? &truth->members[index].program : &none))
 		return -1;
-	// A stand-in has no copy and nothing to tell; what is damaged must not hide all others.
+	// A stand-in has no object and no metrics; a damaged copy of one member must not hide the metrics of all others.
 	if (running_open(collection->places, &running, why) ||
 	    say_maps(collection, &running, chain)) {
 		if (why->code == FAULT_OTHER)

@@ -8,7 +8,7 @@
 #include "loader/bpffs.h"
 #include "loader/record.h"
 
-// How much of a recorded member a new one must be to take over its maps.
+// What a new member must have in common with a recorded one to take over its maps.
 enum likeness {
 	LIKE_PROGRAM, // the same entry of the same bundle
 	LIKE_BUNDLE,  // another entry: an upgrade may rename it
@@ -64,7 +64,7 @@ static int inherit(struct heirs *heirs, size_t from, size_t index, struct member
 
 	heirs->taken[from][index] = true;
 	member->recorded = recorded_at(chain, index);
-	// What another interface of that name has counted is nothing to anybody.
+	// The maps of a former interface of the same name are not taken over.
 	if (!chain->truth.generation || chain->truth.renewed || !chain->was[0])
 		return 0;
 	record_key(chain->record, index, key);
@@ -91,7 +91,7 @@ static int inherit_here(struct heirs *heirs, size_t at, enum likeness how, struc
 	return 0;
 }
 
-// Whether what is recorded of it and not among its members goes with this plan.
+// Whether this plan decides about the chain, so that recorded members that it no longer has are given up.
 static bool is_decided(const struct plan_chain *chain)
 {
 	return chain->count || chain->action == PLAN_REMOVE;

@@ -314,7 +314,7 @@ static int hop_finish(const struct generation *generation, struct hop *hop, stru
 struct batch {
 	const struct generation *generation;
 	struct hop *hops;
-	enum form form;
+	bool lifts; // one of them is to be lifted: the first that can be
 };
 
 static void batch_load(void *ctx, size_t index)
@@ -323,8 +323,23 @@ static void batch_load(void *ctx, size_t index)
 	struct hop *hop = &batch->hops[index];
 	struct fault *why = &hop->refused;
 
-	if (hop_load(batch->generation, hop, batch->form, why) && why->code == FAULT_NONE)
+	if (hop_load(batch->generation, hop, batch->lifts && !index ? FORM_LIFTED : FORM_SEWN,
+		     why) &&
+	    why->code == FAULT_NONE)
 		fault_set(why, FAULT_OTHER, "it cannot be loaded");
+}
+
+// Once more, lifted: what came before it could not be.
+static int batch_load_again(struct batch *batch, struct hop *hop, struct fault *why)
+{
+	hop_close(hop);
+	hop->refused = (struct fault){0};
+	if (hop_open(batch->generation, hop, why))
+		return -1;
+	if (hop_load(batch->generation, hop, FORM_LIFTED, &hop->refused) &&
+	    hop->refused.code == FAULT_NONE)
+		fault_set(&hop->refused, FAULT_OTHER, "it cannot be loaded");
+	return 0;
 }
 
 static bool hop_shares(const struct hop *hop)
@@ -347,13 +362,12 @@ static bool hops_want_lift(const struct generation *generation, const struct hop
 	       count + hop_goes_on(generation, &hops[count - 1]) > LIFT_JUMPS;
 }
 
-// How many of `count` hops can be loaded side by side: as long as one is to be lifted, it is only known of each when it is
-// loaded whether it was; and maps that are shared are found by the next when they are pinned.
-static size_t batch_size(const struct hop *hops, size_t count, enum form form)
+// How many of `count` hops can be loaded side by side: maps that are shared are found by the next when they are pinned.
+static size_t batch_size(const struct hop *hops, size_t count)
 {
 	size_t size = 1;
 
-	if (form == FORM_LIFTED || hop_shares(&hops[0]))
+	if (hop_shares(&hops[0]))
 		return 1;
 	while (size < count && !hop_shares(&hops[size]))
 		size++;
@@ -366,6 +380,19 @@ static int refuse_hop(const struct generation *generation, const struct hop *hop
 			    hook_name(generation->spec->hook), generation->spec->iface);
 }
 
+// Nearly always the first can be lifted, so the others are loaded beside it as if it were. Each of which that turns out
+// wrong is loaded once more.
+static int batch_finish(struct batch *batch, struct hop *hop, struct fault *why)
+{
+	if (batch->lifts && hop != batch->hops && batch_load_again(batch, hop, why))
+		return -1;
+	if (hop_finish(batch->generation, hop, why))
+		return -1;
+	if (object_is_lifted(hop->object))
+		batch->lifts = false;
+	return 0;
+}
+
 static int batch_build(struct batch *batch, size_t size, struct fault *why)
 {
 	for (size_t i = 0; i < size; i++)
@@ -373,7 +400,7 @@ static int batch_build(struct batch *batch, size_t size, struct fault *why)
 			return refuse_hop(batch->generation, &batch->hops[i], why);
 	crew_run(batch_load, batch, size);
 	for (size_t i = 0; i < size; i++)
-		if (hop_finish(batch->generation, &batch->hops[i], why))
+		if (batch_finish(batch, &batch->hops[i], why))
 			return refuse_hop(batch->generation, &batch->hops[i], why);
 	return 0;
 }
@@ -381,18 +408,14 @@ static int batch_build(struct batch *batch, size_t size, struct fault *why)
 int hops_build(const struct generation *generation, struct hop *hops, struct fault *why)
 {
 	const struct chain_spec *spec = generation->spec;
-	enum form form = hops_want_lift(generation, hops) ? FORM_LIFTED : FORM_SEWN;
+	struct batch batch = {.generation = generation, .lifts = hops_want_lift(generation, hops)};
 	size_t size;
 
 	for (size_t first = 0; first < spec->count; first += size) {
-		struct batch batch = {generation, &hops[first], form};
-
-		size = batch_size(batch.hops, spec->count - first, form);
+		batch.hops = &hops[first];
+		size = batch_size(batch.hops, spec->count - first);
 		if (batch_build(&batch, size, why))
 			return -1;
-		// One is enough.
-		if (object_is_lifted(hops[first].object))
-			form = FORM_SEWN;
 	}
 	return 0;
 }

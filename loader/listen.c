@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 
-// The kernel's own word on how kprobes are asked for; the type's number differs between kernels.
+// The perf event type of kprobes: a number that differs between kernels.
 #define KPROBE_TYPE "/sys/bus/event_source/devices/kprobe/type"
 // Bit 0 of config, as .../kprobe/format/retprobe has had it since Linux 4.17.
 #define KPROBE_RETURN UINT64_C(1)

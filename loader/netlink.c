@@ -164,7 +164,7 @@ int netlink_ask(struct netlink_request *request, netlink_each each, void *ctx,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (request->overflow)
 		return fault_set(why, FAULT_OTHER, "a question for netlink is too long");
-	// A dump ends with a word of its own; everything else is to be acknowledged.
+	// A dump ends with NLMSG_DONE; everything else has to ask for an acknowledgement.
 	if ((request->head.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->head.nlmsg_flags |= NLM_F_ACK;
 	if (open_socket(&fd, why))
@@ -196,7 +196,7 @@ int netlink_refuse(const struct netlink_verdict *verdict, struct fault *why, con
 
 // ---- attributes ----
 
-// Not RTA_NEXT: behind a last attribute without padding it counts below zero.
+// Not RTA_NEXT: its remaining length underflows behind a last attribute that has no padding.
 static const struct rtattr *find(const void *start, size_t len, uint16_t type, size_t min)
 {
 	const struct rtattr *attribute;

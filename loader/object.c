@@ -511,10 +511,11 @@ static int object_explain(struct object *object, int error, struct fault *why)
 
 	if (object->deadline.struck)
 		return object_explain_late(object, why);
-	if (!object->log->text[0])
+	verifier_read(object->log->text, &word);
+	// The verifier had nothing against it: what failed came before it, or after.
+	if (!word.reason[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 complaint[0] ? complaint : strerror(error));
-	verifier_read(object->log->text, &word);
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
 		  word.reason);
 	if (word.source[0])

@@ -72,7 +72,7 @@ int peek_open(const struct running *running, const char *map, struct peek *out, 
 			  : meaning_map(&running->meaning, map, &peek.map, why) ||
 				    open_pin(running, map, &peek, why))
 		return fault_within(why, "%s has no map %s to look at", running->use, map);
-	// A pin of another shape is not what our copy describes.
+	// The sizes of the pinned map must be those of our copy of the object, by which its bytes are read.
 	if (!peek.section && (peek.cell.info.key_size != peek.map.key.size ||
 			      peek.cell.info.value_size != peek.map.value.size))
 		return fault_set(why, FAULT_KERNEL, "map %s of %s is not as its object has it", map,
@@ -173,7 +173,7 @@ static int values_of_all(const struct peek *peek, struct json **total, struct js
 	return 0;
 }
 
-// What an admin wrote stands on every CPU: the sum of it would be nobody's value.
+// A config value was written for every CPU: it is shown once, not summed up.
 static bool is_one_for_all(const struct peek *peek)
 {
 	return !strcmp(peek->map.purpose, "config") && cell_has(&peek->cell, peek->cell.data);
@@ -230,8 +230,8 @@ static bool is_within(const unsigned char *key, const unsigned char *other, size
 	return true;
 }
 
-// A lookup in a trie takes an address, as its program's does. What is told is the prefix that decides, which the kernel does
-// not say: the longest that the key is in.
+// A lookup in an LPM trie finds the longest prefix that matches, and the kernel does not say which that is: it is found among
+// all keys of the map.
 static int nearest_prefix(struct peek *peek, struct fault *why)
 {
 	size_t len = peek->cell.info.key_size;

@@ -76,6 +76,14 @@ size_t plan_waiting(const struct plan *plan)
 	return count;
 }
 
+bool plan_is_held(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->chains[i].hold)
+			return true;
+	return false;
+}
+
 static bool denied_differs(const struct plan_chain *chain)
 {
 	const struct json *recorded = json_member(chain->record, "denied");

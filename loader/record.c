@@ -64,7 +64,7 @@ const struct json *record_chain(const struct json *record, const char *iface, co
 	return NULL;
 }
 
-// Records from before there were gaps have no places: there the order is the place.
+// Records written before members could be left out have no "place": there the index is the place.
 size_t record_place(const struct json *chain, size_t index)
 {
 	const struct json *place =

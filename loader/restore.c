@@ -88,7 +88,7 @@ static enum node_on_denied on_denied(const struct restore *restore)
 	enum node_on_denied said =
 		restore->interface ? restore->interface->on_denied : NODE_DENIED_REMOVE;
 
-	// To keep is to keep what runs: what is gone from the kernel is not loaded again.
+	// "keep-and-alarm" keeps a denied program that is loaded; it never loads one again.
 	return said == NODE_DENIED_KEEP && !restore->runs ? NODE_DENIED_REMOVE : said;
 }
 
@@ -127,8 +127,8 @@ static int restore_note(const struct restore *restore, size_t index, const struc
 	return denied_note(denied, &names, entry, on_denied(restore), why);
 }
 
-// Whose program may stand here at all, by today's policy. What goes on running while a denied one beside it leaves is no
-// admission: a rule that it breaks must not keep the denied one where it is.
+// Whether the policy of today allows this publisher's program on this interface. Not asked while a chain only loses a denied
+// member: the others run already, and a rule that one of them breaks must not keep the denied one in the kernel.
 static int restore_may_stand(const struct restore *restore, const struct json *record,
 			     struct fault *why)
 {

@@ -23,8 +23,8 @@ static bool is_wished(const struct json *wish, const struct member *members, siz
 	return true;
 }
 
-// What keeps the next apply from going forward again. What node.json asks for now is asked first, for the hold to say what
-// it stands against; if nobody can tell, the lines alone have to do.
+// The hold that keeps the next apply from undoing the rollback. It records what node.json asks for now, so that it ends when
+// that changes; where that cannot be resolved to versions, the lines of node.json alone are recorded.
 static int rollback_hold(struct plan_chain *chain, struct admit *admit, int64_t now,
 			 struct json **out, struct fault *why)
 {
@@ -92,7 +92,8 @@ static int rollback_one(struct plan *plan, const struct plan_places *places,
 	return 0;
 }
 
-// What is recorded and pinned under a name that is another one's by now cannot be told from what is to come there.
+// Refuses while an interface has another name than at the last apply: what is pinned and recorded under the former name could
+// not be told from the chain of another interface that has that name now.
 static int rollback_check_names(const struct plan *plan, struct fault *why)
 {
 	for (size_t i = 0; i < plan->count; i++) {

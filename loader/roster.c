@@ -96,7 +96,7 @@ static int take_ifaces(struct census *census, struct fault *why)
 		const char *name = census->ifaces[i].name;
 
 		census->present[i].iface = &census->ifaces[i];
-		// A name with bytes that no file of ours can hold is nobody's pattern.
+		// The kernel allows names with bytes that node.json does not: no pattern matches these.
 		if (node_is_interface_name(name))
 			census->present[i].interface = node_interface(census->node, name);
 	}

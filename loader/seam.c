@@ -26,8 +26,8 @@ static bool names_function(const struct bpf_insn *insn)
 	       (is_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC);
 }
 
-// The old packet loads, which end the function by themselves where the packet is too short: no exit stands there that
-// could be made a jump.
+// BPF_LD_ABS and BPF_LD_IND end the function where the packet is too short, without an exit instruction that could be turned
+// into a jump.
 static bool exits_unseen(const struct bpf_insn *insn)
 {
 	return BPF_CLASS(insn->code) == BPF_LD &&
@@ -76,7 +76,7 @@ static bool jump_stays(const struct bpf_insn *insn, size_t at, size_t end)
 	return to >= 0 && to < (int64_t)end;
 }
 
-// Every way on from each instruction is one that can be seen and that stays.
+// Whether the control flow of the function is known: all jumps have targets within it, and every exit is an instruction.
 static bool ways_are_known(const struct code *code, size_t end)
 {
 	for (size_t i = 0; i < end; i++) {

@@ -52,7 +52,7 @@ int section_pin(const struct object *object, const struct bpf_map *map,
 	if (bytes_format(&text, why, "%s %u\n", section, bpf_map__value_size(map)) ||
 	    describe(bpf_object__btf(object_bpf(object)), section, &text, why))
 		return -1;
-	// A new version that begins with other values wants them.
+	// Initial values of .data count as part of the definition: a version that changes them gets a new map.
 	begin = strncmp(section, ".data", strlen(".data")) == 0
 			? bpf_map__initial_value(writable, &size)
 			: NULL;

@@ -22,33 +22,6 @@
 #define MEMBERS	 4
 #define VERDICTS 6 // all that XDP has, and one that it has not
 
-static bool ready;
-
-static int up(void **state)
-{
-	static struct ground ground;
-
-	if (!ready)
-		return 0;
-	ground_up(&ground);
-	*state = &ground;
-	return 0;
-}
-
-static int down(void **state)
-{
-	if (*state)
-		ground_down(*state);
-	return 0;
-}
-
-static const struct ground *the_ground(void **state)
-{
-	if (!ready)
-		skip();
-	return *state;
-}
-
 // ---- both ways ----
 
 struct both {
@@ -235,7 +208,7 @@ static void what_is_too_deep_only_together_is_refused_and_told(void **state)
 	both_down(&both);
 }
 
-#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, up, down)
+#define ON_GROUND(test) cmocka_unit_test_setup_teardown(test, ground_setup, ground_teardown)
 
 int main(void)
 {
@@ -245,6 +218,5 @@ int main(void)
 		ON_GROUND(what_is_too_deep_only_together_is_refused_and_told),
 	};
 
-	ready = ground_ready();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -634,6 +634,17 @@ static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **sta
 	}
 	program.entry = (char *)"place_xdp";
 	assert_int_equal(check(places, &program, NULL, &why), 0);
+	// Nor may it say that what was written for one hook is for the other.
+	program.hook = HOOK_TC_EGRESS;
+	assert_int_equal(check(places, &program, NULL, &why), -1);
+	assert_non_null(strstr(why.text, "\"xdp\", which is not for packets on tc_egress"));
+	program.entry = (char *)"place_tc";
+	assert_int_equal(check(places, &program, NULL, &why), 0);
+	program.hook = HOOK_XDP;
+	assert_int_equal(check(places, &program, NULL, &why), -1);
+	program.entry = (char *)"place_classifier";
+	assert_int_equal(check(places, &program, NULL, &why), -1);
+	assert_string_equal(why.fix, "build it with SEC(\"xdp\")");
 	// A section that nobody knows says nothing against the manifest; its maps are what is missing here.
 	program.entry = (char *)"mark_odd";
 	assert_int_equal(check(marks, &program, NULL, &why), -1);
