@@ -91,7 +91,9 @@ static int identify(int fd, struct identity *out, struct fault *why)
 	uint32_t info[128] = {0};
 	uint32_t len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(fd, info, &len))
+	*out = (struct identity){0};
+	// What was on a card that is gone is nothing any more, but its pin is there.
+	if (bpf_obj_get_info_by_fd(fd, info, &len) && errno != ENODEV)
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a pin");
 	*out = (struct identity){.type = info[0], .id = info[1], .size = len};
 	return 0;

@@ -70,6 +70,7 @@ static const struct cli_option map_delete_options[] = {
 
 static const struct cli_option metrics_options[] = {
 	{"--output", "FILE", "write this file, whole or not at all, instead of stdout", false},
+	{"--http", NULL, "answer one HTTP request on stdin, for a socket of systemd", false},
 	{NULL, NULL, NULL, false},
 };
 

@@ -135,7 +135,8 @@ static int settle_old(struct settling *settling, const struct bpf_map_info *defi
 	    shared_has(shared_dir, pinned.id, &was_shared, settling->why))
 		return -1;
 	settling->row.fate = MAP_LOST;
-	if (was_shared || !same_definition(definition, &pinned))
+	if (was_shared || pinned.ifindex != settling->places->card ||
+	    !same_definition(definition, &pinned))
 		return 0;
 	settling->row.fate = MAP_KEPT;
 	settling->kept = HAND_OVER_FD(fd);

@@ -125,6 +125,14 @@ ends 'what begins as JSON is meant as JSON' 2 node map set net/knobs flows '{"sr
 check '... and its mistake told' said "expected near '\"port\"'"
 
 # ---- metrics ----
+asked() { printf "$1" | node metrics --http >"$R/answer" 2>"$R/tap.out"; }
+check 'a request is answered' asked 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'
+check '... in the form of HTTP' sh -c "head -1 '$R/answer' | grep -q '^HTTP/1.1 200 OK' && [ \$(sed '1,/^\r\$/d' '$R/answer' | wc -c) = \$(sed -n 's/^Content-Length: \([0-9]*\)\r\$/\1/p' '$R/answer') ]"
+check '... with what is told without' sh -c "[ \"\$(sed '1,/^\r\$/d' '$R/answer' | grep -c '^bpfseal_')\" = \"\$(nsenter --net=/run/netns/$NS '$BIN/bpfseal' metrics --root '$R' | grep -c '^bpfseal_')\" ]"
+check 'another path is none' sh -c "printf 'GET /etc/passwd HTTP/1.1\r\n\r\n' | '$BIN/bpfseal' metrics --http --root '$R' | head -1 | grep -q '^HTTP/1.1 404 '"
+check 'one who goes away ends it' sh -c "! printf 'GET /met' | '$BIN/bpfseal' metrics --http --root '$R' 2>'$R/tap.out'"
+check '... and is told' said 'the asker is gone'
+ends 'a port and a file' 2 node metrics --http --output "$R/x"
 packets send wire0 --src 10.0.0.2 --count 5 >/dev/null
 node metrics >"$R/metrics"
 check 'counters of the specification are metrics' grep -q '^bpfseal_map_count_total{interface="eth0",hook="xdp",use="net/count",map="counts",key="17",field="packets",unit="packets and bytes"} [0-9]' "$R/metrics"
