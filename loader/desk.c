@@ -146,8 +146,9 @@ static int desk_give_up_root(struct desk *desk, const struct cli *cli, unsigned 
 
 	if (node_load(cli_root(cli), NULL, &node, &ignored))
 		fault_clear(&ignored);
-	// A namer that does not start costs the names; the ids have to do.
-	if ((needs & DESK_NAMES) && node && namer_start(node, &desk->namer, &ignored))
+	// A namer that does not start costs the names; the ids have to do. A unit that runs once a minute would say so as often.
+	if ((needs & DESK_NAMES) && node && namer_start(node, &desk->namer, &ignored) &&
+	    !cli_has(cli, "--changes"))
 		cli_note(cli, "warning: %s", ignored.text);
 	return desk_become(desk, cli, node, why);
 }
