@@ -313,6 +313,13 @@ check-flood: $(OUT)/tests/kernel/flood_test $(OUT)/tests/kernel/kill_test
 	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $(OUT)/tests/kernel/flood_test
 	KILL_UPDATES=400 $(OUT)/tests/kernel/kill_test
 
+# ---- a chain on a card ----
+# On the kernel's simulated one: where the module netdevsim is not loaded it says so, and fails.
+.PHONY: check-offload
+check-offload: programs $(PLAYERS) $(OUT)/tests/kernel/fuse_test $(BPF_OBJECTS)
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) TEST_SECONDS=1800 \
+		tests/run.sh $(OUT)/tests/kernel/fuse_test tests/offload/offload_test.sh
+
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all
 # of them in `make check-long`. The library is preloaded into programs of every variant, so no sanitizer is in it.
@@ -355,7 +362,7 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 0644 packaging/bpfseal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfseal
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in packaging/*.service packaging/*.timer; do \
+	for unit in packaging/*.service packaging/*.socket packaging/*.timer; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then packaging/setup.sh; fi
 uninstall:
@@ -363,7 +370,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/bpfseal $(DESTDIR)$(PREFIX)/include/bpfseal
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bpfseal
 	rm -f $(foreach page,$(wildcard */*.1 */*.5 */*.8),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.timer)))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard packaging/*.service packaging/*.socket packaging/*.timer)))
 clean:
 	rm -rf $(BUILD)
 

@@ -12,7 +12,10 @@
 
 struct batch_file {
 	char *name;
-	char draft[FILE_DRAFT_LEN]; // the name until it is settled; "": it is
+	struct bytes bytes;
+	mode_t mode;
+	bool durable;
+	char draft[FILE_DRAFT_LEN]; // its name while it is settled; "": it has none
 	int fd;
 };
 
@@ -21,6 +24,7 @@ static void batch_forget(const struct batch *batch, struct batch_file *file)
 	if (file->draft[0])
 		unlinkat(batch->dirfd, file->draft, 0);
 	drop_fd(&file->fd);
+	bytes_drop(&file->bytes);
 	free(file->name);
 }
 
@@ -50,40 +54,66 @@ static bool is_stored(const struct batch *batch, const char *name)
 	return false;
 }
 
-int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
-		struct fault *why)
+static int batch_add(struct batch *batch, const char *name, const void *data, size_t len,
+		     const struct batch_file *like, struct fault *why)
 {
-	struct batch_file file = {.fd = -1};
-	struct batch_file *grown;
+	struct batch_file file = *like;
+	struct batch_file *grown =
+		reallocarray(batch->files, batch->count + 1, sizeof(*batch->files));
 
-	// Named by their content: the same name is the same file.
-	if (is_stored(batch, name) || is_there(batch->dirfd, name, data, len))
-		return 0;
-	grown = reallocarray(batch->files, batch->count + 1, sizeof(*grown));
 	if (!grown)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	batch->files = grown;
-	if (text_copy(name, &file.name, why) ||
-	    file_draft_at(batch->dirfd, data, len, mode, file.draft, &file.fd, why)) {
+	if (text_copy(name, &file.name, why) || bytes_append(&file.bytes, data, len, why)) {
 		free(file.name);
-		return fault_within(why, "cannot write %s", name);
+		return -1;
 	}
 	batch->files[batch->count++] = file;
 	return 0;
 }
 
+int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
+		struct fault *why)
+{
+	const struct batch_file like = {.mode = mode, .durable = true, .fd = -1};
+
+	// Named by their content: the same name is the same file.
+	if (is_stored(batch, name) || is_there(batch->dirfd, name, data, len))
+		return 0;
+	return batch_add(batch, name, data, len, &like, why);
+}
+
+int batch_note(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
+	       struct fault *why)
+{
+	const struct batch_file like = {.mode = mode, .fd = -1};
+
+	return batch_add(batch, name, data, len, &like, why);
+}
+
 static int settle(struct batch *batch, struct fault *why)
 {
+	for (size_t i = 0; i < batch->count; i++) {
+		struct batch_file *file = &batch->files[i];
+
+		if (file_draft_at(batch->dirfd, file->bytes.data, file->bytes.len, file->mode,
+				  file->draft, &file->fd, why)) {
+			file->draft[0] = '\0'; // it has removed it
+			return fault_within(why, "cannot write %s", file->name);
+		}
+	}
 	for (size_t i = 0; i < batch->count; i++)
 		// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
-		if (fsync(batch->files[i].fd))
+		if (batch->files[i].durable && fsync(batch->files[i].fd))
 			return fault_errno(why, FAULT_OTHER, "cannot make %s durable",
 					   batch->files[i].name);
 	for (size_t i = 0; i < batch->count; i++) {
 		struct batch_file *file = &batch->files[i];
 
-		if (file_place_at(batch->dirfd, file->draft, file->name, why))
+		if (file_place_at(batch->dirfd, file->draft, file->name, why)) {
+			file->draft[0] = '\0'; // likewise
 			return -1;
+		}
 		file->draft[0] = '\0';
 	}
 	return batch->count ? dir_sync(batch->dirfd, why) : 0;

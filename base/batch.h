@@ -17,11 +17,14 @@ struct batch {
 	size_t count;
 };
 
-// Like file_store_at, but that it is neither in place nor durable before batch_settle.
+// Like file_store_at, but that nothing is written before batch_settle.
 int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 		struct fault *why) MUST_CHECK;
-// All that were stored, in their order. On a refusal those that have their names are durable or may not be; the others are
-// gone. The batch is empty then.
+// Like file_note_at: with the others, and not made durable.
+int batch_note(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
+	       struct fault *why) MUST_CHECK;
+// Writes all of them, in their order. On a refusal those that have their names are durable or may not be, and no others are
+// there. The batch is empty then.
 int batch_settle(struct batch *batch, struct fault *why) MUST_CHECK;
 // Forgets what was not settled.
 void batch_drop(struct batch *batch);

@@ -191,6 +191,12 @@ static int take_option(struct cli *cli, int argc, char **argv, struct fault *why
 	return words;
 }
 
+static bool is_digit(char letter)
+{
+	return letter >= '0' && letter <= '9';
+}
+
+// A negative number is a word: no option begins with a digit.
 static int parse_words(struct cli *cli, int argc, char **argv, struct fault *why)
 {
 	bool only_args = false;
@@ -200,7 +206,7 @@ static int parse_words(struct cli *cli, int argc, char **argv, struct fault *why
 
 		if (!only_args && !strcmp(argv[i], "--"))
 			only_args = true;
-		else if (!only_args && argv[i][0] == '-' && argv[i][1])
+		else if (!only_args && argv[i][0] == '-' && argv[i][1] && !is_digit(argv[i][1]))
 			words = take_option(cli, argc - i, argv + i, why);
 		else
 			cli->args[cli->arg_count++] = argv[i];

@@ -49,13 +49,30 @@ static bool is_for_a_map(const char *section)
 	return slash && (strcmp(slash, "/devmap") == 0 || strcmp(slash, "/cpumap") == 0);
 }
 
+// By their names, for libbpf gives another answer in a process that has registered handlers of its own.
+static bool is_of_other_hook(const char *section, enum hook hook)
+{
+	static const char *const xdp[] = {"xdp", "xdp.frags", NULL};
+	static const char *const tc[] = {"tc", "tcx", "classifier", "action", NULL};
+
+	for (const char *const *name = hook == HOOK_XDP ? tc : xdp; *name; name++) {
+		size_t len = strlen(*name);
+
+		if (!strncmp(section, *name, len) && (!section[len] || section[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 // The manifest says what a program is, and a section that nobody knows does not contradict it. One that means a probe, an
-// iterator or the like does, and every loader refuses it.
-static bool is_for_packets(const char *section)
+// iterator or the like does, and so does the other hook, whose verdicts are other numbers.
+static bool is_for_hook(const char *section, enum hook hook)
 {
 	enum bpf_attach_type attach;
 	enum bpf_prog_type type;
 
+	if (is_of_other_hook(section, hook))
+		return false;
 	if (libbpf_prog_type_by_name(section, &type, &attach))
 		return true;
 	return type == BPF_PROG_TYPE_XDP
@@ -103,11 +120,10 @@ static int check_program(const struct inspection *inspection,
 				 program->entry);
 	if (program->hook == HOOK_PROBE)
 		return check_probe(found, program, why);
-	if (!is_for_packets(found->section)) {
-		fault_set(
-			why, FAULT_FORMAT,
-			"program %s is in section \"%s\", which is not for packets of an interface",
-			program->entry, found->section);
+	if (!is_for_hook(found->section, program->hook)) {
+		fault_set(why, FAULT_FORMAT,
+			  "program %s is in section \"%s\", which is not for packets on %s",
+			  program->entry, found->section, hook_name(program->hook));
 		return fault_fix(why, "build it with SEC(\"%s\")",
 				 program->hook == HOOK_XDP ? "xdp" : "tc");
 	}

@@ -81,8 +81,8 @@ static int keep_log(const struct cli *cli, const struct json *trial, struct faul
 		return why->fix[0] ? -1
 				   : fault_fix(why, "--log FILE keeps all that the verifier said");
 	if (file_replace(path, log, strlen(log), 0644, &own))
-		return fault_where(why, "the whole log cannot be written: %s", own.text);
-	return fault_where(why, "the whole log is %s", path);
+		return fault_fix(why, "the whole log cannot be written: %s", own.text);
+	return fault_fix(why, "the whole log is %s", path);
 }
 
 // The static rules first; only what they let through is loaded. All of it goes into the document.

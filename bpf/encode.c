@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/encode.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,13 +52,29 @@ static const char *name_or(const struct layout_type *type, const char *other)
 
 // ---- numbers ----
 
+// A number that JSON has no room for is no mistake but of spelling.
+static int refuse_number(struct encode *walk, const char *text, const char *name,
+			 const struct spot *spot)
+{
+	bool is_decimal = text && text[0] && !text[strspn(text, "0123456789")];
+	uint64_t number;
+
+	errno = 0;
+	number = is_decimal ? strtoull(text, NULL, 10) : 0;
+	REFUSE(walk, spot, "expected an integer for %s", name);
+	if (number <= INT64_MAX || errno)
+		return -1;
+	return fault_fix(walk->why, "a number of that size is written \"0x%" PRIx64 "\"", number);
+}
+
 // A JSON number or "0x..." as the bit pattern of an integer of `bits` bits.
 static int number_of(struct encode *walk, const struct json *value, size_t bits, bool is_signed,
 		     const char *name, const struct spot *spot, uint64_t *out)
 {
-	const char *text = json_text(value);
-	uint64_t max = bits_mask(is_signed ? bits - 1 : bits), magnitude;
+	uint64_t max = bits_mask(is_signed ? bits - 1 : bits), low = is_signed ? max + 1 : 0;
 	bool negative = json_is(value, JSON_KIND_INT) && json_int(value) < 0;
+	const char *text = json_text(value);
+	uint64_t magnitude;
 
 	if (text && !strncmp(text, "0x", 2)) {
 		size_t digits = strspn(text + 2, "0123456789abcdefABCDEF");
@@ -67,20 +84,16 @@ static int number_of(struct encode *walk, const struct json *value, size_t bits,
 		magnitude = strtoull(text, NULL, 16);
 		if (magnitude > max)
 			return REFUSE(walk, spot, "%.64s does not fit %s", text, name);
-	} else if (!json_is(value, JSON_KIND_INT)) {
-		return REFUSE(walk, spot, "expected an integer for %s", name);
-	} else if (negative) {
-		magnitude = (uint64_t)json_int(value);
-		if (!is_signed || json_int(value) < -(int64_t)max - 1)
-			return REFUSE(walk, spot, "%" PRId64 " does not fit %s", json_int(value),
-				      name);
+	} else if (json_is(value, JSON_KIND_INT)) {
+		magnitude = negative ? 0 - (uint64_t)json_int(value) : (uint64_t)json_int(value);
 	} else {
-		magnitude = (uint64_t)json_int(value);
-		if (magnitude > max)
-			return REFUSE(walk, spot, "%" PRIu64 " does not fit %s (0 to %" PRIu64 ")",
-				      magnitude, name, max);
+		return refuse_number(walk, text, name, spot);
 	}
-	*out = magnitude & bits_mask(bits);
+	if (magnitude > (negative ? low : max))
+		return REFUSE(walk, spot,
+			      "%" PRId64 " does not fit %s (%s%" PRIu64 " to %" PRIu64 ")",
+			      json_int(value), name, low ? "-" : "", low, max);
+	*out = (negative ? 0 - magnitude : magnitude) & bits_mask(bits);
 	return 0;
 }
 

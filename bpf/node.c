@@ -335,6 +335,9 @@ static int document_parse(const void *data, size_t len, const char *file, struct
 	if (why->code == FAULT_OTHER)
 		return -1;
 	why->code = FAULT_CONFIG;
+	if (strstr(why->text, ": too big"))
+		fault_fix(why, "a number above 9223372036854775807 is written as a text of 0x and "
+			       "hexadecimal digits");
 	if (!why->where[0]) {
 		find_odd(data, len, &line, &column);
 		fault_where(why, "%s:%u:%u", file, line, column);

@@ -165,12 +165,15 @@ static enum fault_code code_of(const char *name)
 // What the loader refused, as our own refusal.
 static int refuse_as(const struct json *refused, struct fault *why)
 {
-	const char *cause = text_of(refused, "cause"), *fix = text_of(refused, "fix");
+	const char *cause = text_of(refused, "cause"), *where = text_of(refused, "where");
+	const char *fix = text_of(refused, "fix");
 
 	fault_set(why, code_of(text_of(refused, "code")), "%s",
 		  *cause ? cause : text_of(refused, "message"));
 	if (*cause)
 		fault_within(why, "%s", text_of(refused, "message"));
+	if (*where)
+		fault_where(why, "%s", where);
 	return *fix ? fault_fix(why, "%s", fix) : -1;
 }
 

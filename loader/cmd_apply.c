@@ -124,9 +124,8 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
 	if (sweep_run(desk->loader_dirfd, &leftover))
 		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!plan_is_pending(plan) && !plan_waiting(plan) && !restored && !event &&
-	    !cli_has(cli, "--changes"))
-		cli_say(cli, "nothing to do: the kernel is as node.json says");
+	if (!restored && !event && !cli_has(cli, "--changes"))
+		report_idle(cli, plan);
 	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
 											       : 0;
 }
@@ -169,8 +168,8 @@ static int apply_copies(struct cli *cli, const struct session *session, struct f
 	return -1;
 }
 
-// libbpf reads all types of the kernel anew for each program that asks about one, some 12 MB each time. Given back to the
-// system in between, these pages cost more than the reading: 9 ms a program instead of 3.5.
+// For a program that a part of the kernel's types does not serve (loader/types.h) libbpf reads all of them anew, some 12 MB
+// each time. Given back to the system in between, these pages cost more than the reading: 9 ms a program instead of 3.5.
 static void keep_memory(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 32 << 20);

@@ -63,10 +63,15 @@ static int map_open(struct cli *cli, bool locked, struct map_desk *map, struct f
 // As in node.json; a text that is no JSON is meant as a text, so that an address needs no quotes.
 static int read_word(const char *word, struct json **out, struct fault *why)
 {
-	struct fault ignored = {0};
+	struct fault said = {0};
 
-	if (!json_parse(word, strlen(word), "", out, &ignored))
+	if (!json_parse(word, strlen(word), "the text", out, &said))
 		return 0;
+	if (word[0] == '{' || word[0] == '[') {
+		*why = said;
+		why->code = FAULT_USAGE;
+		return fault_within(why, "\"%.64s\" is neither JSON nor a plain text", word);
+	}
 	*out = json_make_text(word);
 	return *out ? 0 : fault_set(why, FAULT_USAGE, "\"%s\" is not UTF-8", word);
 }
@@ -179,7 +184,9 @@ static int read_cpu(const struct cli *cli, int *out, struct fault *why)
 	const char *word = cli_value(cli, "--cpu");
 	int64_t cpu = 0;
 
-	*out = POKE_ALL_CPUS;
+	*out = cli_has(cli, "--per-cpu") ? POKE_EACH_CPU : POKE_ALL_CPUS;
+	if (word && *out == POKE_EACH_CPU)
+		return fault_set(why, FAULT_USAGE, "--cpu and --per-cpu exclude each other");
 	if (!word || !strcmp(word, "all"))
 		return 0;
 	if (cli_number(cli, "--cpu", 0, CPU_MAX, 0, &cpu, why))
@@ -214,7 +221,7 @@ static int poke_document(const struct map_desk *map, const struct poke *poke,
 	    (poked->was && json_put(document, "was", json_keep(poked->was), why)) ||
 	    (poke->value && json_put(document, "value", json_keep(poke->value), why)) ||
 	    (poked->said && json_put(document, "node_json", json_keep(poked->said), why)) ||
-	    (poke->cpu != POKE_ALL_CPUS && json_put_int(document, "cpu", poke->cpu, why)))
+	    (poke->cpu >= 0 && json_put_int(document, "cpu", poke->cpu, why)))
 		return -1;
 	*out = HAND_OVER(document);
 	return 0;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/cmd_metrics.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/answer.h"
 #include "loader/desk.h"
 #include "loader/gauge.h"
 #include "loader/record.h"
@@ -20,6 +22,27 @@ static int print_text(const struct running_places *places, const struct freshnes
 	return file_write_all(STDOUT_FILENO, text.data, text.len, why);
 }
 
+// To whom stands at the other end of standard input. What fails is told there in no word: who asks is anybody.
+static int answer_text(const struct running_places *places, const struct freshness_list *freshness,
+		       struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes text = {0};
+	struct fault own = {0};
+	enum answer_status status;
+	bool head, failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (answer_read(STDIN_FILENO, &status, &head, why))
+		return -1;
+	failed = status == ANSWER_OK && gauge_text(places, freshness, &text, why);
+	if (answer_write(STDOUT_FILENO, failed ? ANSWER_FAILED : status, head, &text, &own)) {
+		if (!failed)
+			*why = own;
+		return -1;
+	}
+	return failed ? -1 : 0;
+}
+
 int run_metrics(struct cli *cli, struct fault *why)
 {
 	const char *output = cli_value(cli, "--output");
@@ -30,6 +53,8 @@ int run_metrics(struct cli *cli, struct fault *why)
 	struct fault config = {0};
 	struct json *document;
 
+	if (cli_has(cli, "--http") && (output || cli_json(cli)))
+		return fault_set(why, FAULT_USAGE, "--http goes with neither --output nor --json");
 	if ((output && path_parent(output, &desk.output_path, why)) ||
 	    desk_open(&desk, cli, 0, why) ||
 	    record_load(desk.loader_dirfd, desk.tree, &record, why))
@@ -41,6 +66,8 @@ int run_metrics(struct cli *cli, struct fault *why)
 		return -1;
 	places = (struct running_places){
 		.tree = desk.tree, .record = record, .objects_dirfd = desk.objects_dirfd};
+	if (cli_has(cli, "--http"))
+		return answer_text(&places, &freshness, why);
 	if (!output)
 		return print_text(&places, &freshness, why);
 	if (gauge_store(&places, &freshness, output, why)) {

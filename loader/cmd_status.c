@@ -79,5 +79,7 @@ int run_status(struct cli *cli, struct fault *why)
 		return 0;
 	cli_document_done(cli);
 	fault_set(why, FAULT_DRIFT, "%zu finding%s", findings, findings == 1 ? "" : "s");
+	if (findings == 1 && findings_has(&drift, "rolled_back"))
+		return fault_fix(why, "'bpfseal apply --resume' goes on with node.json");
 	return fault_fix(why, "'bpfseal plan' tells what is to be done, 'bpfseal apply' does it");
 }

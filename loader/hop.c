@@ -12,8 +12,10 @@
 #include "base/owned.h"
 #include "bpf/chain.h"
 #include "bpf/inspect.h"
+#include "loader/card.h"
 #include "loader/crew.h"
 #include "loader/fit.h"
+#include "loader/fuse.h"
 #include "loader/lift.h"
 #include "loader/rider.h"
 #include "loader/shared.h"
@@ -35,7 +37,8 @@ static bool hop_goes_on(const struct generation *generation, const struct hop *h
 {
 	const struct chain_spec *spec = generation->spec;
 
-	return spec->hook != HOOK_PROBE && (hop->index + 1 < spec->count || fit_jumps(hop->member));
+	return spec->hook != HOOK_PROBE && !generation->card &&
+	       (hop->index + 1 < spec->count || fit_jumps(hop->member));
 }
 
 // ---- open: nothing is in the kernel yet but maps ----
@@ -69,7 +72,8 @@ static int hop_places(const struct generation *generation, struct hop *hop, stru
 	}
 	hop->places = (struct maps_places){.old_dir = member->maps_from ? member->maps_from : old,
 					   .shared_dir = hop->shared_maps,
-					   .named = member->maps};
+					   .named = member->maps,
+					   .card = generation->card};
 	return 0;
 }
 
@@ -88,6 +92,8 @@ static int hop_settle(struct hop *hop, struct fault *why)
 static int hop_open(const struct generation *generation, struct hop *hop, struct fault *why)
 {
 	if (object_open(&hop->source, &hop->object, why) || hop_settle(hop, why))
+		return -1;
+	if (generation->card && card_make_maps(hop->object, generation->card, why))
 		return -1;
 	if (hop->member->program->linkage == LINK_WRAP && hop_goes_on(generation, hop))
 		return array_make("bpfseal_next", &hop->next_fd, why);
@@ -119,6 +125,8 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 				       .entry = member->program->entry,
 				       .hook = spec->hook,
 				       .frags = generation->frags,
+				       .is_part = generation->card != 0,
+				       .card = generation->card,
 				       .probe = spec->hook == HOOK_PROBE ? member->program : NULL,
 				       .policy = spec->policy,
 				       .label = hop->label,
@@ -234,17 +242,27 @@ static int hop_maps_dir(const struct generation *generation, const struct hop *h
 											       : 0;
 }
 
+static int hop_pin_program(const struct generation *generation, struct hop *hop, int fd,
+			   struct fault *why)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "prog-%zu", hop->index);
+	return bpffs_put(fd, generation->dir, name, why) ||
+			       sys_program(fd, &hop->program.program, why)
+		       ? -1
+		       : 0;
+}
+
 static int hop_pin(const struct generation *generation, struct hop *hop, struct fault *why)
 {
 	const struct meaning meaning = hop_meaning(hop);
 	int fd = object_program_fd(hop->object);
-	char maps[BPFFS_PATH_MAX], name[32];
+	char maps[BPFFS_PATH_MAX];
 
-	snprintf(name, sizeof(name), "prog-%zu", hop->index);
-	if (bpffs_put(fd, generation->dir, name, why) || hop_maps_dir(generation, hop, maps, why) ||
-	    maps_pin(&meaning, &hop->places, maps, why))
+	if (hop_maps_dir(generation, hop, maps, why) || maps_pin(&meaning, &hop->places, maps, why))
 		return -1;
-	return sys_program(fd, &hop->program.program, why);
+	return generation->card ? 0 : hop_pin_program(generation, hop, fd, why);
 }
 
 // Probes are attached while the chain is built, as an event that this kernel lacks has to be known before anything is
@@ -296,7 +314,7 @@ static int hop_finish(const struct generation *generation, struct hop *hop, stru
 struct batch {
 	const struct generation *generation;
 	struct hop *hops;
-	enum form form;
+	bool lifts; // one of them is to be lifted: the first that can be
 };
 
 static void batch_load(void *ctx, size_t index)
@@ -305,8 +323,23 @@ static void batch_load(void *ctx, size_t index)
 	struct hop *hop = &batch->hops[index];
 	struct fault *why = &hop->refused;
 
-	if (hop_load(batch->generation, hop, batch->form, why) && why->code == FAULT_NONE)
+	if (hop_load(batch->generation, hop, batch->lifts && !index ? FORM_LIFTED : FORM_SEWN,
+		     why) &&
+	    why->code == FAULT_NONE)
 		fault_set(why, FAULT_OTHER, "it cannot be loaded");
+}
+
+// Once more, lifted: what came before it could not be.
+static int batch_load_again(struct batch *batch, struct hop *hop, struct fault *why)
+{
+	hop_close(hop);
+	hop->refused = (struct fault){0};
+	if (hop_open(batch->generation, hop, why))
+		return -1;
+	if (hop_load(batch->generation, hop, FORM_LIFTED, &hop->refused) &&
+	    hop->refused.code == FAULT_NONE)
+		fault_set(&hop->refused, FAULT_OTHER, "it cannot be loaded");
+	return 0;
 }
 
 static bool hop_shares(const struct hop *hop)
@@ -325,17 +358,16 @@ static bool hops_want_lift(const struct generation *generation, const struct hop
 {
 	size_t count = generation->spec->count;
 
-	return generation->spec->hook != HOOK_PROBE &&
+	return generation->spec->hook != HOOK_PROBE && !generation->card &&
 	       count + hop_goes_on(generation, &hops[count - 1]) > LIFT_JUMPS;
 }
 
-// How many of `count` hops can be loaded side by side: as long as one is to be lifted, it is only known of each when it is
-// loaded whether it was; and maps that are shared are found by the next when they are pinned.
-static size_t batch_size(const struct hop *hops, size_t count, enum form form)
+// How many of `count` hops can be loaded side by side: maps that are shared are found by the next when they are pinned.
+static size_t batch_size(const struct hop *hops, size_t count)
 {
 	size_t size = 1;
 
-	if (form == FORM_LIFTED || hop_shares(&hops[0]))
+	if (hop_shares(&hops[0]))
 		return 1;
 	while (size < count && !hop_shares(&hops[size]))
 		size++;
@@ -348,6 +380,19 @@ static int refuse_hop(const struct generation *generation, const struct hop *hop
 			    hook_name(generation->spec->hook), generation->spec->iface);
 }
 
+// Nearly always the first can be lifted, so the others are loaded beside it as if it were. Each of which that turns out
+// wrong is loaded once more.
+static int batch_finish(struct batch *batch, struct hop *hop, struct fault *why)
+{
+	if (batch->lifts && hop != batch->hops && batch_load_again(batch, hop, why))
+		return -1;
+	if (hop_finish(batch->generation, hop, why))
+		return -1;
+	if (object_is_lifted(hop->object))
+		batch->lifts = false;
+	return 0;
+}
+
 static int batch_build(struct batch *batch, size_t size, struct fault *why)
 {
 	for (size_t i = 0; i < size; i++)
@@ -355,7 +400,7 @@ static int batch_build(struct batch *batch, size_t size, struct fault *why)
 			return refuse_hop(batch->generation, &batch->hops[i], why);
 	crew_run(batch_load, batch, size);
 	for (size_t i = 0; i < size; i++)
-		if (hop_finish(batch->generation, &batch->hops[i], why))
+		if (batch_finish(batch, &batch->hops[i], why))
 			return refuse_hop(batch->generation, &batch->hops[i], why);
 	return 0;
 }
@@ -363,19 +408,65 @@ static int batch_build(struct batch *batch, size_t size, struct fault *why)
 int hops_build(const struct generation *generation, struct hop *hops, struct fault *why)
 {
 	const struct chain_spec *spec = generation->spec;
-	enum form form = hops_want_lift(generation, hops) ? FORM_LIFTED : FORM_SEWN;
+	struct batch batch = {.generation = generation, .lifts = hops_want_lift(generation, hops)};
 	size_t size;
 
 	for (size_t first = 0; first < spec->count; first += size) {
-		struct batch batch = {generation, &hops[first], form};
-
-		size = batch_size(batch.hops, spec->count - first, form);
+		batch.hops = &hops[first];
+		size = batch_size(batch.hops, spec->count - first);
 		if (batch_build(&batch, size, why))
 			return -1;
-		// One is enough.
-		if (object_is_lifted(hops[first].object))
-			form = FORM_SEWN;
 	}
+	return 0;
+}
+
+// ---- parts of one program ----
+
+static struct fuse_part part_of(const struct hop *hop)
+{
+	return (struct fuse_part){.code = object_code(hop->object),
+				  .continue_on = hop->member->program->continue_on,
+				  .continue_count = hop->member->program->continue_count};
+}
+
+static bool hop_is_gpl(const struct hop *hop)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(object_program_fd(hop->object), &info, &len) &&
+	       info.gpl_compatible;
+}
+
+int hops_join(const struct generation *generation, struct hop *hops, int *out, struct fault *why)
+{
+	const struct chain_spec *spec = generation->spec;
+	struct fuse_part parts[NODE_CHAIN_MAX];
+	OWNED(code_drop) struct code code = {0};
+	OWNED(drop_fd) int fd = -1;
+	char label[MEMBER_LABEL_MAX], log[MEMBER_LABEL_MAX];
+	struct card_source source = {.code = &code,
+				     .ifindex = generation->card,
+				     .gpl = true,
+				     .seconds_max = spec->policy->verifier_seconds_max,
+				     .label = label,
+				     .log = log,
+				     .logs_dirfd = spec->logs_dirfd,
+				     .logs_path = spec->logs_path};
+
+	snprintf(label, sizeof(label), "the chain on %s of %s as one program",
+		 hook_name(spec->hook), spec->iface);
+	snprintf(log, sizeof(log), "%s.%s.log", spec->iface, hook_name(spec->hook));
+	for (size_t i = 0; i < spec->count; i++) {
+		parts[i] = part_of(&hops[i]);
+		source.gpl &= hop_is_gpl(&hops[i]);
+	}
+	if (fuse_parts(parts, spec->count, &code, why) || card_load(&source, &fd, why))
+		return -1;
+	for (size_t i = 0; i < spec->count; i++)
+		if (hop_pin_program(generation, &hops[i], fd, why))
+			return -1;
+	*out = HAND_OVER_FD(fd);
 	return 0;
 }
 

@@ -58,6 +58,7 @@ static const struct cli_option map_get_options[] = {
 static const struct cli_option map_set_options[] = {
 	MAP_PLACE,
 	{"--cpu", "N", "the one CPU of a per-CPU map, or \"all\" (default)", false},
+	{"--per-cpu", NULL, "VALUE is a list, one value for each CPU", false},
 	{"--force", NULL, "also a counter, a gauge or a state", false},
 	{NULL, NULL, NULL, false},
 };
@@ -69,6 +70,7 @@ static const struct cli_option map_delete_options[] = {
 
 static const struct cli_option metrics_options[] = {
 	{"--output", "FILE", "write this file, whole or not at all, instead of stdout", false},
+	{"--http", NULL, "answer one HTTP request on stdin, for a socket of systemd", false},
 	{NULL, NULL, NULL, false},
 };
 

@@ -73,7 +73,8 @@ struct object {
 	struct fall_ways falls;
 	struct use *uses;
 	size_t use_count;
-	struct code code; // lives from the hook to the end of the load
+	struct code
+		code; // lives from the hook to the end of the load; of a part as long as the object
 	struct log *log;
 	bool gated, lift, sewn, lifted;
 	int types_fd; // of the part of the kernel's types that it needs (types.h); -1: libbpf reads all
@@ -94,6 +95,11 @@ int object_program_fd(const struct object *object)
 const char *object_log(const struct object *object)
 {
 	return object->log ? object->log->text : "";
+}
+
+const struct code *object_code(const struct object *object)
+{
+	return &object->code;
 }
 
 bool object_is_plain(const struct object *object)
@@ -505,10 +511,16 @@ static int object_explain(struct object *object, int error, struct fault *why)
 
 	if (object->deadline.struck)
 		return object_explain_late(object, why);
-	if (!object->log->text[0])
+	verifier_read(object->log->text, &word);
+	// The verifier had nothing against it: what failed came before it, or after.
+	if (!word.reason[0] && error == EPERM && source->probe)
+		return fault_set(
+			why, FAULT_KERNEL,
+			"%s cannot be loaded: this kernel lets nobody load a probe of kind %s",
+			source->label, probe_kind_name(source->probe->probe));
+	if (!word.reason[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 complaint[0] ? complaint : strerror(error));
-	verifier_read(object->log->text, &word);
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
 		  word.reason);
 	if (word.source[0])
@@ -597,8 +609,11 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	complaint[0] = '\0';
+	if (object->source.card)
+		bpf_program__set_ifindex(object->program, object->source.card);
 	error = -bpf_object__load(object->bpf);
-	code_drop(&object->code);
+	if (!object->source.is_part)
+		code_drop(&object->code);
 	deadline_stop(&object->deadline);
 	if (object->refusal.code != FAULT_NONE) {
 		*why = object->refusal;

@@ -121,6 +121,8 @@ static inline void plan_drop(struct plan **plan)
 // Whether there is something to do, or to write down, now; and how many chains wait for their interface.
 bool plan_is_pending(const struct plan *plan);
 size_t plan_waiting(const struct plan *plan);
+// Whether a chain of it is held as it was rolled back.
+bool plan_is_held(const struct plan *plan);
 // Whether what is denied in a chain, or holds it, is not what its record says.
 bool plan_notes_differ(const struct plan_chain *chain);
 

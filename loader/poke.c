@@ -67,7 +67,7 @@ static int check_cpu(const struct peek *peek, int cpu, struct fault *why)
 	if (!map_type_is_percpu(peek->cell.info.type))
 		return fault_set(why, FAULT_CONFIG, "map %s has one value for all CPUs",
 				 peek->name);
-	if (cpu < 0 || (size_t)cpu >= peek->cell.cpus)
+	if (cpu != POKE_EACH_CPU && (cpu < 0 || (size_t)cpu >= peek->cell.cpus))
 		return fault_set(why, FAULT_CONFIG, "there is no CPU %d: 0 to %zu", cpu,
 				 peek->cell.cpus - 1);
 	return 0;
@@ -99,6 +99,33 @@ static int read_was(struct peek *peek, bool *found, struct json **was, struct fa
 	return 0;
 }
 
+static int encode_for(const struct peek *peek, const struct json *json, unsigned char *value,
+		      struct fault *why)
+{
+	return encode_value(&peek->map.value, json, value, NULL, why)
+		       ? fault_within(why, "that is no value of map %s", peek->name)
+		       : 0;
+}
+
+// Nothing is written before all of them fit.
+static int encode_each(struct peek *peek, const struct json *list, unsigned char *value,
+		       struct fault *why)
+{
+	struct cell *cell = &peek->cell;
+
+	if (!json_is(list, JSON_KIND_ARRAY) || json_count(list) != cell->cpus)
+		return fault_set(why, FAULT_CONFIG,
+				 "the values of each CPU are a list of %zu, as this machine has",
+				 cell->cpus);
+	memset(cell->data, 0, cell_len(cell));
+	for (size_t i = 0; i < cell->cpus; i++) {
+		if (encode_for(peek, json_item(list, i), value, why))
+			return fault_within(why, "the list does not fit at CPU %zu", i);
+		memcpy(cell->data + i * cell->step, value, cell->info.value_size);
+	}
+	return 0;
+}
+
 static int write_entry(struct peek *peek, const struct poke *poke, bool found, struct fault *why)
 {
 	OWNED(drop_heap) unsigned char *value = malloc(peek->map.value.size + 1);
@@ -106,8 +133,10 @@ static int write_entry(struct peek *peek, const struct poke *poke, bool found, s
 
 	if (!value)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (encode_value(&peek->map.value, poke->value, value, NULL, why))
-		return fault_within(why, "that is no value of map %s", peek->name);
+	if (poke->cpu == POKE_EACH_CPU)
+		return encode_each(peek, poke->value, value, why) ? -1 : cell_write(cell, why);
+	if (encode_for(peek, poke->value, value, why))
+		return -1;
 	if (!found)
 		memset(cell->data, 0, cell_len(cell));
 	if (poke->cpu == POKE_ALL_CPUS)

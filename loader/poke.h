@@ -10,11 +10,12 @@
 #include "loader/running.h"
 
 #define POKE_ALL_CPUS -1
+#define POKE_EACH_CPU -2 // the value is a list of what each has, as `map get --per-cpu` tells it
 
 struct poke {
 	const struct json *key;	  // of a section the name of a variable
 	const struct json *value; // NULL: the entry goes
-	int cpu;		  // of a per-CPU map; POKE_ALL_CPUS
+	int cpu;		  // of a per-CPU map; POKE_ALL_CPUS, POKE_EACH_CPU
 	bool force;		  // also what is not the admin's
 };
 

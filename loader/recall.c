@@ -77,7 +77,7 @@ struct inspection *recall_get(const struct recall *recall, const struct sha256 *
 }
 
 void recall_put(const struct recall *recall, const struct sha256 *object,
-		const struct inspection *inspection)
+		const struct inspection *inspection, struct batch *batch)
 {
 	struct head head = {.build = recall->build, .object = *object};
 	OWNED(bytes_drop) struct bytes file = {0};
@@ -92,6 +92,6 @@ void recall_put(const struct recall *recall, const struct sha256 *object,
 	    inspection_write(inspection, &file, &ignored) || seal(&file, &head.digest, &ignored))
 		return;
 	memcpy(file.data, &head, sizeof(head));
-	if (file_note_at(recall->dirfd, name, file.data, file.len, 0600, &ignored))
+	if (batch_note(batch, name, file.data, file.len, 0600, &ignored))
 		fault_clear(&ignored);
 }

@@ -5,6 +5,7 @@
 // held against today's manifest and policy like a fresh one. What is lost or damaged is found out anew.
 #pragma once
 
+#include "base/batch.h"
 #include "base/digest.h"
 #include "bpf/inspection.h"
 
@@ -21,6 +22,6 @@ void recall_init(struct recall *recall, int objects_dirfd);
 
 // NULL: it has to be inspected.
 struct inspection *recall_get(const struct recall *recall, const struct sha256 *object);
-// At best: what cannot be noted is inspected again.
+// With `batch`, which is of the same directory. At best: what cannot be noted is inspected again.
 void recall_put(const struct recall *recall, const struct sha256 *object,
-		const struct inspection *inspection);
+		const struct inspection *inspection, struct batch *batch);

@@ -338,11 +338,21 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 		say_findings(cli, &plan->chains[i].damage, NULL);
 		say_uncounted(cli, &plan->chains[i]);
 	}
-	if (!plan_is_pending(plan) && plan_waiting(plan))
-		cli_say(cli, "nothing to do now: what is missing waits for its interface");
-	else if (!plan_is_pending(plan))
-		cli_say(cli, "nothing to do: the kernel is as node.json says");
+	report_idle(cli, plan);
 	return 0;
+}
+
+void report_idle(const struct cli *cli, const struct plan *plan)
+{
+	if (plan_is_pending(plan))
+		return;
+	if (plan_waiting(plan))
+		cli_say(cli, "nothing to do now: what is missing waits for its interface");
+	else if (plan_is_held(plan))
+		cli_say(cli, "nothing to do: what was rolled back is held, the rest is as "
+			     "node.json says");
+	else
+		cli_say(cli, "nothing to do: the kernel is as node.json says");
 }
 
 // ---- apply ----
@@ -571,6 +581,8 @@ static const char *mode_of(const struct plan_chain *chain)
 {
 	if (chain->hook != HOOK_XDP || !chain->truth.attached)
 		return "";
+	if (chain->truth.xdp_mode == XDP_ATTACHED_HW)
+		return "offload";
 	return chain->truth.xdp_mode == XDP_ATTACHED_SKB ? "generic" : "native";
 }
 

@@ -32,3 +32,5 @@ void report_squatters(const struct cli *cli, const struct plan *plan, const stru
 void report_denied(const struct cli *cli, const struct plan *plan);
 // One note for each chain of a plan that is held as it was rolled back, and one for each whose hold ends against its will.
 void report_held(const struct cli *cli, const struct plan *plan);
+// Where a plan has nothing to do: that, and why.
+void report_idle(const struct cli *cli, const struct plan *plan);

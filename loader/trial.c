@@ -503,6 +503,7 @@ static int put_refusal(struct json *document, const struct fault *refusal, struc
 	if (json_put_text(refused, "code", fault_name(refusal->code), why) ||
 	    json_put_text(refused, "message", refusal->text, why) ||
 	    json_put_text(refused, "cause", refusal->cause, why) ||
+	    json_put_text(refused, "where", refusal->where, why) ||
 	    json_put_text(refused, "fix", refusal->fix, why))
 		return -1;
 	return json_put(document, "refused", HAND_OVER(refused), why);

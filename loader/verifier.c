@@ -77,7 +77,7 @@ void verifier_read(const char *log, struct verifier_word *out)
 	bool has_reason = false;
 	struct line line;
 
-	*out = (struct verifier_word){.reason = "the kernel gives no reason"};
+	*out = (struct verifier_word){.reason = ""};
 	while (line_before(log, &end, &line)) {
 		if (!has_reason && is_reason(line)) {
 			copy(line, out->reason, sizeof(out->reason));

@@ -4,7 +4,7 @@
 #pragma once
 
 struct verifier_word {
-	char reason[256]; // its last sentence
+	char reason[256]; // its last sentence; "" where it has none
 	char source[160]; // the line of the program's source that it looked at last; "" without BTF
 	char place[160];  // "count.bpf.c:41" of that line, where the kernel names it; else ""
 };

@@ -50,6 +50,7 @@ check '... the audit log has it' grep -q '"event":"rollback"' "$R/var/lib/bpfsea
 
 # ---- held ----
 ends 'the timer does not undo it' 0 node apply
+check '... and no word that all is as node.json says' said 'nothing to do: what was rolled back is held'
 check '... and says why' said 'held as it was rolled back'
 check '... it runs on' holds "$old"
 generation=$(node status --json | jq '.chains[0].generation')
@@ -57,6 +58,7 @@ quiet node apply
 check '... untouched' [ "$(node status --json | jq '.chains[0].generation')" = "$generation" ]
 ends 'nothing is pending' 0 node plan --check
 ends 'but status tells' 8 node status --check
+check '... what ends it' said "fix: 'bpfseal apply --resume' goes on with node.json"
 check '... of the rollback' finding rolled_back
 check '... and of no drift' sh -c "! $BIN/bpfseal status --root $R --json | jq -e 'any(.findings[]; .code == \"drift_from_config\")'"
 ends 'what going on would do can be seen' 8 node plan --resume --check

@@ -6,7 +6,7 @@ set -u
 . "$(dirname "$0")/tap.sh"
 world_begin
 mkdir "$R/units"
-for unit in "$SOURCE"/packaging/*.service "$SOURCE"/packaging/*.timer; do
+for unit in "$SOURCE"/packaging/*.service "$SOURCE"/packaging/*.socket "$SOURCE"/packaging/*.timer; do
 	sed "s|/usr/bin/bpfseal|$BIN/bpfseal|" "$unit" >"$R/units/${unit##*/}"
 done
 value() { sed -n "s/^$2=//p" "$SOURCE/packaging/bpfseal-$1"; }
@@ -76,7 +76,8 @@ confined() { # UNIT COMMAND...: in the node's namespace, with the unit's capabil
 }
 # The repository listens outside the node's namespace.
 fetch() { setpriv --reuid=bpfseal-fetch --regid=bpfseal-fetch --init-groups setpriv --no-new-privs --bounding-set=-all "$BIN/bpfseal" sync "$@" --root "$R"; }
-check 'sync runs as its user without any' fetch
+came() { fetch --changes >"$R/came" 2>&1 && grep -q '^net/count 1.0.0 came from corp, sha256 ' "$R/came" && grep -q '^repository corp: root 1, ' "$R/came" || { cat "$R/came"; return 1; }; }
+check 'sync runs as its user without any, and tells what came' came
 check 'apply runs with those of its unit' confined apply "$BIN/bpfseal" apply
 check '... twice' confined apply "$BIN/bpfseal" apply
 once() { # and no word of a namer that did not start
@@ -124,6 +125,9 @@ check 'metrics writes its file' confined metrics "$BIN/bpfseal" metrics --output
 check '... and how fresh the repository is' grep -q '^bpfseal_repository_expires_timestamp_seconds{repository="corp",role="net"} 1' "$R/var/lib/bpfseal-metrics/bpfseal.prom"
 fresh() { node status --json | jq -e '.repositories[0] | .name == "corp" and .state == "good" and .age_s < 60 and .role == "timestamp" and .expires_in_s > 80000' >/dev/null; }
 check '... which status tells, too' fresh
+printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n' >"$R/request"
+check 'and answers on a port of systemd' sh -c "grep -v '^Exec' '$SOURCE/packaging/bpfseal-metrics-http@.service' | grep -q '^StandardInput=socket' && ! grep -q '^ListenStream=[^1]' '$SOURCE/packaging/bpfseal-metrics-http.socket'"
+check '... with the same capabilities' [ "$(value metrics-http@.service CapabilityBoundingSet)" = "$(value metrics.service CapabilityBoundingSet)" ]
 check '... for the node exporter' sh -c "setpriv --reuid=nobody --clear-groups grep -q '^bpfseal_chain_programs' '$R/var/lib/bpfseal-metrics/bpfseal.prom'"
 kill "$REPOD"
 wait "$REPOD" 2>/dev/null

@@ -110,8 +110,29 @@ check '... until the next apply' is_value 9 net/knobs .data level --hook xdp
 check 'each CPU can be listed' sh -c "$(command -v jq) -e '.entries[0].per_cpu | length >= 1' <<J
 $(node map get net/allow allow_drops --per-cpu --json)
 J"
+node map get net/allow allow_drops 0 --per-cpu --json | jq -c '.entries[0].per_cpu' >"$R/each"
+ends 'what each CPU has goes back as it came' 0 node map set --force --per-cpu net/allow allow_drops 0 "$(cat "$R/each")"
+check '... unchanged' sh -c "[ '$(cat "$R/each")' = '$(node map get net/allow allow_drops 0 --per-cpu --json | jq -c '.entries[0].per_cpu')' ]"
+ends '... each its own' 0 node map set --force --per-cpu net/allow allow_drops 0 "$(jq -c 'to_entries | map(.key + 7)' "$R/each")"
+check '... is what is listed' sh -c "[ '$(jq -c 'to_entries | map(.key + 7)' "$R/each")' = '$(node map get net/allow allow_drops 0 --per-cpu --json | jq -c '.entries[0].per_cpu')' ]"
+ends 'a list of another length is refused' 5 node map set --force --per-cpu net/allow allow_drops 0 '[]'
+check '... with the length' said 'a list of [0-9]*, as this machine has'
+ends 'so is a list where there is one value' 5 node map set --per-cpu net/knobs tuned 0 '[1]' --hook xdp
+ends 'one CPU and each' 2 node map set --force --per-cpu --cpu 0 net/allow allow_drops 0 '[1]'
+ends 'a number below zero is a word' 5 node map set net/knobs tuned 0 -1 --hook xdp
+check '... and judged as one' said '\-1 does not fit __u32 (0 to 4294967295)'
+ends 'what begins as JSON is meant as JSON' 2 node map set net/knobs flows '{"src": "10.0.0.1" "port": 1}' 1 --hook xdp
+check '... and its mistake told' said "expected near '\"port\"'"
 
 # ---- metrics ----
+asked() { printf "$1" | node metrics --http >"$R/answer" 2>"$R/tap.out"; }
+check 'a request is answered' asked 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'
+check '... in the form of HTTP' sh -c "head -1 '$R/answer' | grep -q '^HTTP/1.1 200 OK' && [ \$(sed '1,/^\r\$/d' '$R/answer' | wc -c) = \$(sed -n 's/^Content-Length: \([0-9]*\)\r\$/\1/p' '$R/answer') ]"
+check '... with what is told without' sh -c "[ \"\$(sed '1,/^\r\$/d' '$R/answer' | grep -c '^bpfseal_')\" = \"\$(nsenter --net=/run/netns/$NS '$BIN/bpfseal' metrics --root '$R' | grep -c '^bpfseal_')\" ]"
+check 'another path is none' sh -c "printf 'GET /etc/passwd HTTP/1.1\r\n\r\n' | '$BIN/bpfseal' metrics --http --root '$R' | head -1 | grep -q '^HTTP/1.1 404 '"
+check 'one who goes away ends it' sh -c "! printf 'GET /met' | '$BIN/bpfseal' metrics --http --root '$R' 2>'$R/tap.out'"
+check '... and is told' said 'the asker is gone'
+ends 'a port and a file' 2 node metrics --http --output "$R/x"
 packets send wire0 --src 10.0.0.2 --count 5 >/dev/null
 node metrics >"$R/metrics"
 check 'counters of the specification are metrics' grep -q '^bpfseal_map_count_total{interface="eth0",hook="xdp",use="net/count",map="counts",key="17",field="packets",unit="packets and bytes"} [0-9]' "$R/metrics"

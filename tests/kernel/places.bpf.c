@@ -27,6 +27,8 @@ PLACE("cgroup_skb/egress", cgroup)
 PLACE("syscall", syscall)
 PLACE("xdp/devmap", devmap)
 PLACE("xdp.frags/cpumap", cpumap)
+PLACE("tc", tc)
+PLACE("classifier", classifier)
 
 SEC("xdp")
 int place_xdp(struct xdp_md *ctx)

@@ -67,6 +67,13 @@ int naps(void *ctx)
 	return add(1);
 }
 
+SEC("fentry/do_nanosleep")
+int entered(void *ctx)
+{
+	(void)ctx;
+	return add(1);
+}
+
 SEC("tp_btf/sched_process_fork")
 int typed_forks(void *ctx)
 {

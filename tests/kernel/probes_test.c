@@ -339,6 +339,30 @@ static void kprobes_work_or_are_refused_clearly(void **state)
 	assert_true(seen(world, HOOK_XDP) >= 1);
 }
 
+static void fentries_work_or_are_refused_clearly(void **state)
+{
+	struct world *world = the_world(state);
+	struct manifest_program probes[] = {probe("entered", PROBE_FENTRY, "do_nanosleep")};
+	OWNED(member_drop) struct member member = member_with(HOOK_XDP, probes, 1);
+	struct chain_spec spec = spec_of(world, &member);
+	OWNED(chain_drop) struct chain *chain = NULL;
+	struct fault why = {0};
+	char all[2 * FAULT_TEXT_MAX + 2];
+
+	if (chain_build(&spec, &chain, &why)) {
+		assert_int_equal(why.code, FAULT_KERNEL);
+		snprintf(all, sizeof(all), "%s: %s", why.text, why.cause);
+		if (!strstr(all, "this kernel lets nobody load a probe of kind fentry"))
+			fail_msg("%s", all);
+		assert_int_equal(the_truth(world, HOOK_XDP).generation, 0);
+		return;
+	}
+	assert_int_equal(chain_commit(chain, &why), 0);
+	assert_int_equal(chain_settle(chain, &why), 0);
+	usleep(1);
+	assert_true(seen(world, HOOK_XDP) >= 1);
+}
+
 static void a_typed_probe_works_or_is_refused_clearly(void **state)
 {
 	struct world *world = the_world(state);
@@ -378,6 +402,7 @@ int main(void)
 						down),
 		cmocka_unit_test_setup_teardown(a_typed_probe_of_no_event_is_refused, up, down),
 		cmocka_unit_test_setup_teardown(kprobes_work_or_are_refused_clearly, up, down),
+		cmocka_unit_test_setup_teardown(fentries_work_or_are_refused_clearly, up, down),
 		cmocka_unit_test_setup_teardown(a_typed_probe_works_or_is_refused_clearly, up,
 						down),
 	};

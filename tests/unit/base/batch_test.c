@@ -102,9 +102,25 @@ static void what_is_not_settled_leaves_nothing(void **state)
 
 	store(&batch, "one", "1");
 	store(&batch, "two", "2");
-	assert_int_equal(entries(place), 2);
+	assert_int_equal(batch.count, 2);
 	batch_drop(&batch);
 	assert_int_equal(entries(place), 0);
+}
+
+static void a_note_comes_with_the_others_and_replaces_what_is_there(void **state)
+{
+	const struct place *place = *state;
+	OWNED(batch_drop) struct batch batch = {.dirfd = place->fd};
+	struct fault why = {0};
+
+	assert_int_equal(file_replace_at(place->fd, "note", "old", 3, 0600, &why), 0);
+	store(&batch, "one", "1");
+	assert_int_equal(batch_note(&batch, "note", "new", 3, 0600, &why), 0);
+	holds(place, "note", "old");
+	assert_int_equal(batch_settle(&batch, &why), 0);
+	holds(place, "note", "new");
+	holds(place, "one", "1");
+	assert_int_equal(entries(place), 2);
 }
 
 static void what_is_there_is_not_written_and_what_is_damaged_is(void **state)
@@ -150,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_stored_has_its_name_when_it_is_settled),
 		TEST(what_is_not_settled_leaves_nothing),
+		TEST(a_note_comes_with_the_others_and_replaces_what_is_there),
 		TEST(what_is_there_is_not_written_and_what_is_damaged_is),
 		TEST(one_that_cannot_be_put_in_place_is_told_and_no_draft_is_left),
 	};

@@ -169,6 +169,16 @@ static void a_refusal_has_the_error_form_and_its_exit_status(void **state)
 		strstr(bytes_text(&json.out), "\"ok\":false,\"error\":{\"code\":\"rollback\""));
 }
 
+static void a_negative_number_is_a_word_and_no_option(void **state)
+{
+	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "-7", "--json");
+	OWNED(drop_ran) struct ran option = RUN("thing", "show", "-x7");
+
+	(void)state;
+	assert_non_null(strstr(bytes_text(&ran.out), "\"name\":\"-7\""));
+	assert_int_equal(option.status, 2);
+}
+
 static void wrong_words_are_told_in_json_when_that_was_asked_for(void **state)
 {
 	OWNED(drop_ran) struct ran ran = RUN("thing", "show", "--none", "--json");
@@ -246,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_has_the_error_form_and_its_exit_status),
 		cmocka_unit_test(a_file_that_is_not_there_is_wrong_usage_where_nobody_is_asked),
 		cmocka_unit_test(wrong_words_are_usage_with_a_hint),
+		cmocka_unit_test(a_negative_number_is_a_word_and_no_option),
 		cmocka_unit_test(wrong_words_are_told_in_json_when_that_was_asked_for),
 		cmocka_unit_test(options_may_stand_anywhere_and_carry_their_value),
 		cmocka_unit_test(help_names_every_option),

@@ -91,7 +91,7 @@ static void a_helper_in_a_function_of_another_section_is_found(void **state)
 	struct fault why = {0};
 
 	(void)state;
-	assert_true(inspection->helpers[BPF_FUNC_probe_read_user]);
+	assert_true(inspection->helpers[BPF_FUNC_probe_read_kernel]);
 	assert_int_equal(policy_check(&policy, inspection, &manifest, &why), -1);
 	assert_int_equal(why.code, FAULT_POLICY);
 }
@@ -245,7 +245,7 @@ static void every_helper_of_an_object_is_found_and_judged_by_itself(void **state
 		OWNED(bytes_drop) struct bytes data = {0};
 		OWNED(inspection_drop) struct inspection *inspection = NULL;
 		struct fault why = {0};
-		int group = helper_group_of_packets(id);
+		int group = helper_group(id);
 		bool passes;
 
 		object("count.bpf.o", &data);
@@ -634,6 +634,17 @@ static void a_program_in_a_section_that_is_not_for_packets_is_refused(void **sta
 	}
 	program.entry = (char *)"place_xdp";
 	assert_int_equal(check(places, &program, NULL, &why), 0);
+	// Nor may it say that what was written for one hook is for the other.
+	program.hook = HOOK_TC_EGRESS;
+	assert_int_equal(check(places, &program, NULL, &why), -1);
+	assert_non_null(strstr(why.text, "\"xdp\", which is not for packets on tc_egress"));
+	program.entry = (char *)"place_tc";
+	assert_int_equal(check(places, &program, NULL, &why), 0);
+	program.hook = HOOK_XDP;
+	assert_int_equal(check(places, &program, NULL, &why), -1);
+	program.entry = (char *)"place_classifier";
+	assert_int_equal(check(places, &program, NULL, &why), -1);
+	assert_string_equal(why.fix, "build it with SEC(\"xdp\")");
 	// A section that nobody knows says nothing against the manifest; its maps are what is missing here.
 	program.entry = (char *)"mark_odd";
 	assert_int_equal(check(marks, &program, NULL, &why), -1);

@@ -167,10 +167,10 @@ static void integers_past_their_range_are_refused(void **state)
 
 	refuses(t->btf, t->u8, "256", 1, "256 does not fit unsigned char (0 to 255)");
 	refuses(t->btf, t->u8, "-1", 1, "-1 does not fit");
-	refuses(t->btf, t->s8, "128", 1, "does not fit");
+	refuses(t->btf, t->s8, "128", 1, "128 does not fit signed char (-128 to 127)");
 	refuses(t->btf, t->s8, "-129", 1, "does not fit");
 	refuses(t->btf, t->u16, "65536", 2, "does not fit");
-	refuses(t->btf, t->s16, "-32769", 2, "does not fit");
+	refuses(t->btf, t->s16, "-32769", 2, "-32769 does not fit short (-32768 to 32767)");
 	refuses(t->btf, t->u32, "4294967296", 4, "does not fit");
 	refuses(t->btf, t->s32, "2147483648", 4, "does not fit");
 	refuses(t->btf, t->u64, "-1", 8, "does not fit");
@@ -183,6 +183,7 @@ static void integers_take_no_other_type(void **state)
 	struct types *t = *state;
 
 	refuses(t->btf, t->u32, "\"7\"", 4, "expected an integer");
+	refuses(t->btf, t->u64, "\"18446744073709551615\"", 8, "expected an integer");
 	refuses(t->btf, t->u32, "true", 4, "expected an integer");
 	refuses(t->btf, t->u32, "null", 4, "expected an integer");
 	refuses(t->btf, t->u32, "[1]", 4, "expected an integer");

@@ -356,6 +356,19 @@ static void numbers_that_are_not_integers_are_refused_where_they_stand(void **st
 		"not an integer");
 }
 
+static void a_number_past_64_bits_is_told_how_it_is_written(void **state)
+{
+	static const char text[] = "{\n\"policy\":{\"insns_max\":18446744073709551615}}";
+	struct fault why = {0};
+	struct node *node = NULL;
+
+	(void)state;
+	assert_int_equal(node_parse(text, strlen(text), FILE_NAME, &node, &why), -1);
+	assert_int_equal(why.code, FAULT_CONFIG);
+	assert_non_null(strstr(why.where, FILE_NAME ":2:"));
+	assert_non_null(strstr(why.fix, "a text of 0x"));
+}
+
 static void brackets_too_deep_are_refused_where_they_are(void **state)
 {
 	char text[256] = "{\"//\":\n";
@@ -787,6 +800,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_stands_twice_is_refused),
 		cmocka_unit_test(what_is_not_json_is_refused_with_its_line),
 		cmocka_unit_test(numbers_that_are_not_integers_are_refused_where_they_stand),
+		cmocka_unit_test(a_number_past_64_bits_is_told_how_it_is_written),
 		cmocka_unit_test(brackets_too_deep_are_refused_where_they_are),
 		cmocka_unit_test(numbers_past_their_range_are_refused),
 		cmocka_unit_test(a_word_that_is_not_known_offers_the_nearest),

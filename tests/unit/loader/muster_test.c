@@ -148,9 +148,13 @@ static void what_is_refused_of_one_stands_with_it(void **state)
 
 static void note_all(struct place *place, const struct muster *muster)
 {
+	OWNED(batch_drop) struct batch batch = {.dirfd = place->fd};
+	struct fault why = {0};
+
 	for (size_t i = 0; i < muster->count; i++)
 		recall_put(&place->recall, &muster->objects[i].digest,
-			   muster->objects[i].inspection);
+			   muster->objects[i].inspection, &batch);
+	assert_int_equal(batch_settle(&batch, &why), 0);
 }
 
 static void what_was_seen_before_is_not_looked_at_again(void **state)
