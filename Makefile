@@ -313,6 +313,13 @@ check-flood: $(OUT)/tests/kernel/flood_test $(OUT)/tests/kernel/kill_test
 	FLOOD_CHANGES=1000 FLOOD_PACKETS=10000000 FLOOD_CONTROL=200 $(OUT)/tests/kernel/flood_test
 	KILL_UPDATES=400 $(OUT)/tests/kernel/kill_test
 
+# ---- a chain on a card ----
+# On the kernel's simulated one: where the module netdevsim is not loaded it says so, and fails.
+.PHONY: check-offload
+check-offload: programs $(PLAYERS) $(OUT)/tests/kernel/fuse_test $(BPF_OBJECTS)
+	@BPFSEAL_OUT=$(abspath $(OUT)) BPFSEAL_BPF=$(abspath $(BUILD)/bpf) TEST_SECONDS=1800 \
+		tests/run.sh $(OUT)/tests/kernel/fuse_test tests/offload/offload_test.sh
+
 # ---- faults ----
 # Kills, full disks and failing disks at each instant of a pull and of a publication: every so many in `make check`, all
 # of them in `make check-long`. The library is preloaded into programs of every variant, so no sanitizer is in it.

@@ -130,6 +130,13 @@ static int has_caps(uint64_t wanted, struct fault *why)
 	return 0;
 }
 
+bool jail_can(uint64_t caps)
+{
+	struct fault ignored = {0};
+
+	return !has_caps(caps, &ignored);
+}
+
 static void drop_bounding_set(void)
 {
 	// Fails without CAP_SETPCAP; then there is nothing to gain from it either: no_new_privs is set.

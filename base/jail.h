@@ -15,6 +15,8 @@ int jail_start(int argc, struct fault *why) MUST_CHECK;
 
 #define JAIL_CAP(number) (UINT64_C(1) << (number))
 
+// Whether this process has all of these, to keep in jail_become.
+bool jail_can(uint64_t caps);
 // The process becomes `user` (uid, gid, its groups) if it runs as root, keeps exactly `caps` (permitted and
 // effective; 0: none) and empties the bounding and ambient sets; sets no_new_privs. Not run as root: the caps it
 // has are reduced to `caps`, and one that is wanted and missing is FAULT_KERNEL. The user must exist

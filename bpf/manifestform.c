@@ -6,7 +6,7 @@
 #include "base/digest.h"
 #include "bpf/manifest.h"
 
-#define TYPE_MAX	63   // as a name, but of the kernel or of C
+#define TYPE_MAX	63   // as BTF names them
 #define DESCRIPTION_MAX 1024 // 64 of them and the rest stay below MANIFEST_MAX
 #define LINE_LEN_MAX	200  // licence expression, compiler line, unit
 #define FILES_MAX	31   // BUNDLE_MEMBERS_MAX less the manifest
@@ -98,32 +98,21 @@ static int check_purpose(const char *text, struct fault *why)
 
 // ---- the form ----
 
-#define LINE "^[^\\u0000-\\u001f\\u007f]*$"
-
-static const struct schema schema_form = {
-	.kind = SCHEMA_TEXT, .check = check_schema, .pattern = "^bpfseal\\.bundle/1$"};
-static const struct schema version_form = {
-	.kind = SCHEMA_TEXT, .check = version_check, .pattern = "^[0-9]+\\.[0-9]+\\.[0-9]+$"};
-static const struct schema digest_form = {
-	.kind = SCHEMA_TEXT, .check = check_digest, .pattern = "^[0-9a-f]{64}$"};
-static const struct schema digest_or_none_form = {
-	.kind = SCHEMA_TEXT, .check = check_digest_or_none, .pattern = "^([0-9a-f]{64})?$"};
-static const struct schema name_or_none_form = {.kind = SCHEMA_TEXT,
-						.check = check_name_or_none,
-						.pattern = "^([a-z0-9][a-z0-9._-]{0,63})?$"};
-static const struct schema source_form = {
-	.kind = SCHEMA_TEXT, .check = check_source, .pattern = "^[a-z0-9][a-z0-9._-]{0,61}\\.c$"};
-static const struct schema type_form = {
-	.kind = SCHEMA_TEXT, .check = check_line, .max = TYPE_MAX, .pattern = LINE};
+static const struct schema schema_form = {.kind = SCHEMA_TEXT, .check = check_schema};
+static const struct schema version_form = {.kind = SCHEMA_TEXT, .check = version_check};
+static const struct schema digest_form = {.kind = SCHEMA_TEXT, .check = check_digest};
+static const struct schema digest_or_none_form = {.kind = SCHEMA_TEXT,
+						  .check = check_digest_or_none};
+static const struct schema name_or_none_form = {.kind = SCHEMA_TEXT, .check = check_name_or_none};
+static const struct schema source_form = {.kind = SCHEMA_TEXT, .check = check_source};
+static const struct schema type_form = {.kind = SCHEMA_TEXT, .check = check_line, .max = TYPE_MAX};
 static const struct schema line_form = {
-	.kind = SCHEMA_TEXT, .check = check_line, .max = LINE_LEN_MAX, .pattern = LINE};
+	.kind = SCHEMA_TEXT, .check = check_line, .max = LINE_LEN_MAX};
 static const struct schema description_form = {
-	.kind = SCHEMA_TEXT, .check = check_line, .max = DESCRIPTION_MAX, .pattern = LINE};
-static const struct schema hook_form = {
-	.kind = SCHEMA_TEXT, .check = check_hook, .pattern = "^[a-z_]+$"};
+	.kind = SCHEMA_TEXT, .check = check_line, .max = DESCRIPTION_MAX};
+static const struct schema hook_form = {.kind = SCHEMA_TEXT, .check = check_hook};
 static const struct schema linkage_form = {.kind = SCHEMA_WORD, .words = manifest_linkages};
-static const struct schema purpose_form = {
-	.kind = SCHEMA_TEXT, .check = check_purpose, .pattern = "^(config|counter|gauge|state)$"};
+static const struct schema purpose_form = {.kind = SCHEMA_TEXT, .check = check_purpose};
 static const struct schema verdicts_form = {
 	.kind = SCHEMA_LIST, .item = &schema_any, .count_max = VERDICTS_CONTINUE_MAX};
 static const struct schema u32_form = {.kind = SCHEMA_INT, .max = UINT32_MAX};

@@ -39,7 +39,7 @@ struct schema {
 	const char *const *words;      // WORD: ends with NULL
 	int64_t min, max;	  // INT; of TEXT the most bytes, 0: as many as `check` lets pass
 	const struct schema *key; // TABLE: the TEXT that each of its keys is
-	// TEXT: says what is wrong with it. `pattern` says the same, as far as a pattern can.
+	// TEXT: says what is wrong with it. `pattern` says the same, as far as a pattern can; NULL where no JSON Schema is printed.
 	int (*check)(const char *text, struct fault *why);
 	const char *pattern;
 };

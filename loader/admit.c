@@ -19,6 +19,7 @@
 #include "bpf/policy.h"
 #include "keys/client.h"
 #include "loader/aside.h"
+#include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/muster.h"
 #include "loader/recall.h"
@@ -479,6 +480,7 @@ static int admit_inspected(const struct policy *policy, const struct inspection 
 		return -1;
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
 	admit_jumps(inspection, member);
+	card_bar(inspection, member->manifest, member->program, member->card_bar);
 	return admit_asked(inspection, member, why);
 }
 

@@ -61,6 +61,16 @@ static int anchor_check_map(const struct anchor *root, int map_fd, const char *d
 					  "%s has a map that is not its root's", dir);
 }
 
+static int anchor_open_array(const char *dir, struct anchor *root, struct fault *why)
+{
+	return bpffs_get(dir, "array", &root->array_fd, why) ||
+			       sys_map_check(root->array_fd, BPF_MAP_TYPE_PROG_ARRAY,
+					     sizeof(uint32_t), why) ||
+			       anchor_check_map(root, root->array_fd, dir, why)
+		       ? -1
+		       : 0;
+}
+
 static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 {
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
@@ -69,19 +79,20 @@ static int anchor_open(const char *dir, struct anchor *out, struct fault *why)
 	uint32_t zero = 0;
 
 	if (bpffs_get(dir, "prog", &root.program_fd, why) ||
-	    bpffs_get(dir, "array", &root.array_fd, why) ||
 	    bpffs_get(dir, "fell", &root.fell_fd, why) ||
 	    bpffs_get(dir, "verdict", &verdict_fd, why) || anchor_open_frags(dir, &root, why) ||
 	    sys_program(root.program_fd, &about, why) ||
-	    sys_map_check(root.array_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why) ||
 	    sys_map_check(root.fell_fd, BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), why) ||
-	    sys_map_check(verdict_fd, BPF_MAP_TYPE_ARRAY, sizeof(root.verdict), why) ||
-	    anchor_check_map(&root, root.array_fd, dir, why) ||
-	    anchor_check_map(&root, root.fell_fd, dir, why) ||
-	    anchor_check_map(&root, verdict_fd, dir, why))
+	    sys_map_check(verdict_fd, BPF_MAP_TYPE_ARRAY, sizeof(root.verdict), why))
 		return -1;
 	if (bpf_map_lookup_elem(verdict_fd, &zero, &root.verdict))
 		return fault_errno(why, FAULT_KERNEL, "cannot read the verdict of %s", dir);
+	root.on_card = about.card != 0;
+	// On a card it works with none of these.
+	if (!root.on_card && (anchor_open_array(dir, &root, why) ||
+			      anchor_check_map(&root, root.fell_fd, dir, why) ||
+			      anchor_check_map(&root, verdict_fd, dir, why)))
+		return -1;
 	root.program_id = about.id;
 	memcpy(root.tag, about.tag, sizeof(root.tag));
 	*out = root;
@@ -167,6 +178,36 @@ int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t num
 
 	if (bpffs_join_number(place, "root", number, dir, why) || anchor_load(kind, dir, why) ||
 	    anchor_open(dir, out, why))
+		return -1;
+	out->number = number;
+	return 0;
+}
+
+// A map in the host of one value, as an embedded root has them.
+static int pin_value(const char *dir, const char *name, const void *value, uint32_t size,
+		     struct fault *why)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	OWNED(drop_fd)
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bpfseal_root", sizeof(uint32_t), size, 1,
+				&opts);
+	uint32_t zero = 0;
+
+	if (fd < 0 || bpf_map_update_elem(fd, &zero, value, BPF_ANY))
+		return fault_errno(why, FAULT_KERNEL, "cannot make a map of the root");
+	return bpffs_put(fd, dir, name, why);
+}
+
+int anchor_pin_card(const char *place, int program_fd, int32_t verdict, uint32_t number,
+		    struct anchor *out, struct fault *why)
+{
+	const uint64_t none = 0;
+	char dir[BPFFS_PATH_MAX];
+
+	if (bpffs_join_number(place, "root", number, dir, why) || bpffs_make_dir(dir, why) ||
+	    pin_value(dir, "fell", &none, sizeof(none), why) ||
+	    pin_value(dir, "verdict", &verdict, sizeof(verdict), why) ||
+	    bpffs_put(program_fd, dir, "prog", why) || anchor_open(dir, out, why))
 		return -1;
 	out->number = number;
 	return 0;

@@ -17,6 +17,8 @@ struct anchor {
 	int program_fd, array_fd, fell_fd;
 	int32_t verdict; // for packets that no chain judged
 	_Bool frags;	 // it takes packets in several buffers, as the programs behind it do
+	// All members of its chain as one program on a card: it has no array, and jumps nowhere.
+	_Bool on_card;
 };
 #define ANCHOR_NONE                                             \
 	{                                                       \
@@ -33,6 +35,9 @@ struct anchor_kind {
 // Loads our embedded root and pins it as root-<number>, its slot still empty.
 int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t number,
 		 struct anchor *out, struct fault *why) MUST_CHECK;
+// Pins such a program as root-<number>.
+int anchor_pin_card(const char *place, int program_fd, int32_t verdict, uint32_t number,
+		    struct anchor *out, struct fault *why) MUST_CHECK;
 // The pinned root of this number; FAULT_NOT_FOUND when it is not whole.
 int anchor_at(const char *place, uint32_t number, struct anchor *out, struct fault *why) MUST_CHECK;
 // The number that no root of a place has.

@@ -35,7 +35,7 @@ static struct chain_spec spec_of(const struct apply_places *places, const struct
 {
 	return (struct chain_spec){.iface = plan->iface,
 				   .hook = plan->hook,
-				   .wish = attach_wish(plan->interface, &plan->truth),
+				   .wish = attach_wish(plan->interface, plan->hook, &plan->truth),
 				   .renew_root = findings_has(&plan->damage, "root_replaced"),
 				   .members = plan->members,
 				   .count = plan->count,

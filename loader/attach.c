@@ -12,6 +12,7 @@
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/card.h"
 #include "loader/filter.h"
 #include "loader/sys.h"
 
@@ -22,37 +23,25 @@
 #define IFINDEX "ifindex" // in a place: what it was attached to
 #define QDISC	"qdisc"	  // beside the places of an interface: a qdisc of ours is on this index
 
-struct attach_wish attach_wish(const struct node_interface *interface, const struct truth *truth)
+struct attach_wish attach_wish(const struct node_interface *interface, enum hook hook,
+			       const struct truth *truth)
 {
 	bool generic = truth->xdp_mode == XDP_ATTACHED_SKB;
+	bool on_card = truth->xdp_mode == XDP_ATTACHED_HW;
 
 	if (interface)
 		return (struct attach_wish){.native_ok = interface->xdp_native_ok,
 					    .generic_ok = interface->xdp_generic_ok,
+					    .on_card = hook == HOOK_XDP && interface->xdp_offload,
 					    .tc = interface->tc_attach};
-	return (struct attach_wish){.native_ok = !generic,
+	return (struct attach_wish){.native_ok = !generic && !on_card,
 				    .generic_ok = generic,
+				    .on_card = on_card,
 				    .tc = truth->by == TRUTH_BY_CLSACT ? NODE_TC_CLSACT
 								       : NODE_TC_AUTO};
 }
 
 // ---- what can be ----
-
-// The kernel makes maps for a card of two types only (bpf_map_offload_map_alloc), and the verifier lets a program on a card
-// use no other maps than that card's ("offload device mismatch between prog and map").
-int attach_check_mode(const struct node_interface *interface, enum hook hook, struct fault *why)
-{
-	if (!interface || hook != HOOK_XDP || !interface->xdp_offload ||
-	    !interface->chain_count[hook])
-		return 0;
-	fault_set(why, FAULT_CONFIG,
-		  "the chain on xdp of %s cannot run on the card: it jumps through PROG_ARRAY "
-		  "maps, and "
-		  "the kernel gives a program on a card none but ARRAY and HASH maps of that card",
-		  interface->name);
-	fault_where(why, "%s", interface->where);
-	return fault_fix(why, "\"xdp_mode\": \"native\" runs it in the driver");
-}
 
 static bool wants_clsact(const struct attach_wish *wish, uint32_t ifindex)
 {
@@ -63,6 +52,8 @@ bool attach_fits(enum hook hook, const struct attach_wish *wish, const struct tr
 {
 	if (!truth->attached || hook == HOOK_PROBE)
 		return true;
+	if (hook == HOOK_XDP && truth->xdp_mode == XDP_ATTACHED_HW)
+		return wish->on_card;
 	if (hook == HOOK_XDP)
 		return truth->xdp_mode == XDP_ATTACHED_SKB ? wish->generic_ok : wish->native_ok;
 	return wants_clsact(wish, truth->iface_index) == (truth->by == TRUTH_BY_CLSACT);
@@ -132,9 +123,17 @@ static int check_tc(const char *iface, enum hook hook, const struct attach_wish 
 	return check_qdisc(iface, hook, truth->iface_index, why);
 }
 
+// Whose ever, on XDP. A card and the host each take one.
+static uint32_t stands_there(const struct attach_wish *wish, const struct truth *truth)
+{
+	return wish->on_card ? truth->card_program : truth->iface_program;
+}
+
 int attach_check(const char *iface, enum hook hook, const struct attach_wish *wish,
 		 const struct truth *truth, struct fault *why)
 {
+	uint32_t there;
+
 	if (hook == HOOK_PROBE)
 		return 0; // any number of programs may watch one event
 	if (!truth->iface_index)
@@ -142,10 +141,11 @@ int attach_check(const char *iface, enum hook hook, const struct attach_wish *wi
 	if (hook != HOOK_XDP)
 		return check_tc(iface, hook, wish, truth, why);
 	// Ours is what our own pinned link runs, on this interface; and our root, whose link has just lost its pin.
-	if (!truth->iface_program || truth->iface_program == truth->root_id ||
-	    (truth->attached && truth->link.program_id == truth->iface_program))
-		return 0;
-	return refuse_program(iface, hook, truth->iface_program, why);
+	there = stands_there(wish, truth);
+	if (!there || there == truth->root_id ||
+	    (truth->attached && truth->link.program_id == there))
+		return wish->on_card ? card_ask(iface, truth->iface_index, why) : 0;
+	return refuse_program(iface, hook, there, why);
 }
 
 // ---- links ----
@@ -167,7 +167,7 @@ static int refuse_link(const struct attach *attach, int error, struct fault *why
 		return fault_fix(why,
 				 "see 'bpftool net'; remove it with the tool that put it there");
 	}
-	if (error == EOPNOTSUPP && attach->hook == HOOK_XDP) {
+	if (error == EOPNOTSUPP && attach->hook == HOOK_XDP && !attach->wish.on_card) {
 		fault_set(why, FAULT_KERNEL, "the driver of %s has no native XDP", attach->iface);
 		return fault_fix(
 			why,
@@ -180,14 +180,15 @@ static int refuse_link(const struct attach *attach, int error, struct fault *why
 
 // The kernel lets go of a link without a pin in its own time: what is left of ours may stand in the way for a moment.
 static int try_link(const struct attach *attach, const struct truth *truth, int program_fd,
-		    bool generic)
+		    enum sys_mode mode)
 {
 	const struct timespec moment = {.tv_nsec = RELEASE_STEP_NS};
-	bool was_ours = truth->iface_program && truth->iface_program == truth->root_id;
+	uint32_t there = stands_there(&attach->wish, truth);
+	bool was_ours = there && there == truth->root_id;
 	int fd = -1;
 
 	for (int i = 0; i < RELEASE_STEPS; i++) {
-		fd = sys_attach(program_fd, truth->iface_index, attach->hook, generic);
+		fd = sys_attach(program_fd, truth->iface_index, attach->hook, mode);
 		if (!was_ours || (fd != -EBUSY && fd != -EEXIST))
 			return fd;
 		nanosleep(&moment, NULL);
@@ -198,30 +199,57 @@ static int try_link(const struct attach *attach, const struct truth *truth, int 
 static int new_link(const struct attach *attach, const struct truth *truth, int program_fd,
 		    char how[static ATTACH_HOW], struct fault *why)
 {
-	bool xdp = attach->hook == HOOK_XDP, generic = xdp && !attach->wish.native_ok;
-	OWNED(drop_fd) int fd = try_link(attach, truth, program_fd, generic);
+	static const char *const words[] = {
+		[SYS_NATIVE] = "native", [SYS_GENERIC] = "generic", [SYS_CARD] = "offload"};
+	bool xdp = attach->hook == HOOK_XDP;
+	enum sys_mode mode = attach->wish.on_card     ? SYS_CARD
+			     : attach->wish.native_ok ? SYS_NATIVE
+						      : SYS_GENERIC;
+	OWNED(drop_fd) int fd = try_link(attach, truth, program_fd, mode);
 
 	// A driver may have native XDP and refuse it all the same, for the size of its packets or the want of a queue.
 	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && fd != -EPERM && fd != -ENODEV && xdp &&
-	    !generic && attach->wish.generic_ok) {
-		generic = true;
-		fd = sys_attach(program_fd, truth->iface_index, attach->hook, true);
+	    mode == SYS_NATIVE && attach->wish.generic_ok) {
+		mode = SYS_GENERIC;
+		fd = sys_attach(program_fd, truth->iface_index, attach->hook, mode);
 	}
 	if (fd < 0)
 		return refuse_link(attach, -fd, why);
-	snprintf(how, ATTACH_HOW, "attached (%s)", !xdp ? "tcx" : generic ? "generic" : "native");
+	snprintf(how, ATTACH_HOW, "attached (%s)", xdp ? words[mode] : "tcx");
 	return keep_link(attach, truth, fd, why);
 }
 
-static int update_link(const struct attach *attach, int program_fd, struct fault *why)
+// Our root as the truth found it under the link, so that nothing else is replaced with it. -1: it found something else
+// there, or no pin of it, and whatever it is goes.
+static int former_root(const struct attach *attach, const struct truth *truth)
+{
+	struct fault ignored = {0};
+	char dir[BPFFS_PATH_MAX];
+	int fd = -1;
+
+	if (truth->root_number && truth->link.program_id == truth->root_id &&
+	    !bpffs_join_number(attach->place, "root", truth->root_number, dir, &ignored) &&
+	    bpffs_get(dir, "prog", &fd, &ignored))
+		return -1;
+	return fd;
+}
+
+static int update_link(const struct attach *attach, const struct truth *truth, int program_fd,
+		       struct fault *why)
 {
 	OWNED(drop_fd) int link = -1;
+	OWNED(drop_fd) int old = former_root(attach, truth);
+	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = old >= 0 ? BPF_F_REPLACE : 0,
+		    .old_prog_fd = old >= 0 ? (__u32)old : 0);
 
 	if (bpffs_get(attach->place, LINK, &link, why))
 		return -1;
-	if (bpf_link_update(link, program_fd, NULL))
-		return fault_errno(why, FAULT_KERNEL, "cannot put our root back under the link");
-	return 0;
+	if (!bpf_link_update(link, program_fd, &opts))
+		return 0;
+	if (errno == EPERM && old >= 0)
+		return fault_set(why, FAULT_KERNEL,
+				 "somebody has just put another program under our link");
+	return fault_errno(why, FAULT_KERNEL, "cannot put our root under the link");
 }
 
 static int detach_link(const char *place, struct fault *why)
@@ -253,6 +281,20 @@ static int change_mode(const struct attach *attach, const struct truth *truth, i
 	if (new_link(&back, truth, program_fd, how, &trouble))
 		fault_within(why, "and the earlier mode does not come back (%.200s)", trouble.text);
 	return -1;
+}
+
+// From the host to the card or back: each takes one program, so the new one stands first, and for a moment packets meet both.
+static int cross(const struct attach *attach, const struct truth *truth, int program_fd,
+		 char how[static ATTACH_HOW], struct fault *why)
+{
+	OWNED(drop_fd) int old = -1;
+
+	if (bpffs_get(attach->place, LINK, &old, why) ||
+	    new_link(attach, truth, program_fd, how, why))
+		return -1;
+	if (bpf_link_detach(old) && errno != ENOLINK)
+		return fault_errno(why, FAULT_KERNEL, "cannot detach our former link");
+	return 0;
 }
 
 // ---- filters ----
@@ -305,13 +347,18 @@ int attach_root(const struct attach *attach, const struct truth *truth, int prog
 {
 	bool clsact = attach->hook != HOOK_XDP && wants_clsact(&attach->wish, truth->iface_index);
 	bool same = truth->attached && truth->link.program_id == program_id && !truth->idle;
+	bool on_card = attach->wish.on_card;
 
-	snprintf(how, ATTACH_HOW, same ? "switched" : "root replaced");
+	// On a card each generation is its own root.
+	snprintf(how, ATTACH_HOW, same || on_card ? "switched" : "root replaced");
 	if (!truth->attached || !attach_fits(attach->hook, &attach->wish, truth)) {
 		if (clsact && !truth->doubled)
 			return new_filter(attach, truth, program_fd, how, why);
 		if (clsact)
 			return filter_replace(truth->iface_index, attach->hook, program_fd, why);
+		if (attach->hook == HOOK_XDP && truth->attached &&
+		    on_card != (truth->xdp_mode == XDP_ATTACHED_HW))
+			return cross(attach, truth, program_fd, how, why);
 		if (attach->hook == HOOK_XDP && truth->attached)
 			return change_mode(attach, truth, program_fd, how, why);
 		return new_link(attach, truth, program_fd, how, why);
@@ -319,7 +366,7 @@ int attach_root(const struct attach *attach, const struct truth *truth, int prog
 	if (same)
 		return 0;
 	return clsact ? filter_replace(truth->iface_index, attach->hook, program_fd, why)
-		      : update_link(attach, program_fd, why);
+		      : update_link(attach, truth, program_fd, why);
 }
 
 int attach_tidy(const struct attach *attach, const struct truth *truth, struct fault *why)

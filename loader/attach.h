@@ -15,10 +15,12 @@
 // What the admin allows.
 struct attach_wish {
 	bool native_ok, generic_ok; // XDP modes
+	bool on_card;		    // XDP on the card, and in no other mode
 	enum node_tc_attach tc;
 };
 // Of an interface of node.json; of one that it does not name (NULL), whatever stands there now.
-struct attach_wish attach_wish(const struct node_interface *interface, const struct truth *truth);
+struct attach_wish attach_wish(const struct node_interface *interface, enum hook hook,
+			       const struct truth *truth);
 
 // One hook. Borrowed.
 struct attach {
@@ -28,9 +30,6 @@ struct attach {
 	struct attach_wish wish;
 };
 
-// Refuses a mode that no kernel has for a chain, with the reason.
-int attach_check_mode(const struct node_interface *interface, enum hook hook, struct fault *why)
-	MUST_CHECK;
 // FAULT_KERNEL naming who holds the hook, or the place on it that ours needs, or what the kernel lacks; FAULT_NOT_FOUND
 // when there is no such interface. Fine where ours stands, or nobody is in the way.
 int attach_check(const char *iface, enum hook hook, const struct attach_wish *wish,
@@ -39,7 +38,7 @@ int attach_check(const char *iface, enum hook hook, const struct attach_wish *wi
 bool attach_fits(enum hook hook, const struct attach_wish *wish, const struct truth *truth);
 
 // Makes this root the one that packets meet: attaches it, or puts it under the attachment that is there. Where the way has
-// changed, the new one stands first; two XDP modes exclude each other, so there the hook is empty for a moment. `how`
+// changed, the new one stands first; two XDP modes of the host exclude each other, so there the hook is empty for a moment. `how`
 // gets a word for people. On a refusal what stood there stands there still.
 int attach_root(const struct attach *attach, const struct truth *truth, int program_fd,
 		uint32_t program_id, char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;

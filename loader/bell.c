@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/owned.h"
+#include "loader/bpffs.h"
 
 #define DEPTH_MAX   4 // gen-1/maps/<member>
 #define PINS_MASK   (IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_UNMOUNT | IN_ONLYDIR)
@@ -141,7 +142,7 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 	OWNED(drop_fd) int fd = -1;
 	OWNED(names_drop) struct names names = {0};
 
-	if (wd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (wd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES))
 		return 0;
 	if (wd < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot listen for changes of %s", dir);
@@ -149,7 +150,7 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 		return -1;
 	if (!depth)
 		return 0;
-	if (dir_open(dir, &fd, why))
+	if (bpffs_open_dir(dir, &fd, why))
 		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;

@@ -159,14 +159,34 @@ int bpffs_place(const char *tree, const char *iface, enum hook hook,
 	return bpffs_join(dir, hook_name(hook), out, why);
 }
 
+// What stands where something of ours belongs and is no such thing: nobody else has a name below our own directory. A loop
+// of links or a pin in a directory's place must not keep us from seeing, or mending, everything else.
+static bool is_not_ours(int error)
+{
+	return error == ENOENT || error == EACCES || error == ENOTDIR || error == ELOOP;
+}
+
+static int make_one(const char *path)
+{
+	struct stat about;
+
+	if (mkdir(path, 0700) == 0)
+		return 0;
+	if (errno != EEXIST || lstat(path, &about))
+		return -1;
+	if (S_ISDIR(about.st_mode))
+		return 0;
+	return unlink(path) || mkdir(path, 0700) ? -1 : 0;
+}
+
 int bpffs_make_dir(const char *path, struct fault *why)
 {
 	char above[BPFFS_PATH_MAX];
 	char *slash;
 
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (make_one(path) == 0)
 		return 0;
-	if (errno != ENOENT)
+	if (!is_not_ours(errno))
 		return fault_errno(why, FAULT_KERNEL, "cannot make %s", path);
 	snprintf(above, sizeof(above), "%s", path);
 	slash = strrchr(above, '/');
@@ -175,8 +195,17 @@ int bpffs_make_dir(const char *path, struct fault *why)
 	*slash = '\0';
 	if (bpffs_make_dir(above, why))
 		return -1;
-	if (mkdir(path, 0700) && errno != EEXIST)
+	if (make_one(path))
 		return fault_errno(why, FAULT_KERNEL, "cannot make %s", path);
+	return 0;
+}
+
+int bpffs_open_dir(const char *path, int *out, struct fault *why)
+{
+	*out = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*out < 0)
+		return fault_errno(why, is_not_ours(errno) ? FAULT_NOT_FOUND : FAULT_KERNEL,
+				   "cannot open %s", path);
 	return 0;
 }
 
@@ -191,22 +220,6 @@ int bpffs_put(int fd, const char *dir, const char *name, struct fault *why)
 	return 0;
 }
 
-int bpffs_replace(int fd, const char *dir, const char *name, struct fault *why)
-{
-	char path[BPFFS_PATH_MAX], fresh[BPFFS_PATH_MAX + 8];
-
-	if (bpffs_join(dir, name, path, why))
-		return -1;
-	snprintf(fresh, sizeof(fresh), "%s-new", path);
-	if (unlink(fresh) && errno != ENOENT)
-		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", fresh);
-	if (bpf_obj_pin(fd, fresh))
-		return fault_errno(why, FAULT_KERNEL, "cannot pin %s", fresh);
-	if (rename(fresh, path))
-		return fault_errno(why, FAULT_KERNEL, "cannot pin %s", path);
-	return 0;
-}
-
 int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 {
 	char path[BPFFS_PATH_MAX];
@@ -216,10 +229,9 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		// EACCES: we pinned everything with our own uid, so this was put there by somebody else.
-		return fault_errno(
-			why, errno == ENOENT || errno == EACCES ? FAULT_NOT_FOUND : FAULT_KERNEL,
-			"cannot open %s", path);
+		// What we may not open is not what we have pinned.
+		return fault_errno(why, is_not_ours(errno) ? FAULT_NOT_FOUND : FAULT_KERNEL,
+				   "cannot open %s", path);
 	*out = fd;
 	return 0;
 }
@@ -266,6 +278,32 @@ int bpffs_remove(const char *path, struct fault *why)
 	return bpffs_remove_at(above, slash + 1, why);
 }
 
+// Puts what was made under the name `fresh` in the place of whatever stands there, a directory too.
+static int put_in_place(const char *fresh, const char *path, struct fault *why)
+{
+	if (rename(fresh, path) == 0)
+		return 0;
+	if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST)
+		return -1;
+	return bpffs_remove(path, why) || rename(fresh, path) ? -1 : 0;
+}
+
+int bpffs_replace(int fd, const char *dir, const char *name, struct fault *why)
+{
+	char path[BPFFS_PATH_MAX], fresh[BPFFS_PATH_MAX + 8];
+
+	if (bpffs_join(dir, name, path, why))
+		return -1;
+	snprintf(fresh, sizeof(fresh), "%s-new", path);
+	if (bpffs_remove(fresh, why))
+		return -1;
+	if (bpf_obj_pin(fd, fresh))
+		return fault_errno(why, FAULT_KERNEL, "cannot pin %s", fresh);
+	if (put_in_place(fresh, path, why))
+		return fault_errno(why, FAULT_KERNEL, "cannot pin %s", path);
+	return 0;
+}
+
 void bpffs_forget_empty(const char *place)
 {
 	char above[BPFFS_PATH_MAX];
@@ -287,9 +325,9 @@ static int bpffs_symlink(const char *dir, const char *name, const char *target, 
 	if (bpffs_join(dir, name, path, why))
 		return -1;
 	snprintf(fresh, sizeof(fresh), "%s-new", path);
-	if (unlink(fresh) && errno != ENOENT)
-		return fault_errno(why, FAULT_KERNEL, "cannot remove %s", fresh);
-	if (symlink(target, fresh) || rename(fresh, path))
+	if (bpffs_remove(fresh, why))
+		return -1;
+	if (symlink(target, fresh) || put_in_place(fresh, path, why))
 		return fault_errno(why, FAULT_KERNEL, "cannot point %s at %s", path, target);
 	return 0;
 }
@@ -362,7 +400,7 @@ int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *c
 
 	*out = NULL;
 	*count = 0;
-	if (dir_open(place, &fd, why))
+	if (bpffs_open_dir(place, &fd, why))
 		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (dir_list(fd, &names, &name_count, why))
 		return -1;

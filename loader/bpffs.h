@@ -33,7 +33,9 @@ int bpffs_join_number(const char *dir, const char *stem, uint32_t number,
 // A name in the tree, turned back ("%2e" is a dot again). Writes at most `room`.
 void bpffs_name_read(const char *name, char *out, size_t room);
 
-// Makes a directory and those above it, below the tree (which must exist).
+// Opens a directory of ours; FAULT_NOT_FOUND when there is none, or something else has its name.
+int bpffs_open_dir(const char *path, int *out, struct fault *why) MUST_CHECK;
+// Makes a directory and those above it, below the tree (which must exist). What has their names and is none goes.
 int bpffs_make_dir(const char *path, struct fault *why) MUST_CHECK;
 int bpffs_put(int fd, const char *dir, const char *name, struct fault *why) MUST_CHECK;
 // The same over whatever has that name: the old reference goes after the new one stands.

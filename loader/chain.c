@@ -10,6 +10,7 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
+#include "loader/card.h"
 #include "loader/embedded.h"
 #include "loader/fit.h"
 #include "loader/hop.h"
@@ -22,6 +23,7 @@ struct chain {
 	struct generation generation;
 	struct hop *hops; // as many as members
 	int end_fd;	  // the terminal program; -1: none is needed
+	int card_fd;	  // all hops as one program, on a card; -1: it runs in the host
 	uint32_t root_number;
 	bool committed, replaces;
 	struct fault left; // what could not be taken away behind a switch
@@ -55,6 +57,7 @@ static void chain_close(struct chain *chain)
 	free(chain->hops);
 	drop_fd(&chain->generation.fell_fd);
 	drop_fd(&chain->end_fd);
+	drop_fd(&chain->card_fd);
 	free(chain);
 }
 
@@ -109,7 +112,7 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 		.fell_fd = -1,
 		.fell_verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop),
 		.frags = members_have_frags(spec)};
-	chain->end_fd = -1;
+	chain->end_fd = chain->card_fd = -1;
 	chain->hops = calloc(spec->count, sizeof(*chain->hops));
 	if (!chain->hops)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -155,6 +158,7 @@ static int chain_prepare(struct chain *chain, struct fault *why)
 		return -1;
 	chain->root_number = truth.root_number;
 	chain->replaces = spec->hook != HOOK_PROBE && (truth.generation || truth.root_number);
+	generation->card = spec->wish.on_card ? truth.iface_index : 0;
 	generation->number = count ? numbers[count - 1] + 1 : 1;
 	// Another interface of that name starts anew: what was counted on the old one is not its own.
 	if (truth.generation && !truth.renewed &&
@@ -225,10 +229,14 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 
 	if (spec->count == 0 || spec->count > NODE_CHAIN_MAX)
 		return fault_set(why, FAULT_CONFIG, "a chain has 1 to %d members", NODE_CHAIN_MAX);
-	if (fit_check(spec->members, spec->count, why) || chain_reserve(spec, &chain, why) ||
-	    chain_prepare(chain, why) || fell_make(chain, why))
+	if (fit_check(spec->members, spec->count, why) ||
+	    (spec->wish.on_card && card_check(spec->members, spec->count, why)) ||
+	    chain_reserve(spec, &chain, why) || chain_prepare(chain, why) || fell_make(chain, why))
 		return -1;
 	if (hops_build(&chain->generation, chain->hops, why) || chain_build_end(chain, why))
+		return -1;
+	if (chain->generation.card &&
+	    hops_join(&chain->generation, chain->hops, &chain->card_fd, why))
 		return -1;
 	for (size_t i = 0; i < spec->count; i++)
 		if (chain_link(chain, i, why))
@@ -266,6 +274,29 @@ static int chain_enter(struct chain *chain, const struct anchor *root, struct fa
 	return 0;
 }
 
+// One program, and the root of its generation: it is entered by taking the place of the one before.
+static int chain_place_on_card(struct chain *chain, const struct truth *truth, struct fault *why)
+{
+	const struct attach attach = chain_attach(chain);
+	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
+	struct fault ignored = {0};
+	char dir[BPFFS_PATH_MAX];
+	uint32_t number;
+
+	if (anchor_free_number(chain->place, &number, why) ||
+	    anchor_pin_card(chain->place, chain->card_fd, chain->generation.fell_verdict, number,
+			    &root, why))
+		return -1;
+	chain->root_number = number;
+	if (!attach_root(&attach, truth, root.program_fd, root.program_id, chain->how, why))
+		return 0;
+	// Not left to the next run: a card has little room.
+	if (!bpffs_join_number(chain->place, "root", number, dir, &ignored) &&
+	    bpffs_remove(dir, &ignored))
+		fault_clear(&ignored);
+	return -1;
+}
+
 // Puts the chain behind a root that is already attached and sound, behind a new root in its place, or on a hook where
 // nothing of ours is. A root that packets meet is entered last: until then nothing that is refused has touched them.
 static int chain_place(struct chain *chain, const struct truth *truth, struct fault *why)
@@ -277,7 +308,7 @@ static int chain_place(struct chain *chain, const struct truth *truth, struct fa
 					 .frags = chain->generation.frags};
 	OWNED(anchor_drop) struct anchor root = ANCHOR_NONE;
 	uint32_t number;
-	bool sound = truth->root_number && truth->verdict == kind.verdict &&
+	bool sound = truth->root_number && !truth->on_card && truth->verdict == kind.verdict &&
 		     truth->frags == kind.frags && !spec->renew_root;
 	bool live = sound && truth->attached;
 
@@ -316,7 +347,8 @@ int chain_commit(struct chain *chain, struct fault *why)
 	// Read again: between the build and now the hook may have been taken.
 	if (truth_read(spec->tree, spec->iface, spec->hook, &truth, why) ||
 	    attach_check(spec->iface, spec->hook, &spec->wish, &truth, why) ||
-	    chain_place(chain, &truth, why))
+	    (chain->generation.card ? chain_place_on_card(chain, &truth, why)
+				    : chain_place(chain, &truth, why)))
 		return fault_within(why, "the chain of %s on %s cannot be put in place%s",
 				    hook_name(spec->hook), spec->iface,
 				    truth.attached ? ": the old one still runs" : "");

@@ -195,9 +195,6 @@ int run_config_check(struct cli *cli, struct fault *why)
 	if (jail_syscalls(JAIL_OFFLINE, why) ||
 	    node_load(cli_root(cli), cli_arg(cli, 0), &node, why))
 		return -1;
-	for (size_t i = 0; i < node->interface_count; i++)
-		if (attach_check_mode(&node->interfaces[i], HOOK_XDP, why))
-			return -1;
 	cli_say(cli, "node.json is fine: %zu repositories, %zu interfaces", node->repository_count,
 		node->interface_count);
 	if (judge(cli, node, &uses, &refused, why) || json_put(document, "uses", uses, why) ||

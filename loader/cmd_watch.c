@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/notify.h"
 #include "base/owned.h"
 #include "loader/desk.h"
@@ -99,7 +100,8 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .mends = bell != NULL};
 }
 
-#define BLIND_MAX 3 // an interface that comes can spoil a look; more of it is a refusal
+#define WATCH_LOCK "watch.lock"
+#define BLIND_MAX  3 // an interface that comes can spoil a look; more of it is a refusal
 
 static int watch_once(struct cli *cli, struct watch *watch, struct fault *why)
 {
@@ -175,8 +177,20 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 	return 0;
 }
 
+// Two that mend would each take the other's work for an attack. It is given back with the process, however that ends.
+static int be_the_only_one(const struct desk *desk, int *lock, struct fault *why)
+{
+	if (!file_lock_at(desk->loader_dirfd, WATCH_LOCK, 0, lock, why))
+		return 0;
+	if (why->code != FAULT_BUSY)
+		return -1;
+	fault_set(why, FAULT_BUSY, "another 'bpfseal watch' mends the chains of this node already");
+	return fault_fix(why, "'bpfseal watch --once' only looks, and may run beside it");
+}
+
 int run_watch(struct cli *cli, struct fault *why)
 {
+	OWNED(drop_fd) int lock = -1;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(bell_drop) struct bell *bell = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
@@ -186,7 +200,8 @@ int run_watch(struct cli *cli, struct fault *why)
 	struct watch_places places;
 	struct foothold foothold;
 
-	if (desk_open(&desk, cli, DESK_NAMES, why) || (!once && bell_new(&bell, why)))
+	if (desk_open(&desk, cli, DESK_NAMES, why) ||
+	    (!once && (be_the_only_one(&desk, &lock, why) || bell_new(&bell, why))))
 		return -1;
 	foothold.tree = desk.tree;
 	if (stat(desk.tree, &foothold.was))

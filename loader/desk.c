@@ -60,6 +60,18 @@ static int desk_events(struct desk *desk, const struct node *node, struct fault 
 	return count ? events_read(TRACEFS, patterns, count, &desk->events, why) : 0;
 }
 
+// The kernel makes maps on a card for CAP_SYS_ADMIN alone: kept where node.json asks for a chain on one, and nowhere else.
+// Who has it not can do all the rest; what comes of it is told where such a map is made.
+static uint64_t caps_for(const struct node *node)
+{
+	if (!jail_can(JAIL_CAP(CAP_SYS_ADMIN)))
+		return LOADER_CAPS;
+	for (size_t i = 0; i < node->interface_count; i++)
+		if (node->interfaces[i].xdp_offload && node->interfaces[i].chain_count[HOOK_XDP])
+			return LOADER_CAPS | JAIL_CAP(CAP_SYS_ADMIN);
+	return LOADER_CAPS;
+}
+
 // What only root can do: our directories, given to our user. Then root ends.
 static int desk_become(struct desk *desk, const struct cli *cli, const struct node *node,
 		       struct fault *why)
@@ -77,7 +89,7 @@ static int desk_become(struct desk *desk, const struct cli *cli, const struct no
 			return fault_errno(why, FAULT_OTHER, "cannot give %s to its user",
 					   desk->loader_path);
 	}
-	return jail_become(USER_LOADER, LOADER_CAPS, why);
+	return jail_become(USER_LOADER, node ? caps_for(node) : LOADER_CAPS, why);
 }
 
 static int desk_directories(struct desk *desk, const struct cli *cli, struct fault *why)

@@ -40,15 +40,22 @@ static int family_of(struct exposition *exposition, const char *name, enum expos
 	return 0;
 }
 
+// What would speak to the terminal of whoever reads it there.
+static _Bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 // Label values come from bundles and maps: an unescaped quote or newline would end the label and let its author add samples
 // of his own.
 static int append_escaped(const char *text, struct bytes *out, struct fault *why)
 {
 	for (; *text; text++) {
-		const char *escape = *text == '\\'   ? "\\\\"
-				     : *text == '"'  ? "\\\""
-				     : *text == '\n' ? "\\n"
-						     : NULL;
+		const char *escape = *text == '\\'	 ? "\\\\"
+				     : *text == '"'	 ? "\\\""
+				     : *text == '\n'	 ? "\\n"
+				     : is_control(*text) ? "?"
+							 : NULL;
 
 		if (escape ? bytes_append_text(out, escape, why) : bytes_append(out, text, 1, why))
 			return -1;

@@ -91,6 +91,25 @@ static void count_sites(const struct jumps *jumps, const struct bpf_insn *piece,
 	ways->counted = count;
 }
 
+// The loads of old (LD_ABS, LD_IND): past a packet's end they end the program with 0, which on TC lets the packet by. Whoever
+// sends a short packet would choose that nothing behind it in the chain sees it, and nobody would count it as a fall.
+static int check_loads(const struct code *code, struct fault *why)
+{
+	for (size_t i = 0; i < code->count; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+
+		if (BPF_CLASS(insn->code) != BPF_LD ||
+		    (BPF_MODE(insn->code) != BPF_ABS && BPF_MODE(insn->code) != BPF_IND))
+			continue;
+		fault_set(why, FAULT_FORMAT,
+			  "it goes on by itself, and has a load (LD_ABS, LD_IND) that on a short "
+			  "packet ends it with TC_ACT_OK, past all that follows");
+		return fault_fix(why, "load with bpf_skb_load_bytes(), and say what a short packet "
+				      "is to get");
+	}
+	return 0;
+}
+
 int fall_count(const struct fall *fall, int next_fd, struct code *code, struct fall_ways *ways,
 	       struct fault *why)
 {
@@ -98,7 +117,7 @@ int fall_count(const struct fall *fall, int next_fd, struct code *code, struct f
 	OWNED(drop_heap) struct splice_piece *pieces = NULL;
 	struct bpf_insn piece[PIECE_INSNS];
 
-	if (find(next_fd, code->insns, code->count, &jumps, why))
+	if (check_loads(code, why) || find(next_fd, code->insns, code->count, &jumps, why))
 		return -1;
 	pieces = calloc(jumps.count + 1, sizeof(*pieces));
 	if (!pieces)

@@ -50,6 +50,7 @@ static int foretell_places(const struct foretelling *at, size_t index,
 	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX];
 	char key[MEMBER_LABEL_MAX];
 	bool own = chain->truth.generation && !chain->truth.renewed;
+	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
 
 	member_key(chain->members, index, key);
 	if (foretell_shared_place(at, member, shared) ||
@@ -61,7 +62,8 @@ static int foretell_places(const struct foretelling *at, size_t index,
 					       : own		 ? old
 								 : NULL,
 				    .shared_dir = shared,
-				    .named = member->maps};
+				    .named = member->maps,
+				    .card = wish.on_card ? chain->truth.iface_index : 0};
 	return 0;
 }
 
@@ -177,7 +179,7 @@ static int foretell_changes(struct plan_chain *chain, struct fault *why)
 int foretell_chain(const struct plan *plan, struct plan_chain *chain,
 		   const struct plan_places *places, struct fault *why)
 {
-	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
 	struct foretelling at = {.plan = plan, .chain = chain, .places = places, .why = why};
 	bool stayed = stays(chain);
 

@@ -12,8 +12,10 @@
 #include "base/owned.h"
 #include "bpf/chain.h"
 #include "bpf/inspect.h"
+#include "loader/card.h"
 #include "loader/crew.h"
 #include "loader/fit.h"
+#include "loader/fuse.h"
 #include "loader/lift.h"
 #include "loader/rider.h"
 #include "loader/shared.h"
@@ -35,7 +37,8 @@ static bool hop_goes_on(const struct generation *generation, const struct hop *h
 {
 	const struct chain_spec *spec = generation->spec;
 
-	return spec->hook != HOOK_PROBE && (hop->index + 1 < spec->count || fit_jumps(hop->member));
+	return spec->hook != HOOK_PROBE && !generation->card &&
+	       (hop->index + 1 < spec->count || fit_jumps(hop->member));
 }
 
 // ---- open: nothing is in the kernel yet but maps ----
@@ -69,7 +72,8 @@ static int hop_places(const struct generation *generation, struct hop *hop, stru
 	}
 	hop->places = (struct maps_places){.old_dir = member->maps_from ? member->maps_from : old,
 					   .shared_dir = hop->shared_maps,
-					   .named = member->maps};
+					   .named = member->maps,
+					   .card = generation->card};
 	return 0;
 }
 
@@ -88,6 +92,8 @@ static int hop_settle(struct hop *hop, struct fault *why)
 static int hop_open(const struct generation *generation, struct hop *hop, struct fault *why)
 {
 	if (object_open(&hop->source, &hop->object, why) || hop_settle(hop, why))
+		return -1;
+	if (generation->card && card_make_maps(hop->object, generation->card, why))
 		return -1;
 	if (hop->member->program->linkage == LINK_WRAP && hop_goes_on(generation, hop))
 		return array_make("bpfseal_next", &hop->next_fd, why);
@@ -119,6 +125,8 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 				       .entry = member->program->entry,
 				       .hook = spec->hook,
 				       .frags = generation->frags,
+				       .is_part = generation->card != 0,
+				       .card = generation->card,
 				       .probe = spec->hook == HOOK_PROBE ? member->program : NULL,
 				       .policy = spec->policy,
 				       .label = hop->label,
@@ -234,17 +242,27 @@ static int hop_maps_dir(const struct generation *generation, const struct hop *h
 											       : 0;
 }
 
+static int hop_pin_program(const struct generation *generation, struct hop *hop, int fd,
+			   struct fault *why)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "prog-%zu", hop->index);
+	return bpffs_put(fd, generation->dir, name, why) ||
+			       sys_program(fd, &hop->program.program, why)
+		       ? -1
+		       : 0;
+}
+
 static int hop_pin(const struct generation *generation, struct hop *hop, struct fault *why)
 {
 	const struct meaning meaning = hop_meaning(hop);
 	int fd = object_program_fd(hop->object);
-	char maps[BPFFS_PATH_MAX], name[32];
+	char maps[BPFFS_PATH_MAX];
 
-	snprintf(name, sizeof(name), "prog-%zu", hop->index);
-	if (bpffs_put(fd, generation->dir, name, why) || hop_maps_dir(generation, hop, maps, why) ||
-	    maps_pin(&meaning, &hop->places, maps, why))
+	if (hop_maps_dir(generation, hop, maps, why) || maps_pin(&meaning, &hop->places, maps, why))
 		return -1;
-	return sys_program(fd, &hop->program.program, why);
+	return generation->card ? 0 : hop_pin_program(generation, hop, fd, why);
 }
 
 // Probes are attached while the chain is built, as an event that this kernel lacks has to be known before anything is
@@ -340,7 +358,7 @@ static bool hops_want_lift(const struct generation *generation, const struct hop
 {
 	size_t count = generation->spec->count;
 
-	return generation->spec->hook != HOOK_PROBE &&
+	return generation->spec->hook != HOOK_PROBE && !generation->card &&
 	       count + hop_goes_on(generation, &hops[count - 1]) > LIFT_JUMPS;
 }
 
@@ -399,6 +417,56 @@ int hops_build(const struct generation *generation, struct hop *hops, struct fau
 		if (batch_build(&batch, size, why))
 			return -1;
 	}
+	return 0;
+}
+
+// ---- parts of one program ----
+
+static struct fuse_part part_of(const struct hop *hop)
+{
+	return (struct fuse_part){.code = object_code(hop->object),
+				  .continue_on = hop->member->program->continue_on,
+				  .continue_count = hop->member->program->continue_count};
+}
+
+static bool hop_is_gpl(const struct hop *hop)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(object_program_fd(hop->object), &info, &len) &&
+	       info.gpl_compatible;
+}
+
+int hops_join(const struct generation *generation, struct hop *hops, int *out, struct fault *why)
+{
+	const struct chain_spec *spec = generation->spec;
+	struct fuse_part parts[NODE_CHAIN_MAX];
+	OWNED(code_drop) struct code code = {0};
+	OWNED(drop_fd) int fd = -1;
+	char label[MEMBER_LABEL_MAX], log[MEMBER_LABEL_MAX];
+	struct card_source source = {.code = &code,
+				     .ifindex = generation->card,
+				     .gpl = true,
+				     .seconds_max = spec->policy->verifier_seconds_max,
+				     .label = label,
+				     .log = log,
+				     .logs_dirfd = spec->logs_dirfd,
+				     .logs_path = spec->logs_path};
+
+	snprintf(label, sizeof(label), "the chain on %s of %s as one program",
+		 hook_name(spec->hook), spec->iface);
+	snprintf(log, sizeof(log), "%s.%s.log", spec->iface, hook_name(spec->hook));
+	for (size_t i = 0; i < spec->count; i++) {
+		parts[i] = part_of(&hops[i]);
+		source.gpl &= hop_is_gpl(&hops[i]);
+	}
+	if (fuse_parts(parts, spec->count, &code, why) || card_load(&source, &fd, why))
+		return -1;
+	for (size_t i = 0; i < spec->count; i++)
+		if (hop_pin_program(generation, &hops[i], fd, why))
+			return -1;
+	*out = HAND_OVER_FD(fd);
 	return 0;
 }
 

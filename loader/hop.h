@@ -26,6 +26,9 @@ struct generation {
 	int fell_fd;	      // ARRAY of one element, a row of u64 counters: one a hop (fall.h)
 	int32_t fell_verdict; // of a packet for which the next hop was not there
 	bool frags;	      // the programs take packets in several buffers (fit.h)
+	// Index of the interface on whose card it shall run, as one program: hops are its parts, and do not jump. 0: in
+	// the host.
+	uint32_t card;
 };
 
 struct hop {
@@ -52,6 +55,10 @@ void hop_drop(struct hop *hop);
 // One for each member of generation->spec, side by side where that is possible. What was pinned until a refusal is gone
 // when generation->dir is.
 int hops_build(const struct generation *generation, struct hop *hops, struct fault *why) MUST_CHECK;
+
+// Of a generation on a card, after that: joins them into the one program that runs, and pins it in each place.
+int hops_join(const struct generation *generation, struct hop *hops, int *out, struct fault *why)
+	MUST_CHECK;
 
 // Writes the admin's values into the maps that are new.
 int hop_fill(const struct hop *hop, struct fault *why) MUST_CHECK;

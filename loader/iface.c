@@ -45,6 +45,10 @@ static int iface_read(const struct nlmsghdr *answer, struct iface *out, struct f
 	driver = netlink_u32(netlink_find_in(xdp, IFLA_XDP_DRV_PROG_ID, 4));
 	stack = netlink_u32(netlink_find_in(xdp, IFLA_XDP_SKB_PROG_ID, 4));
 	out->xdp_on_card = netlink_u32(netlink_find_in(xdp, IFLA_XDP_HW_PROG_ID, 4));
+	if (out->xdp_mode == XDP_ATTACHED_MULTI)
+		out->xdp_mode = driver	? XDP_ATTACHED_DRV
+				: stack ? XDP_ATTACHED_SKB
+					: XDP_ATTACHED_HW;
 	out->xdp_program = driver ? driver : stack ? stack : one ? one : out->xdp_on_card;
 	return 0;
 }

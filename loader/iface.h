@@ -15,7 +15,7 @@ struct iface {
 	uint32_t
 		xdp_program; // id of the program on its XDP hook in the host, or else on the card; 0 for none
 	uint32_t xdp_on_card; // id of one that runs on the card, before any in the host
-	uint8_t xdp_mode;     // XDP_ATTACHED_*
+	uint8_t xdp_mode;     // of xdp_program, XDP_ATTACHED_*
 };
 
 // FAULT_CONFIG when there is no such interface here.

@@ -10,11 +10,13 @@
 #include "bpf/inspect.h"
 #include "bpf/policy.h"
 #include "bpf/version.h"
+#include "loader/card.h"
 #include "loader/record.h"
 
 // One use of the file under judgement.
 struct judged {
 	const struct node_use *use;
+	bool on_card; // where its interface has xdp_mode "offload"
 	const char *interface;
 	struct json *rules;
 	struct fault *refused; // the first of all
@@ -101,6 +103,23 @@ static const struct json *find_recorded(const struct json *record, const char *i
 	return NULL;
 }
 
+static int judge_card(struct judged *judged, const struct json *recorded,
+		      const struct manifest *manifest, const struct inspection *inspection,
+		      struct fault *why)
+{
+	const char *entry = json_text(json_member(recorded, "entry"));
+	char bar[MEMBER_BAR_MAX] = "";
+	struct fault reason = {0};
+
+	for (size_t i = 0; entry && i < manifest->program_count; i++)
+		if (!strcmp(manifest->programs[i].entry, entry))
+			card_bar(inspection, manifest, &manifest->programs[i], bar);
+	if (bar[0] && fault_set(&reason, FAULT_CONFIG, "card: no card takes it: %s", bar) &&
+	    fault_fix(&reason, "\"xdp_mode\": \"native\" runs the chain in the driver"))
+		return judged_say(judged, "card", false, &reason, why);
+	return judged_say(judged, "card", true, &reason, why);
+}
+
 // A copy that cannot be read or is damaged is as good as none.
 static int judge_copy(const struct judge_places *places, const struct json *recorded,
 		      struct judged *judged, bool *known, struct fault *why)
@@ -122,7 +141,7 @@ static int judge_copy(const struct judge_places *places, const struct json *reco
 		if (judged_say(judged, policy_rule_name(i), !failed, &reason, why))
 			return -1;
 	}
-	return 0;
+	return judged->on_card ? judge_card(judged, recorded, manifest, inspection, why) : 0;
 }
 
 static int judge_place(const struct judge_places *places, struct judged *judged, enum hook hook,
@@ -144,6 +163,7 @@ static int judge_use(const struct judge_places *places, const struct node_interf
 		find_recorded(places->record, interface->name, hook, place, use);
 	struct json *made = json_make_object();
 	struct judged judged = {.use = use,
+				.on_card = hook == HOOK_XDP && interface->xdp_offload,
 				.interface = interface->name,
 				.rules = json_make_array(),
 				.refused = refused,

@@ -91,7 +91,9 @@ static int identify(int fd, struct identity *out, struct fault *why)
 	uint32_t info[128] = {0};
 	uint32_t len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(fd, info, &len))
+	*out = (struct identity){0};
+	// What was on a card that is gone is nothing any more, but its pin is there.
+	if (bpf_obj_get_info_by_fd(fd, info, &len) && errno != ENODEV)
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a pin");
 	*out = (struct identity){.type = info[0], .id = info[1], .size = len};
 	return 0;
@@ -136,7 +138,8 @@ static int keep(struct keeper *keeper, const char *name, size_t *room, struct fa
 		return -1;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return errno == ENOENT || errno == EMFILE || errno == ENFILE
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES ||
+				       errno == EMFILE || errno == ENFILE
 			       ? 0
 			       : fault_errno(why, FAULT_KERNEL, "cannot open %s", path);
 	--*room;
@@ -177,7 +180,7 @@ static int keep_below(struct keeper *keeper, const char *name, unsigned depth, s
 
 	if (path_of(keeper, name, path, why))
 		return -1;
-	if (dir_open(path, &fd, why))
+	if (bpffs_open_dir(path, &fd, why))
 		return fault_forgive(why, FAULT_NOT_FOUND);
 	if (names_list(fd, &names, why))
 		return -1;
@@ -258,6 +261,15 @@ static int is_there(const struct keeper *keeper, const struct kept *kept, bool *
 	return 0;
 }
 
+// A link that was detached is nothing to put back, least of all over the one that somebody of ours has made instead.
+static bool is_dead(const struct kept *kept)
+{
+	struct fault ignored = {0};
+	struct sys_link link;
+
+	return !strcmp(kept->name, "link") && !sys_link(kept->fd, &link, &ignored) && !link.ifindex;
+}
+
 int keeper_check(const struct keeper *keeper, size_t *lost, char *first, size_t room,
 		 struct fault *why)
 {
@@ -267,7 +279,7 @@ int keeper_check(const struct keeper *keeper, size_t *lost, char *first, size_t 
 
 		if (is_there(keeper, &keeper->list[i], &there, why))
 			return -1;
-		if (!there && !(*lost)++)
+		if (!there && !is_dead(&keeper->list[i]) && !(*lost)++)
 			bpffs_name_read(keeper->list[i].name, first, room);
 	}
 	return 0;
@@ -297,7 +309,7 @@ int keeper_put_back(const struct keeper *keeper, size_t *count, struct fault *wh
 
 		if (is_there(keeper, &keeper->list[i], &there, why))
 			return -1;
-		if (there)
+		if (there || is_dead(&keeper->list[i]))
 			continue;
 		if (pin_again(keeper, &keeper->list[i], why))
 			return -1;

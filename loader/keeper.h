@@ -30,7 +30,7 @@ size_t keeper_count(const struct keeper *keeper); // descriptors it holds
 // The descriptor behind a pin, as "link" or "root-1/array"; -1 when it is not held. Borrowed.
 int keeper_fd(const struct keeper *keeper, const char *pin);
 
-// How many pins are gone or hold something else than what we opened. `first` (64 bytes at least) gets the first one's name.
+// How many pins are gone or hold something else than what we opened, a link that was detached not counted. `first` (64 bytes at least) gets the first one's name.
 int keeper_check(const struct keeper *keeper, size_t *lost, char *first, size_t room,
 		 struct fault *why) MUST_CHECK;
 // Only the link's pin, and only while the link is attached. Not a loss of ours then, so no lock is needed.

@@ -135,7 +135,8 @@ static int settle_old(struct settling *settling, const struct bpf_map_info *defi
 	    shared_has(shared_dir, pinned.id, &was_shared, settling->why))
 		return -1;
 	settling->row.fate = MAP_LOST;
-	if (was_shared || !same_definition(definition, &pinned))
+	if (was_shared || pinned.ifindex != settling->places->card ||
+	    !same_definition(definition, &pinned))
 		return 0;
 	settling->row.fate = MAP_KEPT;
 	settling->kept = HAND_OVER_FD(fd);
@@ -188,7 +189,7 @@ static int has_other_section(const struct settling *settling, const char *sectio
 	*out = false;
 	if (!dir)
 		return 0;
-	if (dir_open(dir, &fd, settling->why)) {
+	if (bpffs_open_dir(dir, &fd, settling->why)) {
 		if (settling->why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(settling->why);

@@ -43,6 +43,7 @@ struct maps_places {
 	const char *old_dir;	  // those of the member before; NULL: nothing was there
 	const char *shared_dir;	  // loader/shared.h; NULL: there is no interface
 	const struct json *named; // the maps that node.json names, with values or without
+	uint32_t card; // index of the interface on whose card they shall be; 0: in the host
 };
 
 // After object_open, before object_load: decides each map's fate and makes the object use those that are kept. With `dry`

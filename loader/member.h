@@ -15,6 +15,7 @@
 #include "loader/fall.h"
 
 #define MEMBER_LABEL_MAX 256
+#define MEMBER_BAR_MAX	 160
 
 struct member {
 	char *name;	      // "net/count"
@@ -32,8 +33,9 @@ struct member {
 	uint32_t jumps_most;	    // tail calls of one run of it; JUMPS_ENDLESS
 	struct inspect_type *asked; // of the kernel's types, if a part of them is enough (types.h)
 	size_t asked_count;
-	struct fall_ways falls; // its jumps to the next program, as far as its object tells
-	uint64_t map_bytes;	// what its maps take, about
+	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
+	uint64_t map_bytes;	       // what its maps take, about
+	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
 	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
 	struct json *
 		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none

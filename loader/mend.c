@@ -79,6 +79,14 @@ static int check_generation(const struct mend *mend, struct fault *why)
 	return 0;
 }
 
+// A root on a card is the program of its members, each of which was recorded with it.
+static bool is_recorded(const struct mend *mend)
+{
+	const struct json *members = json_member(mend->chain->record, "members");
+
+	return mend->root.program_id == json_int(json_member(json_item(members, 0), "program_id"));
+}
+
 // Our root: the one that was kept, else the one that the truth found. By its tag, whoever pinned it.
 static int find_root(struct mend *mend, const struct keeper *keeper, struct fault *why)
 {
@@ -89,7 +97,7 @@ static int find_root(struct mend *mend, const struct keeper *keeper, struct faul
 	if (plan_tag(mend->places->tags, mend->chain->hook, &tag, why))
 		return -1;
 	if (!number || anchor_at(mend->place, number, &mend->root, why) ||
-	    strcmp(mend->root.tag, tag) != 0)
+	    !(mend->root.on_card ? is_recorded(mend) : !strcmp(mend->root.tag, tag)))
 		return fault_set(why, FAULT_DRIFT, "no root of ours is whole");
 	return 0;
 }
@@ -143,6 +151,8 @@ static int fill_slot(const struct mend *mend, const struct anchor *root, struct 
 	struct sys_program first;
 	uint32_t zero = 0, now;
 
+	if (root->on_card)
+		return 0; // it is all of them itself
 	if (sys_program(mend->first_fd, &first, why) || sys_slot(root->array_fd, &now, why))
 		return -1;
 	if (now != first.id && bpf_map_update_elem(root->array_fd, &zero, &mend->first_fd, BPF_ANY))
@@ -159,7 +169,7 @@ static int attach_again(const struct mend *mend, const struct truth *truth,
 		.place = mend->place,
 		.iface = chain->iface,
 		.hook = chain->hook,
-		.wish = attach_wish(truth->attached ? NULL : chain->interface, truth)};
+		.wish = attach_wish(truth->attached ? NULL : chain->interface, chain->hook, truth)};
 
 	if (attach_check(chain->iface, chain->hook, &attach.wish, truth, why) ||
 	    attach_root(&attach, truth, mend->root.program_fd, mend->root.program_id, how, why))
@@ -188,7 +198,7 @@ static int take_lead(struct mend *mend, const struct truth *truth, char how[stat
 	    anchor_free_number(mend->place, &number, why) ||
 	    anchor_build(mend->place, &kind, number, &fresh, why) || fill_slot(mend, &fresh, why))
 		return -1;
-	link = sys_attach(fresh.program_fd, truth->iface_index, mend->chain->hook, false);
+	link = sys_attach(fresh.program_fd, truth->iface_index, mend->chain->hook, SYS_NATIVE);
 	if (link < 0)
 		return fault_set(why, FAULT_KERNEL, "cannot attach before program %u: %s",
 				 truth->before.list[0].program_id, strerror(-link));

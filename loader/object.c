@@ -73,7 +73,8 @@ struct object {
 	struct fall_ways falls;
 	struct use *uses;
 	size_t use_count;
-	struct code code; // lives from the hook to the end of the load
+	struct code
+		code; // lives from the hook to the end of the load; of a part as long as the object
 	struct log *log;
 	bool gated, lift, sewn, lifted;
 	int types_fd; // of the part of the kernel's types that it needs (types.h); -1: libbpf reads all
@@ -94,6 +95,11 @@ int object_program_fd(const struct object *object)
 const char *object_log(const struct object *object)
 {
 	return object->log ? object->log->text : "";
+}
+
+const struct code *object_code(const struct object *object)
+{
+	return &object->code;
 }
 
 bool object_is_plain(const struct object *object)
@@ -603,8 +609,11 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 	object->log->object = object;
 	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
 	complaint[0] = '\0';
+	if (object->source.card)
+		bpf_program__set_ifindex(object->program, object->source.card);
 	error = -bpf_object__load(object->bpf);
-	code_drop(&object->code);
+	if (!object->source.is_part)
+		code_drop(&object->code);
 	deadline_stop(&object->deadline);
 	if (object->refusal.code != FAULT_NONE) {
 		*why = object->refusal;

@@ -24,6 +24,8 @@ struct object_source {
 	const struct manifest_program
 		*probe; // with HOOK_PROBE: what to load it for; NULL: only its maps count
 	bool frags; // the programs of its chain take packets in several buffers; only with HOOK_XDP
+	bool is_part;  // of a program that others are parts of too (fuse.h): its code is kept
+	uint32_t card; // index of the interface on whose card it shall be; 0: in the host
 	const struct policy *policy; // NULL only for our own, embedded objects
 	const char *label; // "net.count.1.0.0": names the program in refusals and its log file
 	// What its code asks of the kernel's types, where that can be answered from a part of them (types.h), and who reads
@@ -68,6 +70,8 @@ struct fall_ways object_falls(const struct object *object);
 // Gate, wrapper (NULL: none), verifier. FAULT_POLICY from the gate; FAULT_KERNEL with the verifier's last word and the
 // path of its whole log; the latter only in the plain form.
 int object_load(struct object *object, const struct wrap *wrap, struct fault *why) MUST_CHECK;
+// Its finished code, of a part, after the load. Borrowed.
+const struct code *object_code(const struct object *object);
 // What the verifier said, "" when it was not asked or had no objection. Borrowed.
 const char *object_log(const struct object *object);
 // Borrowed.

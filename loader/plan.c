@@ -10,6 +10,7 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
+#include "loader/card.h"
 #include "loader/chain.h"
 #include "loader/denied.h"
 #include "loader/fit.h"
@@ -405,6 +406,16 @@ static void fault_first(struct fault *first, struct fault *why)
 	fault_clear(why);
 }
 
+// Of what shall be on a card: whether a card takes each member.
+static int plan_check_card(const struct plan_chain *chain, struct fault *why)
+{
+	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
+
+	if (!wish.on_card || !card_check(chain->members, chain->count, why))
+		return 0;
+	return fault_where(why, "%s", chain->interface->where);
+}
+
 int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 {
 	size_t wanted = chain->interface ? chain->interface->chain_count[chain->hook] : 0;
@@ -435,7 +446,7 @@ int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why)
 		*why = first;
 		return -1;
 	}
-	return fit_check(chain->members, chain->count, why);
+	return fit_check(chain->members, chain->count, why) || plan_check_card(chain, why) ? -1 : 0;
 }
 
 // Whose programs may stand here at all: before anything of them is looked at.
@@ -519,7 +530,7 @@ static bool plan_drops_denied(const struct plan_chain *chain)
 static enum plan_action plan_choose(const struct plan_chain *chain, const struct policy *policy)
 {
 	bool empty = !chain->truth.root_id && !chain->truth.linked && !chain->truth.generation;
-	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
 
 	if (!chain->count)
 		return empty && json_count(chain->denied) ? PLAN_KEEP : PLAN_REMOVE;
@@ -537,12 +548,15 @@ static enum plan_action plan_choose(const struct plan_chain *chain, const struct
 
 int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
 {
-	const struct attach_wish wish = attach_wish(chain->interface, &chain->truth);
+	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
 
 	chain->action = plan_choose(chain, &places->node->policy);
 	if (!plan_builds(chain->action))
 		return 0;
-	return attach_check(chain->iface, chain->hook, &wish, &chain->truth, why);
+	if (!attach_check(chain->iface, chain->hook, &wish, &chain->truth, why))
+		return 0;
+	return wish.on_card && chain->interface ? fault_where(why, "%s", chain->interface->where)
+						: -1;
 }
 
 // ---- what is held ----
@@ -622,8 +636,7 @@ static int plan_decide_chain(struct plan_chain *chain, const struct plan_places 
 {
 	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool held = hold_stands(hold, chain->interface, chain->hook);
-	bool wished = !attach_check_mode(chain->interface, chain->hook, why) &&
-		      !plan_check_places(chain, &places->node->policy, why) &&
+	bool wished = !plan_check_places(chain, &places->node->policy, why) &&
 		      !plan_admit(chain, admit, why);
 
 	// What the store keeps back may come tomorrow, and the others are to hear of it.

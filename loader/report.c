@@ -581,6 +581,8 @@ static const char *mode_of(const struct plan_chain *chain)
 {
 	if (chain->hook != HOOK_XDP || !chain->truth.attached)
 		return "";
+	if (chain->truth.xdp_mode == XDP_ATTACHED_HW)
+		return "offload";
 	return chain->truth.xdp_mode == XDP_ATTACHED_SKB ? "generic" : "native";
 }
 

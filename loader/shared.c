@@ -48,7 +48,7 @@ static int list(const char *dir, struct names *names, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 
-	if (dir_open(dir, &fd, why))
+	if (bpffs_open_dir(dir, &fd, why))
 		return fault_forgive(why, FAULT_NOT_FOUND);
 	return names_list(fd, names, why);
 }

@@ -52,6 +52,8 @@ int sight_take(enum hook hook, const struct truth *truth, const struct keeper *k
 			      .slot = truth->slot,
 			      .revision = truth->revision,
 			      .count = truth->count};
+	// On a card there is no slot.
+	out->whole = out->slot_fd >= 0 || (truth->on_card && out->link_fd >= 0);
 	// Between the truth and the keeper a pin may have changed; what is read below goes into room for ours.
 	if (out->slot_fd >= 0 &&
 	    sys_map_check(out->slot_fd, BPF_MAP_TYPE_PROG_ARRAY, sizeof(uint32_t), why))

@@ -17,6 +17,7 @@ struct sight {
 	enum hook hook;
 	enum truth_by by;
 	int link_fd, slot_fd; // the keeper's; -1: not looked at
+	bool whole;	      // there are descriptors of all that can change
 	// Counters where the kernel counts, mapped: behind the root, and behind each place; NULL: not looked at.
 	const volatile uint64_t *root_counter, *counters;
 	uint32_t ifindex, program, slot;

@@ -46,9 +46,13 @@ int sys_program(int program_fd, struct sys_program *out, struct fault *why)
 	struct bpf_prog_info info = {0};
 	__u32 len = sizeof(info);
 
+	*out = (struct sys_program){0};
 	if (bpf_obj_get_info_by_fd(program_fd, &info, &len))
-		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a program");
+		return errno == ENODEV ? 0
+				       : fault_errno(why, FAULT_KERNEL,
+						     "cannot ask the kernel about a program");
 	*out = (struct sys_program){.id = info.id,
+				    .card = info.ifindex,
 				    .uid = info.created_by_uid,
 				    .loaded_ns = info.load_time,
 				    .map_count = info.nr_map_ids,
@@ -91,8 +95,11 @@ int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why)
 	__u32 len = sizeof(*out);
 
 	memset(out, 0, sizeof(*out));
-	if (bpf_obj_get_info_by_fd(map_fd, out, &len))
+	if (!bpf_obj_get_info_by_fd(map_fd, out, &len))
+		return 0;
+	if (errno != ENODEV)
 		return fault_errno(why, FAULT_KERNEL, "cannot ask the kernel about a map");
+	memset(out, 0, sizeof(*out));
 	return 0;
 }
 
@@ -152,12 +159,15 @@ int sys_tiny_program(enum hook hook, bool frags, int verdict)
 	return bpf_prog_load(sys_program_type(hook), "bpfseal_tiny", "GPL", insns, 2, &opts);
 }
 
-int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic)
+int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, enum sys_mode mode)
 {
+	static const uint32_t flags[] = {[SYS_NATIVE] = XDP_FLAGS_DRV_MODE,
+					 [SYS_GENERIC] = XDP_FLAGS_SKB_MODE,
+					 [SYS_CARD] = XDP_FLAGS_HW_MODE};
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 
 	if (hook == HOOK_XDP)
-		opts.flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+		opts.flags = flags[mode];
 	else
 		opts.flags = ATTACH_BEFORE; // relative to nothing: the head
 	return bpf_link_create(program_fd, (int)ifindex,

@@ -23,11 +23,13 @@ struct sys_program {
 	uint32_t id;
 	char name[BPF_OBJ_NAME_LEN];
 	char tag[SYS_TAG_HEX];
+	uint32_t card; // index of the interface on whose card it is; 0: it is in the host
 	uint32_t uid;
 	uint64_t loaded_ns;	    // after boot
 	uint32_t map_count;	    // that it works with, or that somebody bound to it
 	uint64_t run_count, run_ns; // 0 unless kernel.bpf_stats_enabled is on
 };
+// Of a program whose card is gone nothing is left but its descriptor: id 0.
 int sys_program(int program_fd, struct sys_program *out, struct fault *why) MUST_CHECK;
 // The same by id. Without CAP_SYS_ADMIN the kernel answers nobody: then only the id is filled.
 void sys_program_by_id(uint32_t id, struct sys_program *out);
@@ -36,6 +38,7 @@ void sys_program_by_id(uint32_t id, struct sys_program *out);
 #define SYS_NO_MAP UINT32_MAX
 int sys_program_map_at(int program_fd, int map_fd, uint32_t *at, struct fault *why) MUST_CHECK;
 
+// Of a map whose card is gone all is 0.
 int sys_map(int map_fd, struct bpf_map_info *out, struct fault *why) MUST_CHECK;
 
 // FAULT_NOT_FOUND when it is a map of another shape: to read that into room for one of ours would write past its end.
@@ -55,8 +58,14 @@ enum bpf_prog_type sys_program_type(enum hook hook);
 // Loads `return verdict;`, the smallest program of a hook's type. Returns -1 with errno, else its descriptor.
 int sys_tiny_program(enum hook hook, bool frags, int verdict);
 
-// Attaches a program to a hook, at its head. `generic` is XDP's slow mode. Returns -errno, else the link's descriptor.
-int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, bool generic);
+// How XDP is attached; of no meaning to other hooks.
+enum sys_mode {
+	SYS_NATIVE,  // in the driver
+	SYS_GENERIC, // in the network stack, slower
+	SYS_CARD,    // on the card itself
+};
+// Attaches a program to a hook, at its head. Returns -errno, else the link's descriptor.
+int sys_attach(int program_fd, uint32_t ifindex, enum hook hook, enum sys_mode mode);
 
 // Whether this kernel has TCX (6.6 and later, where it is built in).
 bool sys_has_tcx(uint32_t ifindex);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <linux/if_link.h>
 
 #include "base/owned.h"
 #include "loader/anchor.h"
@@ -118,8 +119,9 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 		if (program_at(dir, name, &member->program, why) ||
 		    riders_alive(dir, i, &member->probes, why))
 			return -1;
-		member->slot = out->slot;
-		if (i && slot_behind(dir, i - 1, out, &member->slot, why))
+		member->slot = i ? out->members[0].program.id : out->slot;
+		if (i && !out->members[0].program.card &&
+		    slot_behind(dir, i - 1, out, &member->slot, why))
 			return -1;
 	}
 	if (maybe_get(dir, "end", &end_fd, why) || (end_fd >= 0 && sys_program(end_fd, &end, why)))
@@ -175,8 +177,10 @@ static int truth_root(const char *place, struct truth *out, struct fault *why)
 	out->root_id = root.program_id;
 	out->verdict = root.verdict;
 	out->frags = root.frags;
+	out->on_card = root.on_card;
+	out->slot = root.program_id;
 	memcpy(out->root_tag, root.tag, sizeof(out->root_tag));
-	if (sys_slot(root.array_fd, &out->slot, why))
+	if (!root.on_card && sys_slot(root.array_fd, &out->slot, why))
 		return -1;
 	return anchor_fell(&root, &out->fell, why);
 }
@@ -216,16 +220,21 @@ static struct truth_other other_of(const struct filter *filter)
 static void truth_xdp(const struct iface *iface, struct truth *out)
 {
 	const struct truth_other card = {.kind = "xdp", .program_id = iface->xdp_on_card};
+	const struct truth_other host = {.kind = "xdp", .program_id = iface->xdp_program};
+	// The index alone may be that of another interface, where ours was moved to another namespace.
+	bool here = out->linked && out->link.ifindex == iface->index;
+	bool on_card = here && iface->xdp_on_card && out->link.program_id == iface->xdp_on_card;
 
 	out->iface_program = iface->xdp_program;
-	out->xdp_mode = iface->xdp_mode;
-	// The index alone may be that of another interface, where ours was moved to another namespace.
-	out->attached = out->linked && out->link.ifindex == iface->index &&
-			out->link.program_id == iface->xdp_program;
+	out->card_program = iface->xdp_on_card;
+	out->xdp_mode = on_card ? XDP_ATTACHED_HW : iface->xdp_mode;
+	out->attached = on_card || (here && out->link.program_id == iface->xdp_program);
 	if (!out->attached)
 		out->instead = iface->xdp_program;
-	if (out->attached && iface->xdp_on_card && iface->xdp_on_card != out->link.program_id)
+	if (out->attached && iface->xdp_on_card && !on_card)
 		others_add(&out->before, &card);
+	if (on_card && iface->xdp_program != iface->xdp_on_card)
+		others_add(&out->after, &host);
 }
 
 // Where our filter stands, ours counts as attached by it unless a link holds it already.
@@ -296,7 +305,9 @@ static int shows_on(const struct iface *iface, enum hook hook, const struct trut
 	OWNED(drop_heap) struct filter *filters = NULL;
 	size_t filter_count = 0;
 
-	*shows = out->linked && hook == HOOK_XDP && iface->xdp_program == out->link.program_id;
+	*shows = out->linked && hook == HOOK_XDP &&
+		 (iface->xdp_program == out->link.program_id ||
+		  iface->xdp_on_card == out->link.program_id);
 	if (hook == HOOK_XDP)
 		return 0;
 	if (sys_tcx_programs(iface->index, hook, ids, &count, why) ||

@@ -31,7 +31,8 @@ const char *truth_by_name(enum truth_by by); // "none", "xdp", "tcx", "clsact"
 
 // Somebody else's on the same hook.
 struct truth_other {
-	char kind[16]; // "xdp" (on the card), "tcx", or of a clsact filter "bpf", "flower", ...
+	char kind
+		[16]; // "xdp" (on the card, or behind ours that is there), "tcx", or of a clsact filter "bpf", "flower", ...
 	uint32_t program_id;   // 0: a filter that is no BPF program
 	uint32_t pref, handle; // of a filter
 	char name[64];	       // that its owner gave a BPF filter
@@ -58,12 +59,14 @@ struct truth {
 	bool elsewhere;
 	char now[IFACE_NAME_MAX];
 	bool renewed; // what is pinned was attached to another interface of this name, which is gone from here
-	uint64_t revision;	       // of a TCX hook, from before the rest was read
-	uint32_t iface_program;	       // on its XDP hook, whoever's
-	uint8_t xdp_mode;	       // XDP_ATTACHED_* of its XDP hook
+	uint64_t revision;	// of a TCX hook, from before the rest was read
+	uint32_t iface_program; // on its XDP hook, whoever's
+	uint32_t card_program;	// and on its card
+	uint8_t xdp_mode;	// XDP_ATTACHED_* of its XDP hook; where ours is on it, of ours
 	uint32_t root_number, root_id; // 0: no sound root is pinned
 	int32_t verdict;
 	bool frags; // the root takes packets in several buffers
+	bool on_card; // the root is all members as one program, on a card; each place reaches it itself
 	char root_tag[SYS_TAG_HEX];
 	uint32_t slot; // the program the root jumps to
 	uint64_t fell; // packets the root found nothing for

@@ -76,7 +76,7 @@ void ward_glance(struct ward *ward, int64_t now_ms)
 	ward->fell += more;
 	ward->fell_counted += more;
 	// Without a descriptor (there are too many chains for this process) there is no cheap look.
-	if (!sight_differs(&ward->sight) && !more && ward->sight.slot_fd >= 0)
+	if (!sight_differs(&ward->sight) && !more && ward->sight.whole)
 		return;
 	ward_suspect(ward, now_ms);
 }

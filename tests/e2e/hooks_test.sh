@@ -130,9 +130,10 @@ configure "\"eth0\": { \"xdp_mode\": \"generic\", $count }"
 check 'generic where the file says so' node apply
 check '... as the kernel sees it now' sh -c "ip -n $NS -j link show eth0 | jq -e '.[0].xdp.mode == 2'"
 configure "\"eth0\": { \"xdp_mode\": \"offload\", $count }"
-ends 'a chain cannot be offloaded' 5 node plan
-check '... for a reason' said 'PROG_ARRAY'
+ends 'a card does not take every program' 5 node plan
+check '... for a reason' said 'no card takes net/count: its map counts is of type percpu_array'
 ends '... which config check knows' 5 node config check
+check '... likewise' said 'percpu_array'
 ip -n "$NS" link add ifb9 type ifb
 configure "\"ifb9\": { $count }"
 ends 'a driver without native XDP is refused' 7 node apply

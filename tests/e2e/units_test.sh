@@ -76,7 +76,8 @@ confined() { # UNIT COMMAND...: in the node's namespace, with the unit's capabil
 }
 # The repository listens outside the node's namespace.
 fetch() { setpriv --reuid=bpfseal-fetch --regid=bpfseal-fetch --init-groups setpriv --no-new-privs --bounding-set=-all "$BIN/bpfseal" sync "$@" --root "$R"; }
-check 'sync runs as its user without any' fetch
+came() { fetch --changes >"$R/came" 2>&1 && grep -q '^net/count 1.0.0 came from corp, sha256 ' "$R/came" && grep -q '^repository corp: root 1, ' "$R/came" || { cat "$R/came"; return 1; }; }
+check 'sync runs as its user without any, and tells what came' came
 check 'apply runs with those of its unit' confined apply "$BIN/bpfseal" apply
 check '... twice' confined apply "$BIN/bpfseal" apply
 once() { # and no word of a namer that did not start

@@ -284,11 +284,28 @@ check '... and waits' hasnot "$at" t1 '.event == "mended"'
 t=$(event "$at" t1 mended '' 15) || t=0
 check '... for about ten seconds' sh -c "echo after $((t - at)) ms; [ $((t - at)) -ge 7000 ] && [ $((t - at)) -le 12000 ]"
 
+# ---- a second one ----
+ends_second() { timeout 10 nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --root "$R" >"$R/second.out" 2>&1; [ $? = 1 ]; }
+check 'a second watch is refused' ends_second
+check '... and told why' grep -q "another 'bpfseal watch' mends the chains of this node already" "$R/second.out"
+check '... but a look is not' node watch --once
+at=$(now)
+exec 8>>"$R/var/lib/bpfseal-loader/lock"
+flock 8
+foe detach "$(place x4)/link" >/dev/null
+sleep 0.2
+flock -u 8
+node apply >"$R/apply.out" 2>&1
+sleep 2
+check 'what an apply has attached again the watch does not undo' node status --check
+check '... nor fails to mend it' hasnot "$at" x4 '.event == "failed"'
+
 # ---- what it cannot read ----
+watch_end
 state=$R/var/lib/bpfseal-loader
 cp -p "$state/active.json" "$state/kept"
 echo '{' >"$state/active.json"
-check 'a single look at a damaged record is a refusal, and no waiting' sh -c "timeout 10 nsenter --net=/run/netns/$NS $BIN/bpfseal-loader watch --once --root $R >$R/once.out 2>&1; [ \$? = 1 ]"
+check 'a single look at a damaged record is a refusal, and no waiting' sh -c "timeout 10 nsenter --net=/run/netns/$NS $BIN/bpfseal-loader watch --once --root $R >$R/once.out 2>&1; [ \$? = 3 ]"
 check '... that says what mends it' grep -q "fix: remove the file; 'bpfseal apply' writes it anew" "$R/once.out"
 nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/blind.json" 2>/dev/null &
 BLIND=$!
@@ -299,6 +316,7 @@ kill -TERM $BLIND
 for _ in $(seq 40); do kill -0 $BLIND 2>/dev/null || break; sleep 0.05; done
 check '... and ends when it is told to' sh -c "! kill -0 $BLIND 2>/dev/null"
 mv "$state/kept" "$state/active.json"
+watch_begin || exit 1
 
 # ---- others at work ----
 at=$(now)

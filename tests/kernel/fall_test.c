@@ -233,6 +233,25 @@ static void a_finished_program_that_goes_nowhere_is_refused(void **state)
 	drop_members(members, 2);
 }
 
+// Ordinary programs are called where they have such a load (seam_test): what it ends is the call.
+static void a_load_that_would_end_the_chain_on_a_short_packet_is_refused(void **state)
+{
+	struct ground *ground = the_ground(state);
+	struct member members[] = {
+		ground_member("t/f", "falls.bpf.o", "fall_short", HOOK_TC_INGRESS, LINK_OWN_MAP,
+			      NULL),
+		ground_member("t/1", "flows.bpf.o", "flow1", HOOK_TC_INGRESS, LINK_WRAP, NULL)};
+	struct chain_spec spec = ground_spec(ground, members, 2);
+	OWNED(chain_drop) struct chain *chain = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(chain_build(&spec, &chain, &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+	assert_non_null(strstr(why.cause, "past all that follows"));
+	assert_non_null(strstr(why.fix, "bpf_skb_load_bytes"));
+	drop_members(members, 2);
+}
+
 static void on_tc_it_is_the_same(void **state)
 {
 	struct ground *ground = the_ground(state);
@@ -268,6 +287,7 @@ int main(void)
 		ON_GROUND(in_a_function_it_is_counted_and_the_program_decides),
 		ON_GROUND(what_the_code_does_not_show_is_told_and_not_guessed),
 		ON_GROUND(a_finished_program_that_goes_nowhere_is_refused),
+		ON_GROUND(a_load_that_would_end_the_chain_on_a_short_packet_is_refused),
 		ON_GROUND(on_tc_it_is_the_same),
 	};
 

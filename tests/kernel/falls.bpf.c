@@ -144,4 +144,16 @@ int fall_tc(struct __sk_buff *skb)
 	return TC_ACT_STOLEN;
 }
 
+unsigned long long load_byte(void *skb, unsigned long long at) asm("llvm.bpf.load.byte");
+
+// A load that ends it where a packet is short.
+SEC("tc")
+int fall_short(struct __sk_buff *skb)
+{
+	if (load_byte(skb, 5000) == 1)
+		return TC_ACT_SHOT;
+	bpf_tail_call_static(skb, &own_next, 0);
+	return TC_ACT_STOLEN;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -411,7 +411,7 @@ static void in_place_up(struct in_place *chain, enum hook hook)
 	chain->root = ground_object(root, "bpfseal_root", hook);
 	chain->root_next = ground_object_map(chain->root, "root_array");
 	chain->link_fd = sys_attach(object_program_fd(chain->root), if_nametoindex(GROUND_IFACE),
-				    hook, false);
+				    hook, SYS_NATIVE);
 	assert_true(chain->link_fd >= 0);
 }
 

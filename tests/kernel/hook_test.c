@@ -25,6 +25,7 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
+#include "loader/card.h"
 #include "loader/filter.h"
 #include "loader/finding.h"
 #include "loader/keeper.h"
@@ -122,7 +123,7 @@ static struct foreign foreign_tcx(enum hook hook, int verdict, bool last)
 			bpf_link_create(foreign.program_fd, (int)ifindex,
 					(enum bpf_attach_type)sys_attach_type(hook), NULL);
 	else
-		foreign.link_fd = sys_attach(foreign.program_fd, ifindex, hook, false);
+		foreign.link_fd = sys_attach(foreign.program_fd, ifindex, hook, SYS_NATIVE);
 	assert_true(foreign.link_fd >= 0);
 	return foreign;
 }
@@ -856,11 +857,12 @@ static void a_driver_without_native_xdp_is_refused_unless_the_config_allows_gene
 	member_drop(&other);
 }
 
-// Why a chain cannot be offloaded: of a driver that has nothing of the kind the kernel says so, of an array of programs it
-// says that there is no such thing. Should that change, attach_check_mode can.
+// Why a chain on a card is one program (loader/fuse): of a driver that has nothing of the kind the kernel says so, of an
+// array of programs it says that there is no such thing.
 static void the_kernel_knows_no_array_of_programs_on_a_card(void **state)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, card);
+	struct fault why = {0};
 
 	the_ground(state);
 	ground_sh("ip link add card0 type ifb");
@@ -868,7 +870,69 @@ static void the_kernel_knows_no_array_of_programs_on_a_card(void **state)
 	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_ARRAY, "it", 4, 4, 1, &card), -EOPNOTSUPP);
 	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_HASH, "it", 4, 4, 1, &card), -EOPNOTSUPP);
 	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "it", 4, 4, 1, &card), -EINVAL);
+	assert_int_equal(card_ask("card0", card.map_ifindex, &why), -1);
+	assert_int_equal(why.code, FAULT_KERNEL);
+	assert_non_null(strstr(why.text, "card0 has no card that runs programs"));
 	ground_sh("ip link del card0");
+}
+
+static void a_chain_for_a_card_that_is_not_there_is_refused_and_leaves_nothing(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member member = mark("t/a");
+	struct chain_spec spec = ground_spec(ground, &member, 1);
+	OWNED(chain_drop) struct chain *chain = NULL;
+	struct fault why = {0};
+
+	put(ground, &member, 1, by_auto);
+	spec.wish = (struct attach_wish){.on_card = true};
+	assert_int_equal(chain_build(&spec, &chain, &why), -1);
+	assert_int_equal(why.code, FAULT_KERNEL);
+	assert_non_null(strstr(why.text, "no card that runs programs"));
+	assert_true(the_truth(ground, HOOK_XDP).attached && the_truth(ground, HOOK_XDP).entered);
+	assert_int_equal(the_truth(ground, HOOK_XDP).xdp_mode, XDP_ATTACHED_DRV);
+	// What is known to be impossible is told without asking the kernel.
+	snprintf(member.card_bar, sizeof(member.card_bar), "its map m is of type lru_hash");
+	fault_clear(&why);
+	assert_int_equal(chain_build(&spec, &chain, &why), -1);
+	assert_int_equal(why.code, FAULT_CONFIG);
+	assert_string_equal(why.text, "no card takes t/a: its map m is of type lru_hash");
+	member_drop(&member);
+}
+
+// Between the look and the deed somebody may put another program there: it is told, and not replaced unseen.
+static void what_was_put_under_our_link_meanwhile_is_not_replaced_unseen(void **state)
+{
+	const struct ground *ground = the_ground(state);
+	struct member member = mark("t/a");
+	OWNED(drop_fd) int theirs = sys_tiny_program(HOOK_XDP, false, XDP_PASS);
+	OWNED(drop_fd) int other = sys_tiny_program(HOOK_XDP, false, XDP_DROP);
+	char place[BPFFS_PATH_MAX], how[ATTACH_HOW];
+	struct sys_program them, us;
+	const struct attach attach = {.place = place,
+				      .iface = GROUND_IFACE,
+				      .hook = HOOK_XDP,
+				      .wish = {.native_ok = true}};
+	OWNED(drop_fd) int link = -1;
+	struct fault why = {0};
+	struct truth truth;
+
+	put(ground, &member, 1, by_auto);
+	truth = the_truth(ground, HOOK_XDP);
+	assert_int_equal(bpffs_place(ground->tree, GROUND_IFACE, HOOK_XDP, place, &why), 0);
+	assert_int_equal(bpffs_get(place, "link", &link, &why), 0);
+	assert_int_equal(sys_program(theirs, &them, &why) | sys_program(other, &us, &why), 0);
+	assert_int_equal(bpf_link_update(link, theirs, NULL), 0);
+	assert_int_equal(attach_root(&attach, &truth, other, us.id, how, &why), -1);
+	assert_int_equal(why.code, FAULT_KERNEL);
+	assert_string_equal(why.text, "somebody has just put another program under our link");
+	assert_int_equal(the_truth(ground, HOOK_XDP).link.program_id, them.id);
+	// Who has seen it may.
+	truth = the_truth(ground, HOOK_XDP);
+	fault_clear(&why);
+	assert_int_equal(attach_root(&attach, &truth, other, us.id, how, &why), 0);
+	assert_int_equal(the_truth(ground, HOOK_XDP).link.program_id, us.id);
+	member_drop(&member);
 }
 
 // ---- as long as it gets ----
@@ -965,6 +1029,8 @@ int main(void)
 		ON_GROUND(xdp_changes_its_mode_as_the_config_does_and_keeps_its_maps),
 		ON_GROUND(a_driver_without_native_xdp_is_refused_unless_the_config_allows_generic),
 		ON_GROUND(the_kernel_knows_no_array_of_programs_on_a_card),
+		ON_GROUND(a_chain_for_a_card_that_is_not_there_is_refused_and_leaves_nothing),
+		ON_GROUND(what_was_put_under_our_link_meanwhile_is_not_replaced_unseen),
 		ON_GROUND(chains_of_33_run_to_their_end_on_every_hook),
 		ON_GROUND(an_interface_made_anew_starts_anew_and_a_detached_one_goes_on),
 	};

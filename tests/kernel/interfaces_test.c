@@ -641,14 +641,35 @@ static void offload_is_refused_with_its_reason_before_anything_is_touched(void *
 			 "\"seal0\":{" COUNT "},\"seal1\":{\"xdp_mode\":\"offload\"," COUNT "}");
 	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
-	assert_non_null(strstr(why.text, "xdp of seal1"));
-	assert_non_null(strstr(why.text, "PROG_ARRAY"));
+	assert_string_equal(why.text,
+			    "no card takes net/count: its map counts is of type percpu_array");
 	assert_non_null(strstr(why.where, "node.json:1:"));
+	assert_false(is_pinned(stock, "seal0") || is_pinned(stock, "seal1"));
+	// What a card would take, and a driver that has none.
+	stock_add(stock, "../tests/offload/told.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	stock_interfaces(stock,
+			 "\"seal0\":{" COUNT "},\"seal1\":{\"xdp_mode\":\"offload\",\"xdp\":["
+			 "{\"use\":\"net/told\",\"version\":\"1.0.0\","
+			 "\"program\":\"told1\"}]}");
+	fault_clear(&why);
+	plan_drop(&plan);
+	assert_int_equal(stock_plan(stock, STOCK_NOW, &plan, &why), -1);
+	assert_int_equal(why.code, FAULT_KERNEL);
+	assert_non_null(strstr(why.text, "seal1 has no card that runs programs"));
+	assert_non_null(strstr(why.where, "node.json:1:"));
+	assert_non_null(strstr(why.fix, "\"xdp_mode\": \"native\""));
 	assert_false(is_pinned(stock, "seal0") || is_pinned(stock, "seal1"));
 	// Where no chain is asked for there is nothing to refuse.
 	stock_interfaces(stock, "\"seal0\":{" COUNT "},\"seal1\":{\"xdp_mode\":\"offload\"}");
 	all_applied(stock);
 	assert_true(runs(stock, "seal0"));
+	// TC is never on a card.
+	stock_add(stock, "../tests/e2e/flow-1.0.json");
+	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
+	stock_interfaces(stock, "\"seal1\":{\"xdp_mode\":\"offload\"," FLOW "}");
+	all_applied(stock);
+	plans(stock, "seal1 keep, seal1 keep");
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)

@@ -228,6 +228,26 @@ static void what_is_held_makes_it_whole_again(void **state)
 	assert_int_equal(put_back(world, HOOK_XDP, keeper), FAULT_DRIFT);
 }
 
+// Else a watch undoes what an apply has just made whole.
+static void a_link_that_was_detached_is_not_put_over_the_one_that_came_after(void **state)
+{
+	struct world *world = the_world(state);
+	OWNED(keeper_drop) struct keeper *keeper = NULL;
+	struct fault why = {0};
+	size_t room = 100, lost, pinned_again;
+	char first[64];
+
+	applied(world);
+	assert_int_equal(keeper_open(world->place, 1, 1, &room, &keeper, &why), 0);
+	detach(world);
+	applied(world);
+	assert_true(is_whole(world, HOOK_XDP));
+	assert_int_equal(keeper_check(keeper, &lost, first, sizeof(first), &why), 0);
+	ground_sh("test -e %s/link", world->place);
+	assert_int_equal(keeper_put_back(keeper, &pinned_again, &why), 0);
+	assert_true(is_whole(world, HOOK_XDP));
+}
+
 // A88: nothing of anybody else's is pushed aside.
 static void a_program_in_our_place_is_named_and_stays(void **state)
 {
@@ -560,6 +580,7 @@ int main(void)
 		IN_WORLD(what_somebody_has_pinned_beside_it_goes),
 		IN_WORLD(a_generation_that_is_not_whole_is_not_put_back),
 		IN_WORLD(what_is_held_makes_it_whole_again),
+		IN_WORLD(a_link_that_was_detached_is_not_put_over_the_one_that_came_after),
 		IN_WORLD(a_program_in_our_place_is_named_and_stays),
 		IN_WORLD(a_pin_that_changes_under_us_is_never_let_into_the_slot),
 		IN_WORLD(what_is_denied_by_now_is_not_put_back),
