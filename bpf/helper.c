@@ -20,15 +20,13 @@ const char *helper_name(uint32_t id)
 // ---- groups ----
 
 static const char *const groups[HELPER_GROUPS + 1] = {
-	[HELPERS_BASE] = "base",     [HELPERS_REDIRECT] = "redirect",
-	[HELPERS_OUTPUT] = "output", [HELPERS_TIME] = "time",
-	[HELPERS_SOCKET] = "socket", [HELPERS_TRACING] = "tracing",
-	[HELPERS_DEBUG] = "debug",   [HELPERS_KERNEL_MEMORY] = "kernel-memory",
+	[HELPERS_BASE] = "base", [HELPERS_REDIRECT] = "redirect", [HELPERS_OUTPUT] = "output",
+	[HELPERS_TIME] = "time", [HELPERS_SOCKET] = "socket",	  [HELPERS_TRACING] = "tracing",
 };
 
-// What is not named here is never grantable: what writes memory outside the packet and the maps or reads that of processes,
-// acts on processes, files or the kernel's own objects, belongs to other program types, or is new. A stolen or careless
-// policy file cannot add it (A82).
+// What is not named here is never grantable: what reads or writes memory outside the packet and the maps, acts on
+// processes, files or the kernel's own objects, prints to the trace log, belongs to other program types, or is new.
+// A stolen or careless policy file cannot add it (A82).
 int helper_group(uint32_t id)
 {
 	switch (id) {
@@ -166,36 +164,8 @@ int helper_group(uint32_t id)
 	case BPF_FUNC_probe_read_kernel:
 	case BPF_FUNC_probe_read_kernel_str:
 		return HELPERS_TRACING;
-	case BPF_FUNC_trace_printk:
-	case BPF_FUNC_trace_vprintk:
-		return HELPERS_DEBUG;
 	default:
 		return -1;
-	}
-}
-
-int helper_group_of_packets(uint32_t id)
-{
-	if (id == BPF_FUNC_probe_read_kernel || id == BPF_FUNC_probe_read_kernel_str)
-		return HELPERS_KERNEL_MEMORY;
-	return helper_group(id);
-}
-
-const char *helper_group_meaning(enum helper_group group)
-{
-	switch (group) {
-	case HELPERS_DEBUG:
-		return "programs write text into the kernel's trace log, packets' contents too if "
-		       "they "
-		       "like; a line costs a microsecond and more";
-	case HELPERS_KERNEL_MEMORY:
-		return "programs of packets read any memory of the kernel, keys and other packets "
-		       "among "
-		       "it, and can put what they read into maps and packets";
-	case HELPERS_TRACING:
-		return "probes see who runs on the machine and read any memory of the kernel";
-	default:
-		return NULL;
 	}
 }
 
@@ -217,9 +187,7 @@ int helper_group_parse(const char *name, enum helper_group *out, struct fault *w
 	near = json_nearest(name, groups);
 	fault_set(why, FAULT_CONFIG, "there is no helper group '%.40s'%s%s", name,
 		  near ? ": did you mean " : "", near ? near : "");
-	return fault_fix(why,
-			 "the groups are base, redirect, output, time, socket, tracing, debug and "
-			 "kernel-memory");
+	return fault_fix(why, "the groups are base, redirect, output, time, socket and tracing");
 }
 
 // The nearest of all helpers that a file can name, without their prefix; NULL: none.

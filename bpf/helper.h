@@ -14,21 +14,14 @@ enum helper_group {
 	HELPERS_OUTPUT,
 	HELPERS_TIME,
 	HELPERS_SOCKET,
-	HELPERS_TRACING, // of probes only
-	// No program needs them to do its work on packets; each is granted by an admin who was told what it means.
-	HELPERS_DEBUG,
-	HELPERS_KERNEL_MEMORY, // what of HELPERS_TRACING reads memory, for programs of packets
+	HELPERS_TRACING, // of probes only: the verifier keeps them from programs of packets
 	HELPER_GROUPS
 };
 
 const char *helper_name(uint32_t id); // "tail_call", or NULL
 // The group a helper id is in; -1: never grantable for XDP and TC, whatever the file says.
 int helper_group(uint32_t id);
-// The same for a program of packets: what reads the kernel's memory is of HELPERS_KERNEL_MEMORY there.
-int helper_group_of_packets(uint32_t id);
 const char *helper_group_name(enum helper_group group);
-// What a grant of the group means beyond the packet and the program's own maps, as one clause; NULL: nothing.
-const char *helper_group_meaning(enum helper_group group);
 int helper_group_parse(const char *name, enum helper_group *out, struct fault *why) MUST_CHECK;
 // "bpf_redirect" to its number. FAULT_CONFIG for one that is not known or can never be granted.
 int helper_parse(const char *name, uint32_t *id, struct fault *why) MUST_CHECK;

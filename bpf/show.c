@@ -8,7 +8,6 @@
 #include "base/owned.h"
 #include "base/table.h"
 #include "bpf/claims.h"
-#include "bpf/helper.h"
 
 static const char *linkage_word(enum linkage linkage)
 {
@@ -347,32 +346,6 @@ static int say_object(struct saying *saying, const struct survey *survey,
 	return 0;
 }
 
-static bool calls_group(const struct survey *survey, int group)
-{
-	for (size_t i = 0; i < survey->object_count; i++) {
-		const struct inspection *inspection = survey->objects[i].inspection;
-
-		for (uint32_t id = 0; id < INSPECT_HELPERS_MAX; id++)
-			if (inspection->helpers[id] &&
-			    (helper_group(id) == group || helper_group_of_packets(id) == group))
-				return true;
-	}
-	return false;
-}
-
-// Allowed is not harmless: what it means where the policy grants more than packets and maps, and the bundle takes it.
-static void say_grants(const struct cli *cli, const struct survey *survey,
-		       const struct policy *policy)
-{
-	for (int group = 0; group < HELPER_GROUPS; group++) {
-		const char *meaning = helper_group_meaning((enum helper_group)group);
-
-		if (meaning && policy->groups[group] && calls_group(survey, group))
-			cli_say(cli, "granted   %-14s %s: %s", "helpers",
-				helper_group_name((enum helper_group)group), meaning);
-	}
-}
-
 int show_verdicts(const struct cli *cli, const struct survey *survey, const struct policy *policy,
 		  struct json **out, struct fault *why)
 {
@@ -383,7 +356,6 @@ int show_verdicts(const struct cli *cli, const struct survey *survey, const stru
 		if (say_object(&saying, survey, &survey->objects[i], policy, why))
 			return -1;
 	}
-	say_grants(cli, survey, policy);
 	if (policy->verifier_seconds_max)
 		cli_say(cli, "at load   %-14s the kernel's verifier, in %u s a program", "verifier",
 			policy->verifier_seconds_max);

@@ -9,7 +9,6 @@
 #include "base/owned.h"
 #include "base/program.h"
 #include "base/table.h"
-#include "bpf/helper.h"
 #include "bpf/node.h"
 #include "bpf/policyfile.h"
 #include "loader/attach.h"
@@ -49,30 +48,6 @@ static int say_rules(const struct cli *cli, const struct node *node, struct faul
 	if (table_row(table, (const char *[]){"never", "always", never}, why))
 		return -1;
 	table_print(table, cli);
-	return 0;
-}
-
-// What a grant means beyond packets and maps, for those who read the rules before they are asked about them.
-static int tell_grants(const struct cli *cli, const struct node *node, struct json *document,
-		       struct fault *why)
-{
-	struct json *list = json_make_array();
-
-	if (json_put(document, "grants", list, why))
-		return -1;
-	for (int group = 0; group < HELPER_GROUPS; group++) {
-		const char *name = helper_group_name((enum helper_group)group);
-		const char *meaning = helper_group_meaning((enum helper_group)group);
-		struct json *entry;
-
-		if (!meaning || !node->policy.groups[group])
-			continue;
-		entry = json_make_object();
-		cli_say(cli, "the helpers '%s' are granted: %s", name, meaning);
-		if (json_add(list, entry, why) || json_put_text(entry, "helpers", name, why) ||
-		    json_put_text(entry, "meaning", meaning, why))
-			return -1;
-	}
 	return 0;
 }
 
@@ -198,8 +173,7 @@ int run_config_check(struct cli *cli, struct fault *why)
 	cli_say(cli, "node.json is fine: %zu repositories, %zu interfaces", node->repository_count,
 		node->interface_count);
 	if (judge(cli, node, &uses, &refused, why) || json_put(document, "uses", uses, why) ||
-	    say_rules(cli, node, why) || tell_grants(cli, node, document, why) ||
-	    say_uses(cli, uses, why) ||
+	    say_rules(cli, node, why) || say_uses(cli, uses, why) ||
 	    json_put_int(document, "repositories", (int64_t)node->repository_count, why) ||
 	    json_put_int(document, "interfaces", (int64_t)node->interface_count, why) ||
 	    put_rules(node, document, why) || json_put_text(document, "never", never, why) ||

@@ -24,12 +24,11 @@ manifest loop ways.bpf.o in_a_loop "$own"
 manifest choice ways.bpf.o by_choice "$own"
 manifest dead ways.bpf.o dead_next "$own"
 manifest bomb bombs.bpf.o bomb_dear '"wrap"'
-manifest deep deep.bpf.o deep '"wrap"'
 manifest invalid bombs.bpf.o bomb_long '"wrap"'
 
 quiet world_team
 quiet release "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf/count.json" "$R/team/parts.json" "$R/team/loop.json" \
-	"$R/team/choice.json" "$R/team/deep.json" "$R/team/bomb.json" "$R/team/invalid.json"
+	"$R/team/choice.json" "$R/team/bomb.json" "$R/team/invalid.json"
 quiet pin
 
 use() { echo "{ \"use\": \"net/$1\", \"version\": \"1.0.0\" }"; }
@@ -160,21 +159,4 @@ check "... after ${took} s" [ "$took" -lt 6 ]
 check '... and the chain is untouched' untouched
 node_json "$both" ''
 ends '... and goes on' 0 node plan --check
-# ---- what reaches further than packets and maps ----
-node_json "$(uses deep count)" '"helpers": ["base", "redirect", "output", "time", "socket", "tracing", "bpf_probe_read_kernel", "debug"]'
-quiet bpfseal sync
-ends "the kernel's memory is granted by nothing but its group" 5 node apply
-check '... which is told with what it means' said 'fix: only .*kernel-memory.* read any memory of the kernel'
-node_json "$(uses deep count)" '"helpers": ["base", "kernel-memory"]'
-ends '... nor is the trace log by that one' 5 node apply
-check '... told as well' said 'bpf_trace_printk, of the group .debug'
-node_json "$(uses deep count)" '"helpers": ["base", "debug", "kernel-memory"]'
-ends 'with both it runs' 0 node apply
-ends 'config check says what they mean' 0 bpfseal config check
-check '... the one' said "^the helpers 'debug' are granted: programs write text into the kernel's trace log"
-check '... and the other' said "^the helpers 'kernel-memory' are granted: programs of packets read any memory"
-ends '... and bundle check does' 0 bpfseal bundle check "$R/team/deep.bundle" --policy "$R/etc/bpfseal/node.json"
-check '... of what the bundle uses' said '^granted   helpers        kernel-memory: programs of packets read any memory'
-ends 'a bundle that needs neither' 0 bpfseal bundle check "$R/team/count.bundle" --policy "$R/etc/bpfseal/node.json"
-check '... hears nothing of it' sh -c "! grep -q '^granted' '$R/tap.out'"
 done_testing

@@ -6,7 +6,7 @@
 
 static __attribute__((noinline)) int peek(void *to, unsigned int size, const void *from)
 {
-	return (int)bpf_probe_read_user(to, size, from);
+	return (int)bpf_probe_read_kernel(to, size, from);
 }
 
 SEC("xdp") int bad_helper(struct xdp_md *ctx)

@@ -91,7 +91,7 @@ static void a_helper_in_a_function_of_another_section_is_found(void **state)
 	struct fault why = {0};
 
 	(void)state;
-	assert_true(inspection->helpers[BPF_FUNC_probe_read_user]);
+	assert_true(inspection->helpers[BPF_FUNC_probe_read_kernel]);
 	assert_int_equal(policy_check(&policy, inspection, &manifest, &why), -1);
 	assert_int_equal(why.code, FAULT_POLICY);
 }
@@ -245,7 +245,7 @@ static void every_helper_of_an_object_is_found_and_judged_by_itself(void **state
 		OWNED(bytes_drop) struct bytes data = {0};
 		OWNED(inspection_drop) struct inspection *inspection = NULL;
 		struct fault why = {0};
-		int group = helper_group_of_packets(id);
+		int group = helper_group(id);
 		bool passes;
 
 		object("count.bpf.o", &data);

@@ -77,7 +77,7 @@ static void a_build_fills_the_maps_from_the_object(void **state)
 static void what_a_node_would_refuse_is_not_built(void **state)
 {
 	(void)state;
-	refused(SOURCE("bad_helper", "bad_helper.bpf.o", "}]}"), FAULT_POLICY, "probe_read_user");
+	refused(SOURCE("bad_helper", "bad_helper.bpf.o", "}]}"), FAULT_POLICY, "probe_read_kernel");
 	refused(SOURCE("bad_maps", "bad_maps.bpf.o", "}]}"), FAULT_POLICY, "map");
 	refused(SOURCE("count", "count.bpf.o", ",\"linkage\":\"chain\"}]}"), FAULT_FORMAT,
 		"bpfseal_next");

@@ -56,7 +56,7 @@ static void an_empty_policy_allows_map_lookups_and_refuses_redirects(void **stat
 	allowed(&policy, &inspection);
 }
 
-static void the_dangerous_helpers_are_never_granted(void **state)
+static void the_tracing_helpers_are_never_granted(void **state)
 {
 	static const uint32_t never[] = {
 		BPF_FUNC_probe_write_user,
@@ -71,6 +71,8 @@ static void the_dangerous_helpers_are_never_granted(void **state)
 		BPF_FUNC_probe_read_str,
 		BPF_FUNC_probe_read_user,
 		BPF_FUNC_probe_read_user_str,
+		BPF_FUNC_trace_printk,
+		BPF_FUNC_trace_vprintk,
 		BPF_FUNC_d_path,
 		BPF_FUNC_kallsyms_lookup_name,
 		BPF_FUNC_perf_event_read,
@@ -90,9 +92,11 @@ static void the_dangerous_helpers_are_never_granted(void **state)
 	}
 }
 
-static void who_runs_is_for_probes_only(void **state)
+static void what_reads_the_kernel_is_for_probes_only(void **state)
 {
-	static const uint32_t reading[] = {BPF_FUNC_get_current_task, BPF_FUNC_get_current_task_btf,
+	static const uint32_t reading[] = {BPF_FUNC_probe_read_kernel,
+					   BPF_FUNC_probe_read_kernel_str,
+					   BPF_FUNC_get_current_task, BPF_FUNC_get_current_task_btf,
 					   BPF_FUNC_get_current_comm};
 	struct policy node = all_groups(), narrow = policy_default();
 	struct fault why = {0};
@@ -104,51 +108,6 @@ static void who_runs_is_for_probes_only(void **state)
 		assert_int_equal(policy_check_helper(&narrow, HOOK_PROBE, reading[i], &why), -1);
 		assert_int_equal(policy_check_helper(&node, HOOK_PROBE, reading[i], &why), 0);
 	}
-}
-
-// Not by all other groups, not by "tracing", not by its own name: those are given for probes.
-static void the_kernels_memory_is_granted_by_its_group_alone(void **state)
-{
-	static const uint32_t reading[] = {BPF_FUNC_probe_read_kernel,
-					   BPF_FUNC_probe_read_kernel_str};
-	struct policy node = all_groups(), narrow = policy_default();
-
-	(void)state;
-	node.groups[HELPERS_KERNEL_MEMORY] = false;
-	for (size_t i = 0; i < sizeof reading / sizeof *reading; i++) {
-		struct fault why = {0};
-
-		node.helpers[reading[i]] = true;
-		assert_int_equal(policy_check_helper(&node, HOOK_XDP, reading[i], &why), -1);
-		assert_int_equal(why.code, FAULT_POLICY);
-		assert_non_null(strstr(why.fix, "read any memory of the kernel"));
-		assert_int_equal(policy_check_helper(&node, HOOK_TC_EGRESS, reading[i], &why), -1);
-		assert_int_equal(policy_check_helper(&node, HOOK_PROBE, reading[i], &why), 0);
-		assert_int_equal(policy_check_helper(&narrow, HOOK_PROBE, reading[i], &why), -1);
-	}
-	narrow.groups[HELPERS_KERNEL_MEMORY] = true;
-	for (size_t i = 0; i < sizeof reading / sizeof *reading; i++) {
-		struct fault why = {0};
-
-		assert_int_equal(policy_check_helper(&narrow, HOOK_XDP, reading[i], &why), 0);
-	}
-}
-
-static void the_trace_log_is_granted_by_its_group_or_by_name(void **state)
-{
-	struct policy narrow = policy_default();
-	struct fault why = {0};
-
-	(void)state;
-	assert_int_equal(policy_check_helper(&narrow, HOOK_XDP, BPF_FUNC_trace_printk, &why), -1);
-	assert_non_null(strstr(why.fix, "debug"));
-	fault_clear(&why);
-	narrow.helpers[BPF_FUNC_trace_printk] = true;
-	assert_int_equal(policy_check_helper(&narrow, HOOK_XDP, BPF_FUNC_trace_printk, &why), 0);
-	assert_int_equal(why.code, FAULT_NONE);
-	assert_int_equal(policy_check_helper(&narrow, HOOK_XDP, BPF_FUNC_trace_vprintk, &why), -1);
-	narrow.groups[HELPERS_DEBUG] = true;
-	assert_int_equal(policy_check_helper(&narrow, HOOK_XDP, BPF_FUNC_trace_vprintk, &why), 0);
 }
 
 static void every_helper_number_is_in_a_group_or_refused(void **state)
@@ -600,10 +559,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_policy_allows_map_lookups_and_refuses_redirects),
-		cmocka_unit_test(the_dangerous_helpers_are_never_granted),
-		cmocka_unit_test(who_runs_is_for_probes_only),
-		cmocka_unit_test(the_kernels_memory_is_granted_by_its_group_alone),
-		cmocka_unit_test(the_trace_log_is_granted_by_its_group_or_by_name),
+		cmocka_unit_test(the_tracing_helpers_are_never_granted),
+		cmocka_unit_test(what_reads_the_kernel_is_for_probes_only),
 		cmocka_unit_test(every_helper_number_is_in_a_group_or_refused),
 		cmocka_unit_test(a_call_of_no_known_helper_is_refused),
 		cmocka_unit_test(a_kernel_function_needs_its_name_in_the_policy),

@@ -85,7 +85,7 @@ static void what_can_never_be_allowed_is_refused_where_it_stands(void **state)
 	static const char *const never[] = {
 		"bpf_probe_write_user",	  "bpf_override_return", "bpf_send_signal",
 		"bpf_send_signal_thread", "bpf_sys_bpf",	 "bpf_probe_read_user",
-		"bpf_copy_from_user",	  "bpf_probe_read",
+		"bpf_trace_printk",	  "bpf_copy_from_user",
 	};
 
 	(void)state;

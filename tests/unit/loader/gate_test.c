@@ -57,7 +57,7 @@ static void helpers_that_are_never_granted_are_refused_by_place(void **state)
 {
 	static const int never[] = {BPF_FUNC_probe_write_user, BPF_FUNC_override_return,
 				    BPF_FUNC_send_signal, BPF_FUNC_sys_bpf,
-				    BPF_FUNC_probe_read_user};
+				    BPF_FUNC_probe_read_kernel};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
@@ -84,8 +84,7 @@ static void of_all_helpers_only_those_that_can_be_granted_pass(void **state)
 	for (uint32_t id = 0; id < 4 * 2000; id++) {
 		const struct bpf_insn insns[] = {CALL(0, id / 4), EXIT};
 		enum hook hook = hooks[id % 4];
-		int group =
-			hook == HOOK_PROBE ? helper_group(id / 4) : helper_group_of_packets(id / 4);
+		int group = helper_group(id / 4);
 		struct fault why = {0};
 		bool passes = gate_check(&policy, hook, insns, 2, &why) == 0;
 
@@ -111,6 +110,8 @@ static void each_dangerous_helper_is_refused_wherever_it_is_called(void **state)
 		BPF_FUNC_probe_read_user_str,
 		BPF_FUNC_copy_from_user,
 		BPF_FUNC_copy_from_user_task,
+		BPF_FUNC_trace_printk,
+		BPF_FUNC_trace_vprintk,
 		BPF_FUNC_kallsyms_lookup_name,
 		BPF_FUNC_d_path,
 		BPF_FUNC_seq_printf,
