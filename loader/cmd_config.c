@@ -80,6 +80,16 @@ static const char *text_of(const struct json *object, const char *key)
 	return text ? text : "";
 }
 
+// Of a copy that is here the publisher is asked twice, by the name in the file and by the manifest.
+static bool is_said_before(const struct json *rules, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (!strcmp(text_of(json_item(rules, i), "reason"),
+			    text_of(json_item(rules, index), "reason")))
+			return true;
+	return false;
+}
+
 // The rules that refuse a use, or what was looked at.
 static int reason_of(const struct json *use, struct bytes *out, struct fault *why)
 {
@@ -88,7 +98,7 @@ static int reason_of(const struct json *use, struct bytes *out, struct fault *wh
 	for (size_t i = 0; i < json_count(rules); i++) {
 		const struct json *rule = json_item(rules, i);
 
-		if (!json_bool(json_member(rule, "allowed")) &&
+		if (!json_bool(json_member(rule, "allowed")) && !is_said_before(rules, i) &&
 		    bytes_format(out, why, "%s%s", out->len ? "; " : "", text_of(rule, "reason")))
 			return -1;
 	}

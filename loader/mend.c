@@ -254,6 +254,14 @@ static int finish(const struct mend *mend, struct fault *why)
 		       : 0;
 }
 
+// Which interface this is: one that is made anew under its name later shall not be taken for it.
+static int note_interface(const struct mend *mend, const struct truth *truth, struct fault *why)
+{
+	if (!truth->attached || !truth->iface_index || bpffs_noted(mend->place, "ifindex"))
+		return 0;
+	return bpffs_note(mend->place, "ifindex", truth->iface_index, why);
+}
+
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)
 {
@@ -272,7 +280,7 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 	// The slot first: no packet shall enter an empty root.
 	if (fill_slot(&mend, &mend.root, why) ||
 	    truth_read_at(mend.place, chain->iface, chain->hook, &truth, why) ||
-	    attach_again(&mend, &truth, how, why))
+	    attach_again(&mend, &truth, how, why) || note_interface(&mend, &truth, why))
 		return -1;
 	if (is_overtaken(&truth) && take_lead(&mend, &truth, how, why))
 		return -1;

@@ -396,8 +396,9 @@ static int say_applied(const struct cli *cli, const struct apply_chain *at, stru
 	if (!at->done) {
 		cli_say(cli, "%s on %s: %s", hook, at->plan->iface,
 			at->lost || at->plan->action == PLAN_WAIT ? "waits for its interface"
-			: at->plan->action == PLAN_KEEP		  ? "kept as it is"
-								  : "not done");
+			: at->plan->action != PLAN_KEEP		  ? "not done"
+			: at->plan->lost.code			  ? "does not come back"
+								  : "kept as it is");
 		return 0;
 	}
 	if (at->plan->action == PLAN_MOVE) {

@@ -84,6 +84,8 @@ refuses 'node memory' '"map_bytes_total": 5000' ratelimit
 refuses instructions '"insns_max": 5'
 refuses license '"licenses": [ "GPL" ]'
 refuses publishers '"publishers": [ "sec", "net/ratelimit" ]'
+bpfseal config check >"$R/said" 2>/dev/null
+check '... and says so once' [ "$(grep -o 'net/count is of no publisher' "$R/said" | wc -l)" = 1 ]
 refuses interfaces '"interfaces": { "eth0": [ "net/ratelimit" ], "lo": [ "net" ] }'
 node_json "$both" '"helpers": [ "base", "bpf_send_signal" ]'
 ends 'a helper that can never be allowed is refused where it stands' 5 bpfseal config check

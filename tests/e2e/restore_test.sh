@@ -114,6 +114,7 @@ bpfseal sync >/dev/null 2>&1
 ends 'with mirr stale' 4 node apply
 check '... its chain comes back, but not what ran from corp' holds 'eth0 net/allow'
 check '... with an alarm' said 'alarm: .*eth1 does not come back'
+check '... and no word that it is kept' sh -c "! grep 'eth1: kept as it is' '$R/tap.out'"
 configure http://127.0.0.1:1 corp
 quiet bpfseal trust remove corp --yes
 reboot

@@ -220,6 +220,12 @@ static void what_is_held_makes_it_whole_again(void **state)
 	assert_int_equal(put_back(world, HOOK_XDP, keeper), FAULT_NONE);
 	assert_true(is_whole(world, HOOK_XDP));
 	assert_int_equal(generation(world), 1);
+	// And which interface it is, so that another one of its name does not get its maps.
+	assert_int_equal(bpffs_noted(world->place, "ifindex"), if_nametoindex(GROUND_IFACE));
+	detach(world);
+	ground_sh("ip link del " GROUND_IFACE " && ip link add " GROUND_IFACE
+		  " type veth peer name peer0 && ip link set " GROUND_IFACE " up");
+	assert_int_equal(put_back(world, HOOK_XDP, keeper), FAULT_DRIFT);
 }
 
 // Else a watch undoes what an apply has just made whole.
