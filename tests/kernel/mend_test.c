@@ -231,10 +231,10 @@ static void a_link_that_was_detached_is_not_put_over_the_one_that_came_after(voi
 	size_t room = 100, lost, pinned_again;
 	char first[64];
 
-	applied(world);
+	applied(&world->stock);
 	assert_int_equal(keeper_open(world->place, 1, 1, &room, &keeper, &why), 0);
 	detach(world);
-	applied(world);
+	applied(&world->stock);
 	assert_true(is_whole(world, HOOK_XDP));
 	assert_int_equal(keeper_check(keeper, &lost, first, sizeof(first), &why), 0);
 	ground_sh("test -e %s/link", world->place);
