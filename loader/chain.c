@@ -211,8 +211,8 @@ static int chain_link(struct chain *chain, size_t index, struct fault *why)
 		return fault_errno(why, FAULT_KERNEL,
 				   "the kernel does not let %s go on to the next",
 				   chain->spec.members[index].name);
-	if (bpf_map_freeze(array))
-		return fault_errno(why, FAULT_KERNEL, "cannot freeze an array of the chain");
+	if (sys_freeze(array, why))
+		return fault_within(why, "an array of the chain");
 	// Whoever may open maps by id could write to it before: it is as we filled it, or it is not used.
 	if (sys_program(next, &wanted, why) || sys_slot(array, &slot, why))
 		return -1;

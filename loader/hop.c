@@ -224,9 +224,8 @@ static int hop_freeze(const struct hop *hop, struct fault *why)
 		if (fd < 0 || bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY ||
 		    !strcmp(bpf_map__name(map), next))
 			continue;
-		if (bpf_map_freeze(fd))
-			return fault_errno(why, FAULT_KERNEL, "cannot freeze an array of %s",
-					   hop->member->name);
+		if (sys_freeze(fd, why))
+			return fault_within(why, "an array of %s", hop->member->name);
 	}
 	return 0;
 }

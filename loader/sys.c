@@ -120,6 +120,17 @@ void drop_btf(struct btf **btf)
 	*btf = NULL;
 }
 
+int sys_freeze(int map_fd, struct fault *why)
+{
+	if (!bpf_map_freeze(map_fd))
+		return 0;
+	if (errno != EBUSY)
+		return fault_errno(why, FAULT_KERNEL, "cannot freeze a map");
+	fault_set(why, FAULT_KERNEL, "cannot freeze a map while somebody else writes to it");
+	return fault_fix(why, "find who writes to maps by their id, as only root can; then try "
+			      "again");
+}
+
 int sys_slot(int array_fd, uint32_t *program_id, struct fault *why)
 {
 	uint32_t zero = 0;

@@ -48,6 +48,9 @@ int sys_map_check(int map_fd, uint32_t type, uint32_t value_size, struct fault *
 struct btf;
 void drop_btf(struct btf **btf);
 
+// No system call writes to the map from now on (BPF_MAP_FREEZE). Refused while somebody writes to it.
+int sys_freeze(int map_fd, struct fault *why) MUST_CHECK;
+
 // The program id in slot 0 of a PROG_ARRAY; 0 when it is empty.
 int sys_slot(int array_fd, uint32_t *program_id, struct fault *why) MUST_CHECK;
 
