@@ -106,6 +106,11 @@ static int set_caps(uint64_t wanted, struct fault *why)
 	return 0;
 }
 
+int jail_lose_caps(struct fault *why)
+{
+	return set_caps(0, why);
+}
+
 static int has_caps(uint64_t wanted, struct fault *why)
 {
 	OWNED(drop_caps) cap_t caps = cap_get_proc();

@@ -23,6 +23,9 @@ bool jail_can(uint64_t caps);
 // (FAULT_CONFIG with the command that makes it).
 int jail_become(const char *user, uint64_t caps, struct fault *why) MUST_CHECK;
 
+// Later, in a jail that is shut: without any capability from now on.
+int jail_lose_caps(struct fault *why) MUST_CHECK;
+
 // The ids of a user and its primary group. FAULT_CONFIG when there is none.
 int jail_user(const char *user, unsigned *uid, unsigned *gid, struct fault *why) MUST_CHECK;
 

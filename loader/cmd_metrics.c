@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/jail.h"
 #include "base/owned.h"
 #include "loader/answer.h"
 #include "loader/desk.h"
@@ -22,24 +23,24 @@ static int print_text(const struct running_places *places, const struct freshnes
 	return file_write_all(STDOUT_FILENO, text.data, text.len, why);
 }
 
-// To whom stands at the other end of standard input. What fails is told there in no word: who asks is anybody.
+// To whom stands at the other end of standard input. What is told is made before a byte of the request is read, as who asks
+// is anybody: by then this process has no capability any more. What fails is told there in no word.
 static int answer_text(const struct running_places *places, const struct freshness_list *freshness,
 		       struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes text = {0};
-	struct fault own = {0};
+	struct fault refused = {0};
 	enum answer_status status;
-	bool head, failed;
+	bool head, failed = gauge_text(places, freshness, &text, &refused) != 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (answer_read(STDIN_FILENO, &status, &head, why))
+	if (jail_lose_caps(why) || answer_read(STDIN_FILENO, &status, &head, why))
 		return -1;
-	failed = status == ANSWER_OK && gauge_text(places, freshness, &text, why);
-	if (answer_write(STDOUT_FILENO, failed ? ANSWER_FAILED : status, head, &text, &own)) {
-		if (!failed)
-			*why = own;
+	failed &= status == ANSWER_OK;
+	if (answer_write(STDOUT_FILENO, failed ? ANSWER_FAILED : status, head, &text, why))
 		return -1;
-	}
+	if (failed)
+		*why = refused;
 	return failed ? -1 : 0;
 }
 
