@@ -16,38 +16,9 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "base/volume.h"
+#include "tests/unit/place.h"
 
 #define LOG "audit.log"
-
-struct place {
-	char path[64];
-	int fd;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-	struct fault why = {0};
-
-	strcpy(place->path, "/tmp/bpfseal-audit-XXXXXX");
-	if (!mkdtemp(place->path) || dir_open(place->path, &place->fd, &why))
-		return -1;
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	char command[128];
-
-	close(place->fd);
-	snprintf(command, sizeof(command), "rm -r %s", place->path);
-	if (system(command))
-		return -1;
-	free(place);
-	return 0;
-}
 
 // A record of so many kilobytes: two of 30 fill a file.
 static int add(const struct place *place, size_t kilobytes, struct fault *why)
@@ -257,7 +228,7 @@ static void what_only_looks_like_a_file_of_the_log_is_none(void **state)
 	is_whole(place, 3);
 }
 
-#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_set_up, place_tear_down)
 
 int main(void)
 {

@@ -13,36 +13,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-
-struct place {
-	char path[64];
-	int fd;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-	struct fault why = {0};
-
-	strcpy(place->path, "/tmp/bpfseal-batch-XXXXXX");
-	if (!mkdtemp(place->path) || dir_open(place->path, &place->fd, &why))
-		return -1;
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	char command[128];
-
-	close(place->fd);
-	snprintf(command, sizeof(command), "rm -r %s", place->path);
-	if (system(command))
-		return -1;
-	free(place);
-	return 0;
-}
+#include "tests/unit/place.h"
 
 static size_t entries(const struct place *place)
 {
@@ -159,7 +130,7 @@ static void one_that_cannot_be_put_in_place_is_told_and_no_draft_is_left(void **
 	holds(place, "one", "1");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
 
 int main(void)
 {

@@ -16,42 +16,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/owned.h"
-
-struct place {
-	char path[64];
-	int fd;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	strcpy(place->path, "/tmp/bpfseal-file-XXXXXX");
-	if (!mkdtemp(place->path))
-		return -1;
-	place->fd = open(place->path, O_RDONLY | O_DIRECTORY);
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	char **names = NULL;
-	size_t count = 0;
-	struct fault why = {0};
-
-	if (dir_list(place->fd, &names, &count, &why))
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (unlinkat(place->fd, names[i], 0))
-			unlinkat(place->fd, names[i], AT_REMOVEDIR);
-	names_free(names, count);
-	close(place->fd);
-	rmdir(place->path);
-	free(place);
-	return 0;
-}
+#include "tests/unit/place.h"
 
 static size_t entries(int fd)
 {
@@ -402,7 +367,7 @@ static void times_are_read_in_one_form_only(void **state)
 		assert_int_equal(clock_parse(bad[i], &seconds, &why), -1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
 
 int main(void)
 {

@@ -14,41 +14,7 @@
 #include "base/owned.h"
 #include "loader/hold.h"
 #include "loader/record.h"
-
-struct place {
-	char path[64];
-	int fd;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-	struct fault why = {0};
-
-	strcpy(place->path, "/tmp/bpfseal-previous-XXXXXX");
-	if (!mkdtemp(place->path) || dir_open(place->path, &place->fd, &why))
-		return -1;
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	char **names = NULL;
-	size_t count = 0;
-	struct fault why = {0};
-
-	if (dir_list(place->fd, &names, &count, &why))
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		unlinkat(place->fd, names[i], 0);
-	names_free(names, count);
-	close(place->fd);
-	rmdir(place->path);
-	free(place);
-	return 0;
-}
+#include "tests/unit/place.h"
 
 #define MEMBER(name, version, at)                                                   \
 	"{\"name\":\"net/" name "\",\"version\":\"" version "\",\"from\":\"corp\"," \
@@ -202,7 +168,7 @@ static void a_damaged_file_costs_the_way_back_and_not_the_record(void **state)
 	back_to(place, NULL, "eth0 a 1.0.0");
 }
 
-#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_set_up, place_tear_down)
 
 int main(void)
 {

@@ -15,41 +15,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-
-struct place {
-	char path[64];
-	int fd;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-	struct fault why = {0};
-
-	strcpy(place->path, "/tmp/bpfseal-record-XXXXXX");
-	if (!mkdtemp(place->path) || dir_open(place->path, &place->fd, &why))
-		return -1;
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	char **names = NULL;
-	size_t count = 0;
-	struct fault why = {0};
-
-	if (dir_list(place->fd, &names, &count, &why))
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		unlinkat(place->fd, names[i], 0);
-	names_free(names, count);
-	close(place->fd);
-	rmdir(place->path);
-	free(place);
-	return 0;
-}
+#include "tests/unit/place.h"
 
 // A record of one chain of one program that is told by its generation, and is another version in each.
 static struct json *record_numbered(int64_t generation)
@@ -151,7 +117,7 @@ static void a_commit_on_a_full_disk_leaves_the_record_in_force(void **state)
 	assert_int_equal(told(place, "active.json"), 1);
 }
 
-#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_set_up, place_tear_down)
 
 int main(void)
 {

@@ -15,42 +15,25 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "tests/unit/place.h"
 
 // Digests by their last digits: all else is zeros.
 #define ZEROS	     "00000000000000000000000000000000000000000000000000000000000000"
 #define ACTIVE(hex)  "{\"schema\":\"bpfseal.record/1\",\"chains\":[{\"members\":[" hex "]}]}"
 #define MEMBER(a, b) "{\"object\":\"" ZEROS a "\",\"manifest\":\"" ZEROS b "\"}"
 
-struct place {
-	char path[64];
-	int fd;
-};
-
 static int set_up(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
-	struct fault why = {0};
+	const struct place *place;
 
-	strcpy(place->path, "/tmp/bpfseal-sweep-XXXXXX");
-	if (!mkdtemp(place->path) || dir_open(place->path, &place->fd, &why) ||
-	    mkdirat(place->fd, "objects", 0700) || mkdirat(place->fd, "logs", 0700) ||
-	    mkdirat(place->fd, "trust", 0700) || mkdirat(place->fd, "trust/corp", 0700))
+	if (place_set_up(state))
 		return -1;
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	char command[128];
-
-	close(place->fd);
-	snprintf(command, sizeof(command), "rm -r %s", place->path);
-	if (system(command))
-		return -1;
-	free(place);
-	return 0;
+	place = *state;
+	return mkdirat(place->fd, "objects", 0700) || mkdirat(place->fd, "logs", 0700) ||
+			       mkdirat(place->fd, "trust", 0700) ||
+			       mkdirat(place->fd, "trust/corp", 0700)
+		       ? -1
+		       : 0;
 }
 
 static void put(const struct place *place, const char *path, const char *text)
@@ -141,7 +124,7 @@ static void a_damaged_record_keeps_every_copy(void **state)
 	assert_true(has(place, "objects/" ZEROS "05"));
 }
 
-#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, place_tear_down)
 
 static void put_index(const struct place *place, const char *path, const char *name)
 {
