@@ -37,15 +37,6 @@ void batch_drop(struct batch *batch)
 	batch->count = 0;
 }
 
-static bool is_there(int dirfd, const char *name, const void *data, size_t len)
-{
-	OWNED(bytes_drop) struct bytes there = {0};
-	struct fault ignored = {0};
-
-	return file_read_at(dirfd, name, len, &there, &ignored) == 0 && there.len == len &&
-	       (!len || !memcmp(there.data, data, len));
-}
-
 static bool is_stored(const struct batch *batch, const char *name)
 {
 	for (size_t i = 0; i < batch->count; i++)
@@ -78,7 +69,7 @@ int batch_store(struct batch *batch, const char *name, const void *data, size_t 
 	const struct batch_file like = {.mode = mode, .durable = true, .fd = -1};
 
 	// Named by their content: the same name is the same file.
-	if (is_stored(batch, name) || is_there(batch->dirfd, name, data, len))
+	if (is_stored(batch, name) || file_holds_at(batch->dirfd, name, data, len))
 		return 0;
 	return batch_add(batch, name, data, len, &like, why);
 }

@@ -345,17 +345,6 @@ int file_replace_at(int dirfd, const char *name, const void *data, size_t len, m
 	return file_place_at(dirfd, temporary, name, why) ? -1 : dir_sync(dirfd, why);
 }
 
-int file_note_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-		 struct fault *why)
-{
-	char temporary[FILE_DRAFT_LEN];
-	OWNED(drop_fd) int fd = -1;
-
-	if (file_draft_at(dirfd, data, len, mode, temporary, &fd, why))
-		return fault_within(why, "cannot write %s", name);
-	return file_place_at(dirfd, temporary, name, why);
-}
-
 int file_create_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		   struct fault *why)
 {
@@ -376,14 +365,19 @@ int file_create_at(int dirfd, const char *name, const void *data, size_t len, mo
 	return dir_sync(dirfd, why);
 }
 
-int file_store_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-		  struct fault *why)
+bool file_holds_at(int dirfd, const char *name, const void *data, size_t len)
 {
 	OWNED(bytes_drop) struct bytes there = {0};
 	struct fault ignored = {0};
 
-	if (file_read_at(dirfd, name, len, &there, &ignored) == 0 && there.len == len &&
-	    (!len || !memcmp(there.data, data, len)))
+	return file_read_at(dirfd, name, len, &there, &ignored) == 0 && there.len == len &&
+	       (!len || !memcmp(there.data, data, len));
+}
+
+int file_store_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		  struct fault *why)
+{
+	if (file_holds_at(dirfd, name, data, len))
 		return 0;
 	return file_replace_at(dirfd, name, data, len, mode, why);
 }
@@ -397,13 +391,7 @@ static int write_by_path(write_at *write, const char *path, const void *data, si
 	OWNED(drop_fd) int dirfd = -1;
 	const char *slash = strrchr(path, '/');
 
-	if (slash)
-		dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	else
-		dir = strdup(".");
-	if (!dir)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (dir_open(dir, &dirfd, why))
+	if (path_parent(path, &dir, why) || dir_open(dir, &dirfd, why))
 		return -1;
 	return write(dirfd, slash ? slash + 1 : path, data, len, mode, why);
 }

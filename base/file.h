@@ -55,15 +55,14 @@ int file_replace_at(int dirfd, const char *name, const void *data, size_t len, m
 // Makes a file that must not exist yet (FAULT_USAGE when it does), durable.
 int file_create_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		   struct fault *why) MUST_CHECK;
-// The two halves of it, without either fsync: a temporary file with these bytes, its name and descriptor; and its rename,
+// The two halves of file_replace_at, without either fsync: a temporary file with these bytes, its name and descriptor; and its rename,
 // where on a refusal it is removed.
 #define FILE_DRAFT_LEN 32
 int file_draft_at(int dirfd, const void *data, size_t len, mode_t mode,
 		  char draft[static FILE_DRAFT_LEN], int *fd, struct fault *why) MUST_CHECK;
 int file_place_at(int dirfd, const char *draft, const char *name, struct fault *why) MUST_CHECK;
-// The same of what may be lost, and is known for damaged when it is read: nothing is made durable.
-int file_note_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-		 struct fault *why) MUST_CHECK;
+// Whether the name is there with these very bytes.
+bool file_holds_at(int dirfd, const char *name, const void *data, size_t len);
 // Makes a content-addressed file: when the name is there already with these very bytes nothing is written; a
 // damaged one is replaced.
 int file_store_at(int dirfd, const char *name, const void *data, size_t len, mode_t mode,

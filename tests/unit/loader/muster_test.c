@@ -221,6 +221,16 @@ static void a_note_of_another_object_is_none(void **state)
 	assert_false(is_recalled(place, &place->members[2]));
 }
 
+static void put_note(const struct place *place, const char *name, const void *data, size_t len)
+{
+	OWNED(drop_fd) int fd = -1;
+	char draft[FILE_DRAFT_LEN];
+	struct fault why = {0};
+
+	assert_int_equal(file_draft_at(place->fd, data, len, 0600, draft, &fd, &why), 0);
+	assert_int_equal(file_place_at(place->fd, draft, name, &why), 0);
+}
+
 static void a_damaged_note_is_none(void **state)
 {
 	struct place *place = *state;
@@ -234,15 +244,15 @@ static void a_damaged_note_is_none(void **state)
 	assert_int_equal(file_read_at(place->fd, name, 1 << 20, &note, &why), 0);
 	for (size_t i = 0; i < note.len; i++) {
 		note.data[i] ^= 1;
-		assert_int_equal(file_note_at(place->fd, name, note.data, note.len, 0600, &why), 0);
+		put_note(place, name, note.data, note.len);
 		if (is_recalled(place, &place->members[0]))
 			fail_msg("a flip of byte %zu is not noticed", i);
 		note.data[i] ^= 1;
-		assert_int_equal(file_note_at(place->fd, name, note.data, i, 0600, &why), 0);
+		put_note(place, name, note.data, i);
 		if (is_recalled(place, &place->members[0]))
 			fail_msg("a cut to %zu bytes is not noticed", i);
 	}
-	assert_int_equal(file_note_at(place->fd, name, note.data, note.len, 0600, &why), 0);
+	put_note(place, name, note.data, note.len);
 	assert_true(is_recalled(place, &place->members[0]));
 }
 
