@@ -27,26 +27,14 @@ static bool ready;
 
 static int up(void **state)
 {
-	static struct world world;
+	static const char *const manifests[] = {"count.json", "../tests/kernel/knobs.json", NULL};
 
-	if (!ready)
-		return 0;
-	ground_up(&world.ground);
-	stock_up(&world.stock, &world.ground);
-	stock_add(&world.stock, "count.json");
-	stock_add(&world.stock, "../tests/kernel/knobs.json");
-	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
-	*state = &world;
+	if (ready)
+		world_up(state, manifests);
 	return 0;
 }
 
 #define KNOBS(more) "[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"" more "}]"
-
-static void applies(struct stock *stock, const char *chain)
-{
-	stock_configure(stock, chain);
-	applied(stock);
-}
 
 static void packet(struct stock *stock)
 {

@@ -32,17 +32,13 @@ static bool ready;
 
 static int up(void **state)
 {
-	static struct world world;
+	static const char *const manifests[] = {"count.json", NULL};
 
 	if (!ready)
 		return 0;
 	// All interfaces of a test go with its namespace.
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	ground_up(&world.ground);
-	stock_up(&world.stock, &world.ground);
-	stock_add(&world.stock, "count.json");
-	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
-	*state = &world;
+	world_up(state, manifests);
 	return 0;
 }
 

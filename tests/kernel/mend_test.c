@@ -31,21 +31,17 @@ static struct plan_tags tags; // as they are learned in one test
 
 static int up(void **state)
 {
-	static struct world world;
+	static const char *const manifests[] = {"count.json", "../tests/e2e/flow.json", NULL};
 	struct fault why = {0};
+	struct world *world;
 
 	if (!ready)
 		return 0;
 	tags = (struct plan_tags){0};
-	ground_up(&world.ground);
-	stock_up(&world.stock, &world.ground);
-	stock_add(&world.stock, "count.json");
-	stock_add(&world.stock, "../tests/e2e/flow.json");
-	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
-	stock_configure(&world.stock, counted);
-	assert_int_equal(bpffs_place(world.ground.tree, GROUND_IFACE, HOOK_XDP, world.place, &why),
-			 0);
-	*state = &world;
+	world = world_up(state, manifests);
+	stock_configure(&world->stock, counted);
+	assert_int_equal(
+		bpffs_place(world->ground.tree, GROUND_IFACE, HOOK_XDP, world->place, &why), 0);
 	return 0;
 }
 

@@ -29,17 +29,10 @@ static bool ready;
 
 static int up(void **state)
 {
-	static struct world world;
+	static const char *const manifests[] = {"count.json", "allow.json", NULL};
 
-	if (!ready)
-		return 0;
-	ground_up(&world.ground);
-	stock_up(&world.stock, &world.ground);
-	stock_add(&world.stock, "count.json");
-	stock_add(&world.stock, "allow.json");
-	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
-	stock_configure(&world.stock, any);
-	*state = &world;
+	if (ready)
+		stock_configure(&world_up(state, manifests)->stock, any);
 	return 0;
 }
 

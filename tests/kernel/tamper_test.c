@@ -24,21 +24,18 @@ static bool ready;
 
 static int up(void **state)
 {
-	static struct world world;
+	static const char *const manifests[] = {"count.json", NULL};
 	struct fault why = {0};
+	struct world *world;
 
 	if (!ready)
 		return 0;
-	ground_up(&world.ground);
-	stock_up(&world.stock, &world.ground);
-	stock_add(&world.stock, "count.json");
-	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
-	stock_configure(&world.stock, "[{\"use\":\"net/count\",\"version\":\"1.0.0\"},"
-				      "{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
-	if (stock_apply(&world.stock, STOCK_NOW, &why) ||
-	    bpffs_place(world.ground.tree, GROUND_IFACE, HOOK_XDP, world.place, &why))
+	world = world_up(state, manifests);
+	stock_configure(&world->stock, "[{\"use\":\"net/count\",\"version\":\"1.0.0\"},"
+				       "{\"use\":\"net/count\",\"version\":\"1.0.0\"}]");
+	if (stock_apply(&world->stock, STOCK_NOW, &why) ||
+	    bpffs_place(world->ground.tree, GROUND_IFACE, HOOK_XDP, world->place, &why))
 		fail_msg("%s: %s", why.text, why.cause);
-	*state = &world;
 	return 0;
 }
 

@@ -32,27 +32,15 @@ static bool ready;
 
 static int up(void **state)
 {
-	static struct world world;
+	static const char *const manifests[] = {"count.json", "../tests/kernel/knobs.json",
+						"../tests/kernel/knobs2.json", NULL};
 
-	if (!ready)
-		return 0;
-	ground_up(&world.ground);
-	stock_up(&world.stock, &world.ground);
-	stock_add(&world.stock, "count.json");
-	stock_add(&world.stock, "../tests/kernel/knobs.json");
-	stock_add(&world.stock, "../tests/kernel/knobs2.json");
-	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
-	*state = &world;
+	if (ready)
+		world_up(state, manifests);
 	return 0;
 }
 
 #define KNOBS(more) "[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"" more "}]"
-
-static void applies(struct stock *stock, const char *chain)
-{
-	stock_configure(stock, chain);
-	applied(stock);
-}
 
 static struct plan *planned(struct stock *stock)
 {

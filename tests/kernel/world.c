@@ -7,6 +7,19 @@
 
 #include <cmocka.h>
 
+struct world *world_up(void **state, const char *const *manifests)
+{
+	static struct world world;
+
+	ground_up(&world.ground);
+	stock_up(&world.stock, &world.ground);
+	for (; *manifests; manifests++)
+		stock_add(&world.stock, *manifests);
+	stock_publish(&world.stock, STOCK_NOW + STOCK_LIFE);
+	*state = &world;
+	return &world;
+}
+
 int world_down(void **state)
 {
 	struct world *world = *state;
@@ -43,4 +56,10 @@ void applied(struct stock *stock)
 	struct fault why = {0};
 
 	must(stock_apply(stock, STOCK_NOW, &why), &why);
+}
+
+void applies(struct stock *stock, const char *chain)
+{
+	stock_configure(stock, chain);
+	applied(stock);
 }
