@@ -136,7 +136,7 @@ static int decode(struct bytes *all, int status, struct bytes *output, struct fa
 	return bytes_append(output, all->data + sizeof(head), (size_t)head.len, why);
 }
 
-static int wait_for(pid_t child)
+int worker_reap(pid_t child)
 {
 	int status = -1;
 
@@ -173,7 +173,7 @@ void worker_drop(struct worker *worker)
 {
 	if (worker->pid) {
 		kill(worker->pid, SIGKILL);
-		(void)wait_for(worker->pid);
+		(void)worker_reap(worker->pid);
 	}
 	drop_fd(&worker->fd);
 	worker->pid = 0;
@@ -189,7 +189,7 @@ int worker_finish(struct worker *worker, struct bytes *output, struct fault *why
 		worker_drop(worker);
 		return -1;
 	}
-	status = wait_for(worker->pid);
+	status = worker_reap(worker->pid);
 	worker->pid = 0;
 	drop_fd(&worker->fd);
 	return decode(&all, status, output, why);

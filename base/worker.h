@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
 #include "base/fault.h"
@@ -43,3 +44,6 @@ int worker_start(worker_job *job, const void *input, size_t input_len,
 	MUST_CHECK;
 int worker_finish(struct worker *worker, struct bytes *output, struct fault *why) MUST_CHECK;
 void worker_drop(struct worker *worker);
+
+// Waits for a child's end. Its status as waitpid(2) tells it; -1 when there is no such child.
+int worker_reap(pid_t child);

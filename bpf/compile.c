@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "base/worker.h"
 #include "bpf/inspect.h"
 
 #define WORDS_MAX	64
@@ -124,16 +125,6 @@ static void run_child(const struct words *words, const char *dir, int out_fd, in
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int wait_for(pid_t child)
-{
-	int status = -1;
-
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return status;
-}
-
 // What it writes to stdout and to the third descriptor. Its stderr is ours.
 static int words_run(const struct words *words, const char *dir, size_t max, struct bytes *out,
 		     struct bytes *rule, struct fault *why)
@@ -150,7 +141,7 @@ static int words_run(const struct words *words, const char *dir, size_t max, str
 		run_child(words, dir, out_fd, rule_fd);
 	if (child < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot start the compiler");
-	status = wait_for(child);
+	status = worker_reap(child);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
 		fault_set(why, FAULT_OTHER, "there is no compiler %s", words->list[0]);
 		return fault_fix(why, "install Debian's package clang, or name one with --clang");

@@ -19,17 +19,6 @@ wire 0
 quiet world_team
 quiet release "$SOURCE/bpf/count.json" "$SOURCE/tests/e2e/flow-1.0.json"
 quiet pin
-configure() { # MEMBERS of "interfaces"
-	cat >"$R/etc/bpfseal/node.json" <<NODE
-{
-  "repositories": { "corp": { "url": "$URL" } },
-  "interfaces": { $1 },
-  "policy": { "helpers": ["base"] }
-}
-NODE
-	chmod 644 "$R/etc/bpfseal/node.json"
-	bpfseal sync >>"$R/quiet.log" 2>&1
-}
 flow='"tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ], "tc_egress": [ { "use": "net/flow", "version": "1.0.0" } ]'
 count='"xdp": [ { "use": "net/count", "version": "1.0.0" } ]'
 by() { node status --json | jq -r '[.chains[] | select(.hook != "xdp") | .link.by] | join(" ")'; }
@@ -55,7 +44,7 @@ runs() { # IFACE...: exactly these have a whole chain
 }
 
 # ---- TCX and clsact ----
-configure "\"eth0\": { \"tc_attach\": \"tcx\", $flow }"
+write_interfaces "\"eth0\": { \"tc_attach\": \"tcx\", $flow }"
 if node apply >"$R/tap.out" 2>&1; then
 	tcx=yes
 	check 'a chain each way by TCX' stands tcx
@@ -65,7 +54,7 @@ else
 	tcx=
 	check 'a kernel without TCX is told from one that refuses' said 'this kernel has no TCX'
 fi
-configure "\"eth0\": { \"tc_attach\": \"clsact\", $flow }"
+write_interfaces "\"eth0\": { \"tc_attach\": \"clsact\", $flow }"
 ends 'another way is a change' 8 node plan --check
 check '... that is made' node apply
 check '... a clsact filter under our name' stands clsact
@@ -102,7 +91,7 @@ theirs ingress 1
 ends 'a filter in our place is refused by name' 7 node apply
 check '... with what it is' said 'drop_tc.bpf.o'
 check '... and left there' sh -c "nsenter --net=/run/netns/$NS tc filter show dev eth0 ingress | grep -q 'pref 1 .*drop_tc.bpf.o'"
-configure "\"eth0\": { $flow }"
+write_interfaces "\"eth0\": { $flow }"
 if [ "$tcx" ]; then
 	check 'TCX needs no place' node apply
 	check '... it is the default here' stands tcx
@@ -117,33 +106,33 @@ check 'unload takes ours' node unload
 check '... and no other filter' has_theirs ingress
 ip -n "$NS" link del eth0
 wire 0
-configure "\"eth0\": { \"tc_attach\": \"clsact\", $flow }"
+write_interfaces "\"eth0\": { \"tc_attach\": \"clsact\", $flow }"
 quiet node apply
 check 'a qdisc that we made goes with our last filter' node unload
 check '... from the interface' sh -c "! nsenter --net=/run/netns/$NS tc qdisc show dev eth0 | grep -q clsact"
 
 # ---- XDP modes ----
-configure "\"eth0\": { $count }"
+write_interfaces "\"eth0\": { $count }"
 check 'XDP is native by default' node apply
 check '... as the kernel sees it' sh -c "ip -n $NS -j link show eth0 | jq -e '.[0].xdp.mode == 1'"
-configure "\"eth0\": { \"xdp_mode\": \"generic\", $count }"
+write_interfaces "\"eth0\": { \"xdp_mode\": \"generic\", $count }"
 check 'generic where the file says so' node apply
 check '... as the kernel sees it now' sh -c "ip -n $NS -j link show eth0 | jq -e '.[0].xdp.mode == 2'"
-configure "\"eth0\": { \"xdp_mode\": \"offload\", $count }"
+write_interfaces "\"eth0\": { \"xdp_mode\": \"offload\", $count }"
 ends 'a card does not take every program' 5 node plan
 check '... for a reason' said 'no card takes net/count: its map counts is of type percpu_array'
 ends '... which config check knows' 5 node config check
 check '... likewise' said 'percpu_array'
 ip -n "$NS" link add ifb9 type ifb
-configure "\"ifb9\": { $count }"
+write_interfaces "\"ifb9\": { $count }"
 ends 'a driver without native XDP is refused' 7 node apply
 check '... with what helps' said 'native-or-generic'
-configure "\"ifb9\": { \"xdp_mode\": \"native-or-generic\", $count }"
+write_interfaces "\"ifb9\": { \"xdp_mode\": \"native-or-generic\", $count }"
 check '... and helps' node apply
 check '... it runs there' runs ifb9
 
 # ---- interfaces ----
-configure "\"vpn0\": { $count }, \"eth*\": { $count }"
+write_interfaces "\"vpn0\": { $count }, \"eth*\": { $count }"
 ends 'an interface that is not there blocks nobody' 0 node apply
 check '... with a warning' said 'warning: there is no interface vpn0'
 check '... the others run' runs eth0
@@ -169,6 +158,6 @@ ip -n "$NS" link set eth7 up
 check 'an interface that gets another name' node apply
 check '... takes its chain along' runs eth7
 check '... with what it has counted' sh -c "[ \"\$(nsenter --net=/run/netns/$NS $BIN/bpfseal map get net/count counts --interface eth7 --json --root $R | jq '[.entries[].value.packets] | add')\" -ge 7 ]"
-configure "\"eth*\": { $count }, \"*th7\": { $count }"
+write_interfaces "\"eth*\": { $count }, \"*th7\": { $count }"
 ends 'two patterns of one length for one name are refused' 5 node config check
 done_testing

@@ -146,6 +146,18 @@ publish() { with_keys release-1 -- bpfseal publish --dir "$R/team" --url "$URL" 
 pin() { bpfseal trust add corp --url "$URL" --root-json "$R/team/metadata/root.json" --fingerprint "$FINGERPRINT"; }
 
 # node.json for the chain allow, ratelimit, count on eth0.
+# A node.json of these interfaces only; what it asks for is pulled.
+write_interfaces() { # MEMBERS of "interfaces"
+	cat >"$R/etc/bpfseal/node.json" <<NODE
+{
+  "repositories": { "corp": { "url": "$URL" } },
+  "interfaces": { $1 },
+  "policy": { "helpers": ["base"] }
+}
+NODE
+	chmod 644 "$R/etc/bpfseal/node.json"
+	bpfseal sync >>"$R/quiet.log" 2>&1
+}
 write_node() { # URL COUNT_VERSION
 	cat >"$R/etc/bpfseal/node.json" <<NODE
 {

@@ -35,17 +35,6 @@ quiet world_team
 quiet release "$SOURCE/tests/offload/told.json" "$SOURCE/tests/offload/told-1.1.json" "$SOURCE/bpf/count.json" \
 	"$SOURCE/bpf/ratelimit.json" "$SOURCE/tests/e2e/flow-1.0.json"
 quiet pin
-configure() { # MEMBERS of "interfaces"
-	cat >"$R/etc/bpfseal/node.json" <<NODE
-{
-  "repositories": { "corp": { "url": "$URL" } },
-  "interfaces": { $1 },
-  "policy": { "helpers": ["base"] }
-}
-NODE
-	chmod 644 "$R/etc/bpfseal/node.json"
-	bpfseal sync >>"$R/quiet.log" 2>&1
-}
 use() { # PROGRAM [MAPS]
 	version=1.0.0
 	[ "$1" = told3 ] && version=1.1.0
@@ -55,7 +44,7 @@ chain() { # MODE USE...: on eth0
 	mode=$1 list=$2
 	shift 2
 	for one in "$@"; do list="$list, $one"; done
-	configure "\"eth0\": { \"xdp_mode\": \"$mode\", \"xdp\": [ $list ] }"
+	write_interfaces "\"eth0\": { \"xdp_mode\": \"$mode\", \"xdp\": [ $list ] }"
 }
 status() { node status --json >"$R/status.json" || [ $? = 8 ]; }
 has() { # JQ on the status
@@ -136,7 +125,7 @@ chain offload "$(use told1)" '{ "use": "net/ratelimit", "version": "1.0.0" }'
 ends 'a program that jumps by itself' 5 node apply
 check '... is told' said 'no card takes net/ratelimit: it'
 ip -n "$NS" link add v0 type veth peer name v1
-configure "\"v0\": { \"xdp_mode\": \"offload\", \"xdp\": [ $(use told1) ] }, \"eth0\": { \"xdp_mode\": \"offload\", \"xdp\": [ $(use told2) ] }"
+write_interfaces "\"v0\": { \"xdp_mode\": \"offload\", \"xdp\": [ $(use told1) ] }, \"eth0\": { \"xdp_mode\": \"offload\", \"xdp\": [ $(use told2) ] }"
 ends 'an interface without a card' 7 node apply
 check '... is told' said 'v0 has no card that runs programs'
 check '... with its place' said 'node.json:'
@@ -227,7 +216,7 @@ check '... as status tells' card_runs_ours
 check '... and the kernel' mode_is 3
 
 flow='"tc_ingress": [ { "use": "net/flow", "version": "1.0.0" } ], "tc_egress": [ { "use": "net/flow", "version": "1.0.0" } ]'
-configure "\"eth0\": { \"xdp_mode\": \"offload\", \"xdp\": [ $(use told1), $(use told3) ], $flow }"
+write_interfaces "\"eth0\": { \"xdp_mode\": \"offload\", \"xdp\": [ $(use told1), $(use told3) ], $flow }"
 ends 'chains on TC stand beside it' 0 node apply
 check '... in the host' has '[.chains[] | select(.hook != "xdp") | .link | .attached and .mode == ""] | length == 2 and all'
 check '... and the one on the card is untouched' card_runs_ours
