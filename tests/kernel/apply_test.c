@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a signed store to a chain in the kernel: what the loader admits, what it refuses, and what stays.
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +20,7 @@
 #include "loader/record.h"
 #include "loader/source.h"
 #include "loader/unload.h"
+#include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 
 #define PASS 2
@@ -318,47 +317,38 @@ static void a_clock_before_the_last_trusted_time_is_refused(void **state)
 	assert_true(runs(stock));
 }
 
-struct attacker {
-	char path[256];
-	atomic_bool stop;
-};
-
 // Rewrites the object's blob as fast as it can: whole, damaged, whole, ...
-static void *rewrite(void *ctx)
+static bool rewrite(struct rival_board *board, const void *path)
 {
-	struct attacker *attacker = ctx;
-	int fd = open(attacker->path, O_RDWR);
+	int fd = open(path, O_RDWR);
 	char good, bad = 0x55;
 
 	if (fd < 0 || pread(fd, &good, 1, 200) != 1)
-		return NULL;
+		return false;
 	bad = (char)(good ^ bad);
-	while (!atomic_load(&attacker->stop))
+	while (!atomic_load(&board->over))
 		if (pwrite(fd, &bad, 1, 200) != 1 || pwrite(fd, &good, 1, 200) != 1)
-			break;
-	close(fd);
-	return NULL;
+			return false;
+	return true;
 }
 
 static void a_blob_rewritten_during_the_load_never_reaches_the_kernel(void **state)
 {
 	struct stock *stock = the_stock(state);
-	struct attacker attacker = {.stop = false};
 	struct sys_program program;
-	char hex[SHA256_HEX], tag[SYS_TAG_HEX];
+	char hex[SHA256_HEX], tag[SYS_TAG_HEX], path[256];
 	OWNED(plan_drop) struct plan *first = NULL;
 	struct fault why = {0};
 	unsigned taken = 0;
-	pthread_t thread;
+	struct rival attacker;
 
 	applied(stock);
 	program = the_truth(stock).members[0].program;
 	memcpy(tag, program.tag, sizeof(tag));
 	assert_int_equal(stock_plan(stock, STOCK_NOW, &first, &why), 0);
 	sha256_hex(&first->chains[0].members[0].object, hex);
-	snprintf(attacker.path, sizeof(attacker.path), "%s/var/lib/bpfseal/store/blobs/%s",
-		 stock->ground->root, hex);
-	assert_int_equal(pthread_create(&thread, NULL, rewrite, &attacker), 0);
+	snprintf(path, sizeof(path), "%s/var/lib/bpfseal/store/blobs/%s", stock->ground->root, hex);
+	rival_start(&attacker, rewrite, path);
 	for (int i = 0; i < 100; i++) {
 		OWNED(plan_drop) struct plan *plan = NULL;
 
@@ -373,8 +363,7 @@ static void a_blob_rewritten_during_the_load_never_reaches_the_kernel(void **sta
 		assert_string_equal(the_truth(stock).members[0].program.tag, tag);
 		taken++;
 	}
-	atomic_store(&attacker.stop, true);
-	pthread_join(thread, NULL);
+	rival_stop(&attacker);
 	print_message("%u of 100 admitted, the others refused as damaged\n", taken);
 }
 

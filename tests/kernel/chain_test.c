@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chains in a real kernel: who sees a packet, in which order, and what stays when something goes wrong.
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +21,7 @@
 #include "loader/fit.h"
 #include "loader/truth.h"
 #include "tests/kernel/ground.h"
+#include "tests/kernel/rival.h"
 
 #define PASS 2
 #define DROP 1
@@ -724,26 +721,6 @@ static void removing_a_chain_leaves_nothing_behind(void **state)
 
 // ---- under traffic ----
 
-struct flood {
-	atomic_bool stop;
-	atomic_ulong sent;
-};
-
-static void *flood(void *ctx)
-{
-	struct flood *mine = ctx;
-	struct sockaddr_ll to = {.sll_family = AF_PACKET,
-				 .sll_ifindex = (int)if_nametoindex("peer0")};
-	unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	while (fd >= 0 && !atomic_load(&mine->stop))
-		if (sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)) > 0)
-			atomic_fetch_add(&mine->sent, 1);
-	close(fd);
-	return NULL;
-}
-
 static void no_packet_sees_half_a_chain_while_its_order_changes_under_flood(void **state)
 {
 	const struct ground *ground = the_ground(state);
@@ -751,12 +728,12 @@ static void no_packet_sees_half_a_chain_while_its_order_changes_under_flood(void
 				   ordinary("t/c", "mark3")};
 	struct member other_way[] = {ordinary("t/c", "mark3"), ordinary("t/a", "mark1"),
 				     ordinary("t/b", "mark2")};
-	struct flood traffic = {.stop = false};
+	struct rival sender;
 	struct truth truth;
-	pthread_t thread;
+	unsigned long sent;
 
 	ground_apply(ground, one_way, 3);
-	assert_int_equal(pthread_create(&thread, NULL, flood, &traffic), 0);
+	rival_start(&sender, rival_sends, &(struct rival_sender){.iface = "peer0"});
 	for (int i = 0; i < 100; i++) {
 		ground_apply(ground, i % 2 ? one_way : other_way, 3);
 		truth = the_truth(ground);
@@ -764,16 +741,14 @@ static void no_packet_sees_half_a_chain_while_its_order_changes_under_flood(void
 		for (size_t k = 0; k < 3; k++)
 			assert_int_equal(truth.members[k].fell, 0);
 	}
-	atomic_store(&traffic.stop, true);
-	pthread_join(thread, NULL);
+	sent = rival_stop(&sender);
 	usleep(100000); // what is still queued on the veth
 	assert_true(ground_count(ground, "test:t:a", "seen") > 1000);
 	assert_int_equal(ground_count(ground, "test:t:a", "seen"),
 			 ground_count(ground, "test:t:b", "seen"));
 	assert_int_equal(ground_count(ground, "test:t:a", "seen"),
 			 ground_count(ground, "test:t:c", "seen"));
-	print_message("%lu packets sent, %lu seen by all three, 100 switches\n",
-		      atomic_load(&traffic.sent),
+	print_message("%lu packets sent, %lu seen by all three, 100 switches\n", sent,
 		      (unsigned long)ground_count(ground, "test:t:a", "seen"));
 	for (size_t i = 0; i < 3; i++) {
 		member_drop(&one_way[i]);

@@ -19,16 +19,25 @@
 
 #include <cmocka.h>
 
+#include "base/owned.h"
+
 #define BATCH	       64
 #define FLOWS_A_SENDER (FLOOD_FLOWS / FLOOD_SENDERS_MAX)
 
+struct sender {
+	const char *iface;
+	unsigned cpu, index;
+};
+
 struct batch {
+	uint64_t next[FLOOD_FLOWS]; // sequence numbers
+
 	struct flood_frame frames[BATCH];
 	struct iovec parts[BATCH];
 	struct mmsghdr messages[BATCH];
 };
 
-static unsigned flow_of(const struct flood_sender *sender, unsigned i)
+static unsigned flow_of(const struct sender *sender, unsigned i)
 {
 	return sender->index * FLOWS_A_SENDER + i % FLOWS_A_SENDER;
 }
@@ -48,7 +57,7 @@ static void frame_make(struct flood_frame *frame, unsigned flow)
 	memcpy(frame->ip, ip, sizeof(ip));
 }
 
-static void batch_make(struct batch *batch, const struct flood_sender *sender)
+static void batch_make(struct batch *batch, const struct sender *sender)
 {
 	memset(batch, 0, sizeof(*batch));
 	for (unsigned i = 0; i < BATCH; i++) {
@@ -59,9 +68,21 @@ static void batch_make(struct batch *batch, const struct flood_sender *sender)
 	}
 }
 
-static void *sender_run(void *ctx)
+static int socket_to(const char *iface)
 {
-	struct flood_sender *sender = ctx;
+	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				       .sll_ifindex = (int)if_nametoindex(iface)};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&to, sizeof(to)))
+		drop_fd(&fd);
+	return fd;
+}
+
+static bool sender_run(struct rival_board *board, const void *ctx)
+{
+	const struct sender *sender = ctx;
+	int fd = socket_to(sender->iface);
 	struct batch batch;
 	cpu_set_t cpus;
 
@@ -70,37 +91,27 @@ static void *sender_run(void *ctx)
 	// Another processor will do where this one is not ours.
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	batch_make(&batch, sender);
-	while (!atomic_load_explicit(sender->stop, memory_order_relaxed)) {
+	while (fd >= 0 && !atomic_load_explicit(&board->over, memory_order_relaxed)) {
 		int got;
 
 		for (unsigned i = 0; i < BATCH; i++)
-			batch.frames[i].seq = sender->next[flow_of(sender, i)] + i / FLOWS_A_SENDER;
-		got = sendmmsg(sender->fd, batch.messages, BATCH, 0);
+			batch.frames[i].seq = batch.next[flow_of(sender, i)] + i / FLOWS_A_SENDER;
+		got = sendmmsg(fd, batch.messages, BATCH, 0);
 		if (got <= 0)
 			sched_yield();
 		for (int i = 0; i < got; i++)
-			sender->next[flow_of(sender, (unsigned)i)]++;
-		sender->sent += got > 0 ? (uint64_t)got : 0;
+			batch.next[flow_of(sender, (unsigned)i)]++;
+		atomic_fetch_add(&board->count, got > 0 ? (unsigned long)got : 0);
 	}
-	return NULL;
-}
-
-static int socket_to(const char *iface)
-{
-	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
-				       .sll_ifindex = (int)if_nametoindex(iface)};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
+	return fd >= 0;
 }
 
 void flood_send_some(const char *iface, unsigned count, uint64_t *seq)
 {
 	struct flood_frame frame;
-	int fd = socket_to(iface);
+	OWNED(drop_fd) int fd = socket_to(iface);
 
+	assert_true(fd >= 0);
 	frame_make(&frame, 0);
 	for (unsigned i = 0; i < count; i++) {
 		frame.seq = (*seq)++;
@@ -108,7 +119,6 @@ void flood_send_some(const char *iface, unsigned count, uint64_t *seq)
 		if (send(fd, &frame, sizeof(frame), 0) < 0 && errno != ENOBUFS)
 			fail_msg("cannot send: %s", strerror(errno));
 	}
-	close(fd);
 }
 
 void flood_send_start(struct flood_send *send, const char *iface)
@@ -119,13 +129,9 @@ void flood_send_start(struct flood_send *send, const char *iface)
 	// Two also on one processor: the flows are then still several.
 	send->count = cpus < 2 ? 2 : cpus > FLOOD_SENDERS_MAX ? FLOOD_SENDERS_MAX : (unsigned)cpus;
 	for (unsigned i = 0; i < send->count; i++) {
-		struct flood_sender *sender = &send->senders[i];
+		struct sender sender = {.iface = iface, .cpu = i % (unsigned)cpus, .index = i};
 
-		*sender = (struct flood_sender){.fd = socket_to(iface),
-						.cpu = i % (unsigned)cpus,
-						.index = i,
-						.stop = &send->stop};
-		assert_int_equal(pthread_create(&sender->thread, NULL, sender_run, sender), 0);
+		rival_start(&send->senders[i], sender_run, &sender);
 	}
 }
 
@@ -133,12 +139,8 @@ uint64_t flood_send_stop(struct flood_send *send)
 {
 	uint64_t sent = 0;
 
-	atomic_store(&send->stop, true);
-	for (unsigned i = 0; i < send->count; i++) {
-		pthread_join(send->senders[i].thread, NULL);
-		close(send->senders[i].fd);
-		sent += send->senders[i].sent;
-	}
+	for (unsigned i = 0; i < send->count; i++)
+		sent += rival_stop(&send->senders[i]);
 	send->count = 0;
 	return sent;
 }

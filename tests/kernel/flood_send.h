@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Senders of a flood: one thread on each processor, each with flows of its own, as fast as the kernel takes frames.
+// Senders of a flood: one process on each processor, each with flows of its own, as fast as the kernel takes frames.
 #pragma once
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "tests/kernel/flood.h"
+#include "tests/kernel/rival.h"
 
 #define FLOOD_SENDERS_MAX 4
 
-struct flood_sender {
-	pthread_t thread;
-	int fd;
-	unsigned cpu, index;
-	atomic_bool *stop;
-	uint64_t next[FLOOD_FLOWS]; // sequence numbers
-	uint64_t sent;		    // frames that the kernel took
-};
-
 struct flood_send {
-	struct flood_sender senders[FLOOD_SENDERS_MAX];
+	struct rival senders[FLOOD_SENDERS_MAX];
 	unsigned count;
-	atomic_bool stop;
 };
 
 // So many frames, one after the other, of one flow whose next number is *seq.

@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +31,7 @@
 #include "loader/sight.h"
 #include "loader/truth.h"
 #include "tests/kernel/ground.h"
+#include "tests/kernel/rival.h"
 
 static bool has_tcx(void)
 {
@@ -173,40 +172,6 @@ static void send_from(const char *iface, unsigned count)
 static void packets(enum hook hook, unsigned count)
 {
 	send_from(hook == HOOK_TC_EGRESS ? GROUND_IFACE : "peer0", count);
-}
-
-// A thread that sends until it is told to stop.
-struct flood {
-	const char *iface;
-	pthread_t thread;
-	atomic_bool stop;
-	unsigned long sent;
-};
-
-static void *flood_run(void *ctx)
-{
-	struct flood *flood = ctx;
-	struct sockaddr_ll to = {.sll_family = AF_PACKET,
-				 .sll_ifindex = (int)if_nametoindex(flood->iface)};
-	unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	OWNED(drop_fd) int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	while (!atomic_load(&flood->stop))
-		flood->sent +=
-			sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)) > 0;
-	return NULL;
-}
-
-static void flood_start(struct flood *flood)
-{
-	assert_int_equal(pthread_create(&flood->thread, NULL, flood_run, flood), 0);
-}
-
-static void flood_stop(struct flood *flood)
-{
-	atomic_store(&flood->stop, true);
-	pthread_join(flood->thread, NULL);
-	usleep(100000);
 }
 
 static struct member flow(const char *name, const char *entry, enum hook hook)
@@ -746,23 +711,25 @@ static void a_change_of_way_leaves_no_packet_without_a_chain(void **state)
 {
 	const struct ground *ground = the_ground_with_tcx(state);
 	struct member member = flow("t/1", "flow1", HOOK_TC_EGRESS);
-	struct flood flood = {.iface = GROUND_IFACE};
+	struct rival sender;
+	unsigned long sent;
 	uint64_t met;
 
 	put(ground, &member, 1, by_tcx);
-	flood_start(&flood);
+	rival_start(&sender, rival_sends, &(struct rival_sender){.iface = GROUND_IFACE});
 	for (int i = 0; i < 40; i++) {
 		put(ground, &member, 1, i % 2 ? by_tcx : by_clsact);
 		assert_int_equal(the_truth(ground, HOOK_TC_EGRESS).by,
 				 i % 2 ? TRUTH_BY_TCX : TRUTH_BY_CLSACT);
 		assert_false(the_truth(ground, HOOK_TC_EGRESS).doubled);
 	}
-	flood_stop(&flood);
+	sent = rival_stop(&sender);
+	usleep(100000); // what is still queued on the veth
 	met = seen(ground, HOOK_TC_EGRESS, "test:t:1");
-	print_message("%lu packets sent, %lu met the chain, %lu of them twice, 40 changes\n",
-		      flood.sent, (unsigned long)met, (unsigned long)met - flood.sent);
-	assert_true(flood.sent > 1000);
-	assert_true(met >= flood.sent);
+	print_message("%lu packets sent, %lu met the chain, %lu of them twice, 40 changes\n", sent,
+		      (unsigned long)met, (unsigned long)met - sent);
+	assert_true(sent > 1000);
+	assert_true(met >= sent);
 	assert_false(has_qdisc("clsact"));
 	member_drop(&member);
 }

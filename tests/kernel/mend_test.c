@@ -2,16 +2,12 @@
 // What a damaged chain is made of again, and what it is not.
 #include "loader/mend.h"
 
-#include <linux/if_packet.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +18,7 @@
 #include "keys/signing.h"
 #include "loader/bpffs.h"
 #include "loader/record.h"
+#include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 
 static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
@@ -267,21 +264,20 @@ static void a_program_in_our_place_is_named_and_stays(void **state)
 struct swapper {
 	const struct world *world;
 	int ours, theirs;
-	atomic_bool over;
 };
 
-static void *swap(void *ctx)
+static bool swap(struct rival_board *board, const void *ctx)
 {
-	struct swapper *swapper = ctx;
+	const struct swapper *swapper = ctx;
 	char path[BPFFS_PATH_MAX + 32], fresh[BPFFS_PATH_MAX + 32];
 
 	snprintf(path, sizeof(path), "%s/gen-1/prog-0", swapper->world->place);
 	snprintf(fresh, sizeof(fresh), "%s/gen-1/swap", swapper->world->place);
-	for (unsigned i = 0; !atomic_load(&swapper->over) || i % 2; i++) {
-		assert_int_equal(bpf_obj_pin(i % 2 ? swapper->ours : swapper->theirs, fresh), 0);
-		assert_int_equal(rename(fresh, path), 0);
-	}
-	return NULL;
+	for (unsigned i = 0; !atomic_load(&board->over) || i % 2; i++)
+		if (bpf_obj_pin(i % 2 ? swapper->ours : swapper->theirs, fresh) ||
+		    rename(fresh, path))
+			return false;
+	return true;
 }
 
 static uint32_t id_of(int program_fd)
@@ -303,14 +299,14 @@ static void a_pin_that_changes_under_us_is_never_let_into_the_slot(void **state)
 	struct swapper swapper = {.world = world, .theirs = theirs};
 	uint32_t zero = 0, slot;
 	size_t put = 0, kept_out = 0, theirs_in = 0;
-	pthread_t thread;
+	struct rival rival;
 	struct fault why = {0};
 
 	applied(&world->stock);
 	array = pinned(world, "root-1/array");
 	first = pinned(world, "gen-1/prog-0");
 	swapper.ours = first;
-	assert_int_equal(pthread_create(&thread, NULL, swap, &swapper), 0);
+	rival_start(&rival, swap, &swapper);
 	for (size_t i = 0; i < 1000; i++) {
 		bpf_map_delete_elem(array, &zero);
 		if (put_back(world, HOOK_XDP, NULL) == FAULT_NONE)
@@ -320,8 +316,7 @@ static void a_pin_that_changes_under_us_is_never_let_into_the_slot(void **state)
 		assert_int_equal(sys_slot(array, &slot, &why), 0);
 		theirs_in += slot && slot != id_of(first);
 	}
-	atomic_store(&swapper.over, true);
-	assert_int_equal(pthread_join(thread, NULL), 0);
+	rival_stop(&rival);
 	printf("%zu times put back, %zu times kept out\n", put, kept_out);
 	assert_int_equal(theirs_in, 0);
 	assert_true(put && kept_out);
@@ -430,30 +425,6 @@ static void in_an_outage_it_comes_back_all_the_same(void **state)
 
 // ---- TC ----
 
-struct flood {
-	atomic_bool stop;
-	uint64_t sent;
-};
-
-static void *flood(void *ctx)
-{
-	struct flood *flood = ctx;
-	unsigned char frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [12] = 0x88, [13] = 0xb5};
-	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
-				       .sll_ifindex = (int)if_nametoindex("peer0"),
-				       .sll_halen = 6};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	while (fd >= 0 && !atomic_load(&flood->stop)) {
-		if (sendto(fd, frame, sizeof(frame), 0, (const struct sockaddr *)&to, sizeof(to)) ==
-		    (ssize_t)sizeof(frame))
-			flood->sent++;
-		usleep(20); // no more than the other end takes
-	}
-	close(fd);
-	return NULL;
-}
-
 static void configure_tc(struct world *world)
 {
 	static const char text[] = "{\"repositories\":{\"" STOCK_REPO
@@ -498,14 +469,16 @@ static int come_before(void)
 
 static void ours_goes_back_to_the_head_and_no_packet_is_missed(void **state)
 {
+	// No more than the other end takes.
+	const struct rival_sender peer = {.iface = "peer0", .pause_us = 20};
 	struct world *world = the_world(state);
-	struct flood other = {.sent = 0};
 	OWNED(plan_drop) struct plan *plan = NULL;
-	pthread_t thread;
+	struct rival sender;
+	unsigned long sent;
 
 	configure_tc(world);
 	applied(&world->stock);
-	assert_int_equal(pthread_create(&thread, NULL, flood, &other), 0);
+	rival_start(&sender, rival_sends, &peer);
 	for (int i = 0; i < 30; i++) {
 		int before = come_before();
 
@@ -519,14 +492,12 @@ static void ours_goes_back_to_the_head_and_no_packet_is_missed(void **state)
 		assert_int_equal(plan->chains[0].truth.after.count, 1);
 		drop_fd(&before);
 	}
-	atomic_store(&other.stop, true);
-	pthread_join(thread, NULL);
+	sent = rival_stop(&sender);
 	usleep(100000);
 	// While two roots stood, some have met the chain twice; none has not met it.
-	print_message("%llu sent, %llu met the chain\n", (unsigned long long)other.sent,
-		      (unsigned long long)met(world));
-	assert_true(other.sent > 100);
-	assert_true(met(world) >= other.sent);
+	print_message("%lu sent, %llu met the chain\n", sent, (unsigned long long)met(world));
+	assert_true(sent > 100);
+	assert_true(met(world) >= sent);
 	assert_true(is_whole(world, HOOK_TC_INGRESS));
 }
 

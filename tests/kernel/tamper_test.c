@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An attacker with the rights of our own tree pins programs of his under our names, so that every jump fits.
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,7 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/tamper.h"
+#include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 
 static bool ready;
@@ -319,55 +318,53 @@ static void what_is_no_pin_and_no_directory_of_ours_blinds_nobody(void **state)
 struct writer {
 	uint32_t after; // ids behind this one
 	int program_fd;
-	atomic_bool over;
-	atomic_size_t wrote;
+	int applier; // a pidfd
 };
 
-// Whether this process has the map open beside `fd`: arrays of whoever else is at work on this machine are not for us.
-static bool is_of_this_process(uint32_t id, int fd)
+// Whether who applies has the map open: arrays of whoever else is at work on this machine are not for us.
+static bool is_of(int applier, uint32_t id)
 {
-	struct bpf_map_info info;
-	__u32 len;
+	for (unsigned other = 3; other < 256; other++) {
+		OWNED(drop_fd) int fd = (int)syscall(SYS_pidfd_getfd, applier, other, 0);
+		struct bpf_map_info info = {0};
+		__u32 len = sizeof(info);
 
-	for (int other = 3; other < 256; other++) {
-		len = sizeof(info);
-		info = (struct bpf_map_info){0};
-		if (other != fd && !bpf_obj_get_info_by_fd(other, &info, &len) &&
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
 		    info.type == BPF_MAP_TYPE_PROG_ARRAY && info.id == id)
 			return true;
 	}
 	return false;
 }
 
-static void write_into(struct writer *writer, int fd)
+static void write_into(struct rival_board *board, const struct writer *writer, int fd)
 {
 	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
 	uint32_t zero = 0;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_PROG_ARRAY ||
-	    strcmp(info.name, "bpfseal_next") != 0 || !is_of_this_process(info.id, fd))
+	    strcmp(info.name, "bpfseal_next") != 0 || !is_of(writer->applier, info.id))
 		return;
-	while (!atomic_load(&writer->over) &&
+	while (!atomic_load(&board->over) &&
 	       !bpf_map_update_elem(fd, &zero, &writer->program_fd, BPF_ANY))
-		atomic_fetch_add(&writer->wrote, 1);
+		atomic_fetch_add(&board->count, 1);
 }
 
-static void *write_all(void *ctx)
+static bool write_all(struct rival_board *board, const void *ctx)
 {
-	struct writer *writer = ctx;
+	const struct writer *writer = ctx;
 	uint32_t id = writer->after;
 
-	while (!atomic_load(&writer->over)) {
+	while (!atomic_load(&board->over)) {
 		OWNED(drop_fd) int fd = -1;
 
 		if (bpf_map_get_next_id(id, &id))
 			continue;
 		fd = bpf_map_get_fd_by_id(id);
 		if (fd >= 0)
-			write_into(writer, fd);
+			write_into(board, writer, fd);
 	}
-	return NULL;
+	return true;
 }
 
 static uint32_t last_map(void)
@@ -384,24 +381,23 @@ static void nobody_writes_into_an_array_before_it_is_frozen(void **state)
 {
 	struct world *world = the_world(state);
 	OWNED(drop_fd) int theirs = passes_with(-1);
+	OWNED(drop_fd) int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	size_t refused = 0, wrote = 0;
 
 	for (size_t i = 0; i < 100; i++) {
-		struct writer writer = {.after = last_map(), .program_fd = theirs};
+		struct writer writer = {.after = last_map(), .program_fd = theirs, .applier = self};
 		struct fault why = {0};
-		pthread_t thread;
+		struct rival rival;
 
 		assert_int_equal(chain_remove(world->place, &why), 0);
-		assert_int_equal(pthread_create(&thread, NULL, write_all, &writer), 0);
+		rival_start(&rival, write_all, &writer);
 		if (stock_apply(&world->stock, STOCK_NOW, &why)) {
 			assert_int_equal(why.code, FAULT_KERNEL);
 			refused++;
 		} else {
 			FINDS(world, "");
 		}
-		atomic_store(&writer.over, true);
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		wrote += atomic_load(&writer.wrote);
+		wrote += rival_stop(&rival);
 	}
 	printf("%zu writes, %zu of 100 applies refused\n", wrote, refused);
 	mended(world);
