@@ -107,9 +107,11 @@ nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --root "$R" >"$R/watc
 WATCH=$!
 PIDS="$PIDS $WATCH"
 wait_line "$R/watch.out"
-rm -r "$R/sys/fs/bpf/bpfseal"
+# While the tree is taken down file by file, the watch mends it: who wants it gone tries again.
+for _ in $(seq 200); do rm -r "$R/sys/fs/bpf/bpfseal" 2>/dev/null && break; done
 gone() {
-	for _ in $(seq 60); do kill -0 $WATCH 2>/dev/null || break; sleep 0.05; done
+	for _ in $(seq 200); do kill -0 $WATCH 2>/dev/null || break; sleep 0.05; done
+	kill -0 $WATCH 2>/dev/null && { echo 'it goes on'; kill $WATCH; }
 	status=0
 	wait $WATCH || status=$?
 	[ $status = 7 ] && grep -q 'error: .*/sys/fs/bpf/bpfseal was removed' "$R/watch.out" || { echo "status $status"; cat "$R/watch.out"; return 1; }
