@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTP request, on a connection that somebody else has accepted (systemd, from a loopback port) and handed over as
-// standard input and output. Who asks is anybody on this machine: nothing of the request but its first line counts.
+// standard input and output. Who asks is anybody on this machine: nothing of the request counts but its first line, and
+// which machine it asks for.
 #pragma once
 
 #include <stdbool.h>
@@ -18,10 +19,12 @@ enum answer_status {
 	ANSWER_BAD = 400,
 	ANSWER_NOT_FOUND = 404,
 	ANSWER_METHOD = 405,
+	ANSWER_ELSEWHERE = 421,
 	ANSWER_FAILED = 500,
 };
 
-// Of a request up to its empty line. `head`: the asker wants no body.
+// Of a request up to its empty line. `head`: the asker wants no body. A name in Host that is not this machine's own is
+// somebody else's: a page in a browser here that has its name point at 127.0.0.1 would read along (DNS rebinding).
 enum answer_status answer_judge(const char *request, size_t len, bool *head);
 
 // Reads one from `fd`. An asker who is slow, sends too much or goes away is FAULT_NETWORK.
