@@ -129,6 +129,7 @@ fresh() { node status --json | jq -e '.repositories[0] | .name == "corp" and .st
 check '... which status tells, too' fresh
 printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n' >"$R/request"
 check 'and answers on a port of systemd' sh -c "grep -v '^Exec' '$SOURCE/packaging/bpfseal-metrics-http@.service' | grep -q '^StandardInput=socket' && ! grep -q '^ListenStream=[^1]' '$SOURCE/packaging/bpfseal-metrics-http.socket'"
+check '... which no number of askers ends' grep -q '^TriggerLimitIntervalSec=0' "$SOURCE/packaging/bpfseal-metrics-http.socket"
 check '... with the same capabilities' [ "$(value metrics-http@.service CapabilityBoundingSet)" = "$(value metrics.service CapabilityBoundingSet)" ]
 check '... for the node exporter' sh -c "setpriv --reuid=nobody --clear-groups grep -q '^bpfseal_chain_programs' '$R/var/lib/bpfseal-metrics/bpfseal.prom'"
 kill "$REPOD"
