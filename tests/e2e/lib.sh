@@ -193,6 +193,15 @@ counter() {
 	node map get "$1" "$2" --interface eth0 --json |
 		jq --arg key "$3" "[.entries[] | select((.key|tostring) == \$key) | .value${4:+.$4}] | add // 0"
 }
+# Waits until the chain's counter is above a number: packets flow.
+counts_past() { # NUMBER
+	for _ in $(seq 300); do
+		[ "$(counter net/count counts 17 packets)" -gt "$1" ] && return 0
+		sleep 0.1
+	done
+	echo "error: no packet was counted after the first $1" >&2
+	return 1
+}
 
 # Whether the kernel's chain is whole, whatever node.json asks for or the repository signs by now.
 chain_runs() {

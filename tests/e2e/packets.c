@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sends and counts plain frames on an interface, for the demo and the end-to-end tests:
 //   packets send IFACE --src A.B.C.D --count N [--rate PPS] [--proto udp|icmp|tcp] [--dport P]
+//   packets send IFACE --src A.B.C.D --until FILE [--rate PPS] ...   goes on until there is such a file; prints how many
 //   packets count IFACE --seconds S     prints how many IPv4 frames came in
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +27,7 @@ struct frame {
 } __attribute__((packed));
 
 struct wanted {
-	const char *iface, *src, *proto;
+	const char *iface, *src, *proto, *until;
 	unsigned long count, rate, dport, seconds;
 };
 
@@ -38,9 +39,8 @@ static int complain(const char *what)
 
 static int usage(void)
 {
-	fputs("usage: packets send IFACE --src A.B.C.D --count N [--rate PPS] [--proto "
-	      "udp|icmp|tcp] "
-	      "[--dport P]\n"
+	fputs("usage: packets send IFACE --src A.B.C.D --count N|--until FILE [--rate PPS] "
+	      "[--proto udp|icmp|tcp] [--dport P]\n"
 	      "       packets count IFACE --seconds S\n",
 	      stderr);
 	return 2;
@@ -125,10 +125,34 @@ static int open_iface(const char *iface, int protocol)
 	return fd;
 }
 
+static void sleep_until(int64_t due)
+{
+	int64_t left = due - now_ns();
+	struct timespec pause = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+
+	if (left > 0)
+		nanosleep(&pause, NULL);
+}
+
+static int send_one(int fd, struct frame *frame, unsigned long i)
+{
+	frame->ip.id = htons((uint16_t)i);
+	frame->ip.check = 0;
+	frame->ip.check = checksum(&frame->ip, sizeof(frame->ip));
+	while (send(fd, frame, sizeof(*frame), 0) < 0) {
+		if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
+			return complain("send");
+		usleep(100);
+	}
+	return 0;
+}
+
 static int run_send(const struct wanted *wanted)
 {
-	struct frame frame;
+	int64_t pause = wanted->rate ? (int64_t)(1000000000ul / wanted->rate) : 0;
 	int64_t start = now_ns();
+	unsigned long i = 0;
+	struct frame frame;
 	int fd;
 
 	if (!wanted->src || frame_make(wanted, &frame))
@@ -136,27 +160,18 @@ static int run_send(const struct wanted *wanted)
 	fd = open_iface(wanted->iface, 0);
 	if (fd < 0)
 		return complain(wanted->iface);
-	for (unsigned long i = 0; i < wanted->count; i++) {
-		int64_t due =
-			wanted->rate ? start + (int64_t)(i * 1000000000ul / wanted->rate) : start;
-		struct timespec pause = {.tv_nsec = 0};
-
-		if (due > now_ns()) {
-			pause.tv_sec = (due - now_ns()) / 1000000000;
-			pause.tv_nsec = (due - now_ns()) % 1000000000;
-			if (pause.tv_nsec > 0)
-				nanosleep(&pause, NULL);
-		}
-		frame.ip.id = htons((uint16_t)i);
-		frame.ip.check = 0;
-		frame.ip.check = checksum(&frame.ip, sizeof(frame.ip));
-		while (send(fd, &frame, sizeof(frame), 0) < 0) {
-			if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
-				return complain("send");
-			usleep(100);
-		}
+	for (; wanted->until ? access(wanted->until, F_OK) != 0 : i < wanted->count; i++) {
+		// A number is sent as fast as was asked for, so what is late is made up for. Without an end nothing is:
+		// a machine that stood still must not meet a rate limiter for it.
+		sleep_until(start + (wanted->until ? 0 : (int64_t)i * pause));
+		if (send_one(fd, &frame, i))
+			return 1;
+		if (wanted->until)
+			start = now_ns() + pause;
 	}
 	close(fd);
+	if (wanted->until)
+		printf("%lu\n", i);
 	return 0;
 }
 
@@ -217,6 +232,8 @@ int main(int argc, char **argv)
 			return usage();
 		if (!strcmp(name, "--src"))
 			wanted.src = value;
+		else if (!strcmp(name, "--until"))
+			wanted.until = value;
 		else if (!strcmp(name, "--proto"))
 			wanted.proto = value;
 		else if (!number || read_number(value, number))
