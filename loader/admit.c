@@ -19,7 +19,7 @@
 #include "bpf/manifestreader.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
-#include "loader/aside.h"
+#include "loader/background.h"
 #include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/muster.h"
@@ -50,7 +50,7 @@ struct admit {
 	struct repo *repos;
 	size_t repo_count;
 	struct batch copies; // of what was admitted
-	struct aside keeping;
+	struct background keeping;
 };
 
 int admit_new(const struct admit_places *places, struct admit **out, struct fault *why)
@@ -254,13 +254,13 @@ int admit_settle(struct admit *admit, bool beside, struct fault *why)
 {
 	if (!beside)
 		return admit_make_durable(admit, why);
-	aside_start(&admit->keeping, admit_make_durable, admit);
+	background_start(&admit->keeping, admit_make_durable, admit);
 	return 0;
 }
 
 int admit_kept(struct admit *admit, struct fault *why)
 {
-	return aside_wait(&admit->keeping, why);
+	return background_wait(&admit->keeping, why);
 }
 
 void admit_deny(struct admit *admit)

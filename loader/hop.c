@@ -13,10 +13,10 @@
 #include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/card.h"
-#include "loader/crew.h"
 #include "loader/fit.h"
 #include "loader/fuse.h"
 #include "loader/lift.h"
+#include "loader/parallel.h"
 #include "loader/rider.h"
 #include "loader/shared.h"
 
@@ -402,7 +402,7 @@ static int batch_build(struct batch *batch, size_t size, struct fault *why)
 	for (size_t i = 0; i < size; i++)
 		if (hop_begin(batch->generation, &batch->hops[i], why))
 			return refuse_hop(batch->generation, &batch->hops[i], why);
-	crew_run(batch_load, batch, size);
+	parallel_run(batch_load, batch, size);
 	for (size_t i = 0; i < size; i++)
 		if (batch_finish(batch, &batch->hops[i], why))
 			return refuse_hop(batch->generation, &batch->hops[i], why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/listen.h"
+#include "loader/probelink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 // Bit 0 of config, as .../kprobe/format/retprobe has had it since Linux 4.17.
 #define KPROBE_RETURN UINT64_C(1)
 
-static int refuse(const struct listen_event *event, int error, struct fault *why)
+static int refuse(const struct probelink_event *event, int error, struct fault *why)
 {
 	return fault_set(why, FAULT_KERNEL, "cannot watch %s %s: %s", probe_kind_name(event->kind),
 			 event->target, strerror(error));
@@ -28,7 +28,7 @@ static int refuse(const struct listen_event *event, int error, struct fault *why
 
 // One event for the whole machine: a program on a perf event of a tracepoint or kprobe runs on every CPU, wherever the
 // event itself is counted.
-static int perf_open(const struct listen_event *event, struct perf_event_attr *attr, int *out,
+static int perf_open(const struct probelink_event *event, struct perf_event_attr *attr, int *out,
 		     struct fault *why)
 {
 	long fd;
@@ -60,8 +60,8 @@ static int kprobe_type(uint32_t *out, struct fault *why)
 	return 0;
 }
 
-static int link_perf(const struct listen_event *event, struct perf_event_attr *attr, int program_fd,
-		     int *link_fd, struct fault *why)
+static int link_perf(const struct probelink_event *event, struct perf_event_attr *attr,
+		     int program_fd, int *link_fd, struct fault *why)
 {
 	OWNED(drop_fd) int event_fd = -1;
 
@@ -72,7 +72,7 @@ static int link_perf(const struct listen_event *event, struct perf_event_attr *a
 	return *link_fd < 0 ? refuse(event, -*link_fd, why) : 0;
 }
 
-static int link_tracepoint(const struct listen_event *event, int program_fd, int *link_fd,
+static int link_tracepoint(const struct probelink_event *event, int program_fd, int *link_fd,
 			   struct fault *why)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT,
@@ -84,7 +84,7 @@ static int link_tracepoint(const struct listen_event *event, int program_fd, int
 	return link_perf(event, &attr, program_fd, link_fd, why);
 }
 
-static int link_kprobe(const struct listen_event *event, int program_fd, int *link_fd,
+static int link_kprobe(const struct probelink_event *event, int program_fd, int *link_fd,
 		       struct fault *why)
 {
 	struct perf_event_attr attr = {
@@ -99,7 +99,7 @@ static int link_kprobe(const struct listen_event *event, int program_fd, int *li
 }
 
 // What typed programs watch was settled when they were loaded; only raw tracepoints are named here.
-static int link_raw(const struct listen_event *event, int program_fd, int *link_fd,
+static int link_raw(const struct probelink_event *event, int program_fd, int *link_fd,
 		    struct fault *why)
 {
 	const char *name = event->kind == PROBE_RAW_TRACEPOINT ? event->target : NULL;
@@ -108,7 +108,8 @@ static int link_raw(const struct listen_event *event, int program_fd, int *link_
 	return *link_fd < 0 ? refuse(event, -*link_fd, why) : 0;
 }
 
-int listen_probe(const struct listen_event *event, int program_fd, int *link_fd, struct fault *why)
+int probelink_make(const struct probelink_event *event, int program_fd, int *link_fd,
+		   struct fault *why)
 {
 	switch (event->kind) {
 	case PROBE_TRACEPOINT:
