@@ -354,7 +354,7 @@ static void what_never_goes_on_can_only_stand_last(void **state)
 		spec = ground_spec(ground, members, mix.count);
 		assert_int_equal(chain_build(&spec, &chain, &why), -1);
 		assert_int_equal(why.code, FAULT_CONFIG);
-		assert_non_null(strstr(why.text, "only stand last"));
+		assert_non_null(strstr(why.text, "only be the last"));
 		members_give_back(&mix, members);
 	}
 }

@@ -124,7 +124,7 @@ static void a_map_whose_size_is_left_to_a_loader_of_its_own_is_refused(void **st
 	assert_null(strstr(why.text, "max_entries"));
 }
 
-static void maps_of_the_old_way_are_refused_with_the_reason(void **state)
+static void maps_of_the_legacy_format_are_refused_with_the_reason(void **state)
 {
 	OWNED(inspection_drop) struct inspection *inspection = NULL;
 	OWNED(bytes_drop) struct bytes object = {0};
@@ -139,7 +139,7 @@ static void maps_of_the_old_way_are_refused_with_the_reason(void **state)
 		memcpy(name + 1, "maps\0", 6);
 	assert_int_equal(inspect_object(object.data, object.len, &inspection, &why), -1);
 	assert_int_equal(why.code, FAULT_FORMAT);
-	assert_true(strstr(why.text, "old way") || strstr(why.cause, "old way"));
+	assert_true(strstr(why.text, "legacy format") || strstr(why.cause, "legacy format"));
 	assert_non_null(strstr(why.fix, ".maps"));
 }
 
@@ -659,7 +659,7 @@ int main(void)
 		cmocka_unit_test(a_helper_in_a_function_of_another_section_is_found),
 		cmocka_unit_test(a_kernel_function_is_found_by_name),
 		cmocka_unit_test(a_map_whose_size_is_left_to_a_loader_of_its_own_is_refused),
-		cmocka_unit_test(maps_of_the_old_way_are_refused_with_the_reason),
+		cmocka_unit_test(maps_of_the_legacy_format_are_refused_with_the_reason),
 		cmocka_unit_test(an_array_that_comes_with_programs_in_it_is_refused),
 		cmocka_unit_test(what_is_wrong_with_maps_is_found),
 		cmocka_unit_test(a_map_by_number_is_refused),
