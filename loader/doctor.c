@@ -369,7 +369,7 @@ int doctor_kernel(struct doctor *doctor, struct fault *why)
 	if (fd < 0)
 		return doctor_add(doctor, DOCTOR_FAILED, "bpf",
 				  "look for what forbids bpf(2): a container, a lockdown, an LSM",
-				  why, "the kernel lets the loader load nothing: %s",
+				  why, "the kernel refuses every program of the loader: %s",
 				  strerror(number));
 	if (doctor_add(doctor, DOCTOR_OK, "bpf", NULL, why, "programs can be loaded") ||
 	    look_at_jit(doctor, fd, why) || look_at_tcx(doctor, why))
@@ -468,8 +468,8 @@ static int look_at_audit(struct doctor *doctor, struct fault *why)
 		return 0;
 	if (audit_check(dirfd, "audit.log", &records, &refusal)) {
 		if (refusal.code == FAULT_DIGEST)
-			fault_fix(&refusal, "somebody wrote to it: keep its files for who looks "
-					    "into it, and move them away");
+			fault_fix(&refusal, "somebody wrote to it: keep its files for an "
+					    "investigation, and move them away");
 		return add_refusal(doctor, DOCTOR_FAILED, "audit log", &refusal, why);
 	}
 	return doctor_add(doctor, DOCTOR_OK, "audit log", NULL, why,

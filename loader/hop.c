@@ -119,7 +119,7 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 
 	member_label(member, hop->label);
 	if (member->pending)
-		return fault_set(why, FAULT_OTHER, "nobody has looked at %s", hop->label);
+		return fault_set(why, FAULT_OTHER, "%s has not been inspected", hop->label);
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &hop->bytes, why))
 		return fault_within(why, "cannot read %s", hop->label);
 	hop->source =

@@ -59,7 +59,8 @@ int trial_ready(struct fault *why)
 {
 	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, false, WENT_ON);
 
-	return fd < 0 ? fault_errno(why, FAULT_KERNEL, "the kernel lets this process load nothing")
+	return fd < 0 ? fault_errno(why, FAULT_KERNEL,
+				    "the kernel refuses every program of this process")
 		      : 0;
 }
 
