@@ -55,7 +55,9 @@ int admit_members(struct admit *admit, const struct node_use *uses, struct membe
 
 // The half that needs no metadata: bytes that were verified, held against the manifest and today's policy. Fills what
 // the object itself says (its section, its tail calls). For the restore of copies that were admitted before.
-int admit_object(const struct policy *policy, struct member *member, struct fault *why) MUST_CHECK;
+// `admit` (NULL: nobody) remembers what was found in an object.
+int admit_object(struct admit *admit, const struct policy *policy, struct member *member,
+		 struct fault *why) MUST_CHECK;
 
 // The admin's values for the maps of a use, as a member has them.
 int admit_values(const struct node_use *use, struct member *member, struct fault *why) MUST_CHECK;
