@@ -62,6 +62,7 @@ static int foretell_places(const struct foretelling *at, size_t index,
 					       : own		 ? old
 								 : NULL,
 				    .shared_dir = shared,
+				    .apart = member_stands_apart(member),
 				    .named = member->maps,
 				    .card = wish.on_card ? chain->truth.iface_index : 0};
 	return 0;

@@ -72,6 +72,7 @@ static int hop_places(const struct generation *generation, struct hop *hop, stru
 	}
 	hop->places = (struct maps_places){.old_dir = member->maps_from ? member->maps_from : old,
 					   .shared_dir = hop->shared_maps,
+					   .apart = member_stands_apart(member),
 					   .named = member->maps,
 					   .card = generation->card};
 	return 0;

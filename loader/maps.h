@@ -42,6 +42,7 @@ bool maps_report_kept(const void *report, const char *map);
 struct maps_places {
 	const char *old_dir;	  // those of the member before; NULL: nothing was there
 	const char *shared_dir;	  // loader/shared.h; NULL: there is no interface
+	bool apart;		  // nothing of old_dir is taken over (member_stands_apart)
 	const struct json *named; // the maps that node.json names, with values or without
 	uint32_t card; // index of the interface on whose card they shall be; 0: in the host
 };
