@@ -177,7 +177,7 @@ define link_test
 	@$(LINKER) $(filter %.o %.a,$^) -Wl,--as-needed -lcmocka $(KEYS_LIBS) $(CARGO_LIBS) -lmicrohttpd -lsqlite3 -lcurl -lpthread -o $@
 endef
 # What the end-to-end tests and the demo play the network, the mirror and the thief with.
-PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge foe)
+PLAYERS = $(addprefix $(OUT)/tests/,packets mirror forge foe pulse)
 $(OUT)/tests/foe: KEYS_LIBS += -lbpf
 $(PLAYERS): $(OUT)/tests/%: $(OUT)/obj/tests/e2e/%.o $(OUT)/libkeys.a $(OUT)/libbase.a
 	@mkdir -p $(@D)

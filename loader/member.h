@@ -37,7 +37,7 @@ struct member {
 	uint64_t map_bytes;	       // what its maps take, about
 	bool starts;		       // timers and the like, which run on in its maps
 	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
-	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
+	char *maps_from; // the directory of maps that it takes over; "": none; NULL: that of its own key
 	struct json *
 		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
 	const struct json *recorded; // what was applied of it before; NULL: not known. Of the plan

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,7 +20,10 @@
 #include "base/program.h"
 #include "bpf/node.h"
 
-#define PATIENCE_MS 500 // it has nothing to wait for itself
+// What it gives up at its start takes a few milliseconds, and on a busy machine its turn.
+#define START_MS 10000
+// An answer waits for nothing, and who asks has a second to tell what was seen.
+#define PATIENCE_MS 500
 
 // What goes over the socket: an id there, this back. The first answer is of id 0: that it stands, or why not.
 struct answer {
@@ -129,9 +133,19 @@ static int greet(struct namer *namer, struct fault *why)
 	return fault_fix(why, "start the command as root, with CAP_SYS_ADMIN in its bounding set");
 }
 
+static int be_patient(struct namer *namer, unsigned ms, struct fault *why)
+{
+	const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (setsockopt(namer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0)
+		return 0;
+	fault_errno(why, FAULT_OTHER, "cannot set a limit of time");
+	namer_drop(namer);
+	return -1;
+}
+
 static int start(struct namer *out, struct fault *why)
 {
-	const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
 	OWNED(drop_fd) int mine = -1;
 	int ends[2];
 
@@ -146,12 +160,9 @@ static int start(struct namer *out, struct fault *why)
 	if (out->pid < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot start the namer");
 	out->fd = HAND_OVER_FD(mine);
-	if (setsockopt(out->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience))) {
-		fault_errno(why, FAULT_OTHER, "cannot set a limit of time");
-		namer_drop(out);
+	if (be_patient(out, START_MS, why) || greet(out, why))
 		return -1;
-	}
-	return greet(out, why);
+	return be_patient(out, PATIENCE_MS, why);
 }
 
 int namer_start(const struct node *node, struct namer *out, struct fault *why)
@@ -160,16 +171,35 @@ int namer_start(const struct node *node, struct namer *out, struct fault *why)
 	return node->watch.name_foreign ? start(out, why) : 0;
 }
 
+static bool is_late(ssize_t got)
+{
+	return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
 bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out)
 {
 	struct answer answer = {0};
+	ssize_t got = -1;
 
 	*out = (struct sys_program){.id = id};
 	if (namer->fd < 0 || !id)
 		return false;
-	if (send(namer->fd, &id, sizeof(id), MSG_NOSIGNAL) != (ssize_t)sizeof(id) ||
-	    read(namer->fd, &answer, sizeof(answer)) != (ssize_t)sizeof(answer) ||
-	    answer.id != id) {
+	// On a busy machine, or stopped by somebody: nobody waits twice for it, and the answer that was given up goes first.
+	if (namer->silent) {
+		struct pollfd late = {.fd = namer->fd, .events = POLLIN};
+
+		if (poll(&late, 1, 0) == 0)
+			return false;
+		got = read(namer->fd, &answer, sizeof(answer));
+	}
+	if (got == 0 || send(namer->fd, &id, sizeof(id), MSG_NOSIGNAL) != (ssize_t)sizeof(id))
+		got = 0;
+	else
+		got = read(namer->fd, &answer, sizeof(answer));
+	namer->silent = is_late(got);
+	if (namer->silent)
+		return false;
+	if (got != (ssize_t)sizeof(answer) || answer.id != id) {
 		// Killed, or out of step: a wrong name would be worse than none.
 		namer_drop(namer);
 		return false;

@@ -12,6 +12,7 @@
 struct namer {
 	int fd; // -1: none, nobody is named
 	pid_t pid;
+	bool silent; // its last answer has not come yet
 };
 #define NAMER_NONE                  \
 	{                           \
@@ -25,5 +26,6 @@ int namer_start(const struct node *node, struct namer *out, struct fault *why) M
 // Ends it.
 void namer_drop(struct namer *namer);
 
-// Fills out->id, and the rest where somebody knows: true then. False for a program that is gone, and without a namer.
+// Fills out->id, and the rest where somebody knows: true then. False for a program that is gone, without a namer, and while it
+// does not answer: that is waited for once, and not again until it has.
 bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out);

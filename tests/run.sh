@@ -12,7 +12,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-}:abort_on_error=0:exitcode=99"
 
 for test in "$@"; do
 	start=$(date +%s)
-	timeout -k 5 "${TEST_SECONDS:-240}" "$test" >"$log" 2>&1 </dev/null
+	timeout -k 5 "${TEST_SECONDS:-600}" "$test" >"$log" 2>&1 </dev/null
 	status=$?
 	took=$(($(date +%s) - start))
 	# cmocka says "not ok N # SKIP" of a skip, TAP says "ok N # SKIP".

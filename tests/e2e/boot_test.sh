@@ -94,17 +94,9 @@ echo "# from our own copies alone: $TOOK ms"
 mv "$R/store.away" "$R/var/lib/bpfseal/store"
 
 # ---- stale, with something new at hand ----
-: >"$R/repod.address"
-"$BIN/bpfseal" repod serve --listen "$LISTEN" --ready-fd 9 --timestamp-expires 6s --root "$R" >>"$R/repod.log" 2>&1 9>"$R/repod.address" &
-REPOD=$!
-PIDS="$PIDS $REPOD"
-wait_line "$R/repod.address"
 write_boot '*'
 quiet node apply
-quiet release "$SOURCE/bpf/count2.json"
-quiet bpfseal sync
-kill "$REPOD"
-sleep 7
+expire "$SOURCE/bpf/count2.json" bpfseal sync
 reboot
 boot
 check 'with stale metadata the exit status tells' [ "$GOT" = 4 ]

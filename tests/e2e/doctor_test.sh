@@ -32,8 +32,8 @@ check '... in one document' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal doc
 check 'nobody fetches by schedule, which is a warning' sh -c "[ '$(grade schedule)' = warning ] || pgrep -u bpfseal-fetch >/dev/null"
 "$BIN/bpfseal" sync --every 60s --root "$R" >"$R/sync.log" 2>&1 &
 PIDS="$PIDS $!"
-for _ in $(seq 50); do [ "$(grade schedule)" = ok ] && break; sleep 0.1; done
-check '... until somebody does' [ "$(grade schedule)" = ok ]
+has_schedule() { [ "$(grade schedule)" = ok ]; }
+check '... until somebody does' until_so has_schedule
 
 chmod 777 "$R/var/lib/bpfseal/store"
 amiss 'a store that others can write' "$R/var/lib/bpfseal/store: has mode" 'chown bpfseal-fetch .* && chmod 2750'

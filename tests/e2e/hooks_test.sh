@@ -32,10 +32,10 @@ traffic() {
 	packets send wire0 --src 10.0.0.1 --count 30 >/dev/null
 	packets send eth0 --src 10.0.0.2 --count 20 >/dev/null
 	in=$((in + 30)) out=$((out + 20))
-	sleep 0.2
 }
+is_all() { [ "$(seen tc_ingress) $(seen tc_egress)" = "$in $out" ]; }
 has_seen_all() {
-	[ "$(seen tc_ingress) $(seen tc_egress)" = "$in $out" ] ||
+	until_so is_all ||
 		{ echo "it is: $(seen tc_ingress) of $in in, $(seen tc_egress) of $out out"; return 1; }
 }
 runs() { # IFACE...: exactly these have a whole chain
@@ -151,7 +151,8 @@ ends 'when they go' 0 node apply
 check '... the rest stays' runs eth0
 check '... and no pin of them' sh -c "[ \"\$(ls $R/sys/fs/bpf/bpfseal)\" = eth0 ]"
 packets send wire0 --src 10.0.0.1 --count 7 >/dev/null
-sleep 0.2
+saw() { [ "$(node map get net/count counts --interface eth0 --json | jq '[.entries[].value.packets] | add')" -ge 7 ]; }
+until_so saw
 ip -n "$NS" link set eth0 down
 ip -n "$NS" link set eth0 name eth7
 ip -n "$NS" link set eth7 up

@@ -119,7 +119,7 @@ check '... the line of the source' said 'where: drop-a.bpf.c:[0-9][0-9]*: packet
 check '... and where the whole log is' said 'the whole log is verifier.log'
 check '... and its whole log' grep -q 'processed .* insns' verifier.log
 # The kernel lets go a little after the last descriptor is closed.
-check 'nothing of all that is left in the kernel' sh -c "for _ in \$(seq 50); do
+check 'nothing of all that is left in the kernel' sh -c "for _ in \$(seq 600); do
 	bpftool prog show | grep -q 'name drop_a_xdp' || exit 0
 	sleep 0.1
 done; exit 1"

@@ -151,11 +151,13 @@ check '... and where its log is' said "$log"
 check '... which is there' [ -s "$log" ]
 check '... and the chain is untouched' untouched
 node_json "$(uses ratelimit count count count bomb count)" '"verifier_seconds_max": 1'
-start=$(date +%s)
+# By the processor's time, the kernel's included: it is not the loader's affair how long others have the processor.
+times >"$R/before"
 ends 'a program on which the verifier works too long is stopped' 7 node apply
-took=$(($(date +%s) - start))
+times >"$R/after"
 check '... and said to be' said 'longer than 1 s'
-check "... after ${took} s" [ "$took" -lt 6 ]
+took=$(sed -n '2p' "$R/before" "$R/after" | tr 'ms' '  ' | awk '{ n = $1 * 60 + $2 + $3 * 60 + $4 - n } END { print int(n) }')
+check "... after ${took} s of work" [ "$took" -lt 6 ]
 check '... and the chain is untouched' untouched
 node_json "$both" ''
 ends '... and goes on' 0 node plan --check

@@ -41,7 +41,7 @@ check 'the signer holds one socket, the one to the server' [ "$(ls -l "/proc/${s
 "$BIN/bpfseal" sync --every 60s --root "$R" >"$R/sync.log" 2>&1 &
 fetch=$!
 PIDS="$PIDS $fetch"
-for _ in $(seq 100); do [ -e "$R/var/lib/bpfseal/store/repo/corp/current" ] && break; sleep 0.1; done
+until_so [ -e "$R/var/lib/bpfseal/store/repo/corp/current" ]
 check 'the fetcher is its own user without a capability' is $fetch bpfseal-fetch $none
 kill $fetch
 
@@ -52,7 +52,8 @@ flock 8
 nsenter --net="/run/netns/$NS" "$BIN/bpfseal" apply --root "$R" >"$R/apply.log" 2>&1 8>&- &
 loader=$!
 PIDS="$PIDS $loader"
-for _ in $(seq 100); do [ "$(field $loader Seccomp 2>/dev/null)" = 2 ] && break; sleep 0.02; done
+is_shut_in() { [ "$(field $loader Seccomp)" = 2 ]; }
+until_so is_shut_in
 check 'the loader is its own user with three capabilities' is $loader bpfseal-loader $three
 check 'the loader has no network socket' sh -c "! ls -l /proc/$loader/fd 2>/dev/null | grep -q 'socket:'"
 flock -u 8

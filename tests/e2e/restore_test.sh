@@ -100,15 +100,11 @@ configure "$URL" corp
 
 # ---- one repository is withheld until it expires, the other one takes its program back ----
 stop
-serve --timestamp-expires 6s
-quiet release "$SOURCE/tests/e2e/count-2.1.json"
-quiet bpfseal sync
-quiet node apply
-stop
+admitted() { bpfseal sync && node apply; }
+expire "$SOURCE/tests/e2e/count-2.1.json" admitted
 serve
 cp -a "$R/etc/bpfseal/trust/corp" "$R/corp.pin"
 configure http://127.0.0.1:1 mirr
-sleep 6
 reboot
 bpfseal sync >/dev/null 2>&1
 ends 'with mirr stale' 4 node apply

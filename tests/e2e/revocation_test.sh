@@ -20,12 +20,13 @@ send() { packets send wire0 --src 10.0.0.1 --count "${1:-10}" >/dev/null; }
 flows() { before=$(counter net/count counts 17 packets) && send 10 && [ "$(counter net/count counts 17 packets)" = $((before + 10)) ]; }
 # How many of five packets get through the chain.
 arrive() {
-	packets count eth0 --seconds 1 >"$R/arrived" &
+	: >"$R/arrived"
+	packets count eth0 --seconds 2 --count 5 >"$R/arrived" &
 	counting=$!
-	sleep 0.3
+	wait_line "$R/arrived"
 	send 5
 	wait $counting
-	grep -o '[0-9]*' "$R/arrived" | head -1
+	tail -n 1 "$R/arrived"
 }
 both='net/allow 1.0.0 net/ratelimit 1.0.0'
 

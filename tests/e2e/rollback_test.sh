@@ -37,14 +37,14 @@ ends 'what a rollback would do is shown' 0 node rollback --dry-run
 check '... place by place, with the maps' said 'net/count 2.0.0  *net/count 1.0.0  *counts: kept'
 check '... and not done' holds "$new"
 before=$(counted)
-packets send wire0 --src 10.0.0.1 --count 40000 --rate 40000 &
-sender=$!
-sleep 0.2
+stream_begin wire0 40000
+quiet counts_past "$before"
 ends 'it is rolled back under traffic' 0 node rollback
-check '... while packets came' kill -0 $sender
-wait $sender
+check '... while packets came' counts_past "$(counted)"
+check '... all the time' stream_end
 check '... to what ran before' holds "$old"
-check '... and no packet was lost to it' [ "$(counted)" = $((before + 40000)) ]
+is_counted() { [ "$(counted)" = $((before + STREAMED)) ]; }
+check '... and no packet was lost to it' until_so is_counted
 check '... nor fell' sh -c "! $BIN/bpfseal status --root $R --json | jq -e 'any(.findings[]; .code == \"fell_through\")'"
 check '... the audit log has it' grep -q '"event":"rollback"' "$R/var/lib/bpfseal-loader/audit.log"
 

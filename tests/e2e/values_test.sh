@@ -135,16 +135,18 @@ check 'one who goes away ends it' sh -c "! printf 'GET /met' | '$BIN/bpfseal' me
 check '... and is told' said 'the asker is gone'
 powers_of_asked() { # what it holds while it waits for the request
 	mkfifo "$R/request"
-	{ sleep 4; printf 'GET /metrics HTTP/1.1\r\n\r\n'; } >"$R/request" &
+	# The request comes when it has been looked at.
+	{ until_so [ -e "$R/looked" ]; printf 'GET /metrics HTTP/1.1\r\n\r\n'; } >"$R/request" &
 	node metrics --http <"$R/request" >"$R/answer" 2>"$R/tap.out" &
 	asked=$!
-	for _ in $(seq 30); do
+	for _ in $(seq 300); do
 		sleep 0.1
 		for pid in $(pgrep -f "metrics --http --root $R"); do
 			awk '/^Cap(Prm|Eff)/ { print $2 }' "/proc/$pid/status" 2>/dev/null
 		done | sort -u >"$R/powers"
 		[ "$(cat "$R/powers")" = 0000000000000000 ] && break
 	done
+	: >"$R/looked"
 	wait $asked && [ "$(cat "$R/powers")" = 0000000000000000 ] && head -1 "$R/answer" | grep -q '200 OK'
 }
 check 'who reads a request has no capability' powers_of_asked

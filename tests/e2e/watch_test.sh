@@ -5,7 +5,9 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/promise.sh"
 kernel_world
+promise_begin
 ip -n "$NS" link set lo up
 
 # x* have a chain on XDP, t* one on TC by TCX, c0 one by clsact. Each is attacked twice at most: the third time within a
@@ -52,15 +54,15 @@ watch_begin() {
 	nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/watch.json" 2>>"$R/watch.err" &
 	WATCH=$!
 	PIDS="$PIDS $WATCH"
-	for _ in $(seq 100); do grep -q '"watching"' "$R/watch.json" && return 0; sleep 0.05; done
+	until_so grep -q '"watching"' "$R/watch.json" && return 0
 	echo 'error: the watch does not begin' >&2
 	cat "$R/watch.err" >&2
 	return 1
 }
 watch_end() { kill -TERM $WATCH; wait $WATCH; }
-# The time of the first event of a kind on an interface since a time; waits for it, 4 seconds or as said.
-event() { # SINCE IFACE EVENT [CODE] [SECONDS]
-	for _ in $(seq $((${5:-4} * 20))); do
+# The time of the first event of a kind on an interface since a time; waits for it, a minute at most.
+event() { # SINCE IFACE EVENT [CODE]
+	for _ in $(seq 1200); do
 		found=$(jq -r --arg i "$2" --arg e "$3" --arg c "${4:-}" --argjson t "$1" \
 			'select(.time_ms >= $t and .interface == $i and .event == $e and ($c == "" or .code == $c)) | .time_ms' \
 			"$R/watch.json" 2>/dev/null | head -1)
@@ -79,14 +81,9 @@ has() { # SINCE IFACE CONDITION: some line says so; "" is any interface
 	jq -se --arg i "$2" --argjson t "$1" "any(.[]; .time_ms >= \$t and (\$i == \"\" or .interface == \$i) and ($3))" "$R/watch.json" >/dev/null
 }
 hasnot() { ! has "$@"; }
-within() { # MS FROM EVENT-TIME
-	took=$(($3 - $2))
-	[ "$took" -le "$1" ] || { echo "it took $took ms"; return 1; }
-}
 # told IFACE CODE AT: within a second; mended IFACE AT: within two. AT is when the deed was done.
 told() { t=$(event "$3" "$1" found "$2") || { echo "$t"; return 1; }; echo "# $2 on $1: told after $((t - $3)) ms" >&3; within 1000 "$3" "$t"; }
 mended() { t=$(event "$2" "$1" mended) || { echo "$t"; return 1; }; echo "# $1: mended after $((t - $2)) ms" >&3; within 2000 "$2" "$t"; }
-exec 3>&1
 # The chain judges packets: five from an address that is not allowed are dropped by its first program, and counted there.
 drops() { node map get net/allow allow_drops --interface "$1" --json | jq '[.entries[].value] | add // 0'; }
 judges() {
@@ -143,7 +140,8 @@ deed 'an emptied slot of the root' x2 root_slot_changed foe delete "$(place x2)/
 ids() { node status --json | jq -c --arg i "$1" '[.chains[] | select(.interface == $i) | .members[].program_id, .generation]'; }
 programs=$(ids x3)
 dropped=$(drops x3)
-remove_pins() { now && rm -r "$(place "$1")"/*; }
+# One by one: what the watch puts back meanwhile may stay.
+remove_pins() { now && { rm -r "$(place "$1")"/* 2>/dev/null || true; }; }
 at=$(now)
 deed 'all pins deleted' x3 pin_missing remove_pins x3
 check '... with the same programs and generation' [ "$(ids x3)" = "$programs" ]
@@ -225,7 +223,7 @@ esac
 check '... and is not pushed aside' event "$at" x5 failed
 check '... but named' has "$at" x5 ".event == \"failed\" and (.text | test(\"id $squatter\"))"
 in_node ip link set dev x5 xdp off
-check '... and when it goes, the chain is back' event "$at" x5 mended '' 45
+check '... and when it goes, the chain is back' event "$at" x5 mended
 
 # ---- many that come, names that are exchanged ----
 configure '{}'
@@ -237,7 +235,7 @@ for i in $(seq 10 49); do
 	echo "link set wire-n$i up"
 done | in_node ip -batch -
 forty() { [ "$(jq -s --argjson t "$at" '[.[] | select(.time_ms >= $t and .event == "mended" and (.interface | test("^n[0-9]{2}$")))] | length' "$R/watch.json")" = 40 ]; }
-for _ in $(seq 100); do forty && break; sleep 0.1; done
+until_so forty
 echo "# 40 interfaces: $(($(now) - at)) ms"
 check 'forty that come at once all get their chains' forty
 check '... and nothing is left to do' node status --check
@@ -260,7 +258,8 @@ check '... and all is well' node status --check
 tree=$R/sys/fs/bpf/bpfseal
 at=$(now)
 mv "$tree/n12" "$tree/x" && mv "$tree/n13" "$tree/n12" && mv "$tree/x" "$tree/n13"
-for _ in $(seq 40); do sleep 0.1; has "$at" '' '.interface == "n12" or .interface == "n13"' && node status --check >/dev/null 2>&1 && break; done
+exchanged() { has "$at" '' '.interface == "n12" or .interface == "n13"' && node status --check; }
+until_so exchanged
 echo "# whole again after $(($(now) - at)) ms"
 check 'directories that somebody has exchanged are told' has "$at" '' '.event == "found" and (.interface == "n12" or .interface == "n13")'
 check '... and each interface has its chain again' node status --check
@@ -281,11 +280,12 @@ check '... and on stderr' grep -q 'alarm: tc_ingress on t1' "$R/watch.err"
 at=$(fight)
 check 'the fourth is told within a second as well' told t1 link_detached "$at"
 check '... and waits' hasnot "$at" t1 '.event == "mended"'
-t=$(event "$at" t1 mended '' 15) || t=0
-check '... for about ten seconds' sh -c "echo after $((t - at)) ms; [ $((t - at)) -ge 7000 ] && [ $((t - at)) -le 12000 ]"
+t=$(event "$at" t1 mended) || t=0
+check '... for ten seconds, or the rest of them' [ $((t - at)) -ge 7000 ]
+check '... and not much longer' within 12000 "$at" "$t"
 
 # ---- a second one ----
-ends_second() { timeout 10 nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --root "$R" >"$R/second.out" 2>&1; [ $? = 1 ]; }
+ends_second() { timeout 60 nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --root "$R" >"$R/second.out" 2>&1; [ $? = 1 ]; }
 check 'a second watch is refused' ends_second
 check '... and told why' grep -q "another 'bpfseal watch' mends the chains of this node already" "$R/second.out"
 check '... but a look is not' node watch --once
@@ -305,16 +305,15 @@ watch_end
 state=$R/var/lib/bpfseal-loader
 cp -p "$state/active.json" "$state/kept"
 echo '{' >"$state/active.json"
-check 'a single look at a damaged record is a refusal, and no waiting' sh -c "timeout 10 nsenter --net=/run/netns/$NS $BIN/bpfseal-loader watch --once --root $R >$R/once.out 2>&1; [ \$? = 3 ]"
+check 'a single look at a damaged record is a refusal, and no waiting' sh -c "timeout 60 nsenter --net=/run/netns/$NS $BIN/bpfseal-loader watch --once --root $R >$R/once.out 2>&1; [ \$? = 3 ]"
 check '... that says what mends it' grep -q "fix: remove the file; 'bpfseal apply' writes it anew" "$R/once.out"
 nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/blind.json" 2>/dev/null &
 BLIND=$!
 PIDS="$PIDS $BLIND"
-for _ in $(seq 100); do grep -q '"trouble"' "$R/blind.json" && break; sleep 0.05; done
+until_so grep -q '"trouble"' "$R/blind.json"
 check 'a watch that begins with one tells so' grep -q 'the record of what was applied (active.json) is damaged' "$R/blind.json"
 kill -TERM $BLIND
-for _ in $(seq 40); do kill -0 $BLIND 2>/dev/null || break; sleep 0.05; done
-check '... and ends when it is told to' sh -c "! kill -0 $BLIND 2>/dev/null"
+check '... and ends when it is told to' until_so is_over $BLIND
 mv "$state/kept" "$state/active.json"
 watch_begin || exit 1
 
@@ -371,6 +370,13 @@ check '... as the user of the loader' [ "$(status "$namer" Uid | cut -f1)" = "$(
 check '... under its filter, without new privileges' [ "$(status "$namer" Seccomp)$(status "$namer" NoNewPrivs)" = 21 ]
 check '... with one socket and no file' [ "$(ls -l "/proc/$namer/fd" | grep -c ' -> ')" = "$(ls -l "/proc/$namer/fd" | grep -c 'socket:')" ]
 check '... and the watch itself has not got it' [ "$(status $WATCH CapEff)" = 000000c000001000 ]
+kill -STOP "$namer"
+at=$(foe after t0 tc_ingress silence)
+check 'while it does not answer what is found is told without a name' event "$at" t0 found foreign_after
+check '... within a second all the same' told t0 foreign_after "$at"
+sleep 1
+kill -CONT "$namer"
+sleep 0.5
 at=$(foe update "$(place x4)/link" xdp)
 check 'who stands there is told with name, tag, owner and time' event "$at" x4 found link_replaced
 check '... as the kernel has them' [ "$(field "$at" x4 link_replaced '[.program.name, (.program.tag | length), .program.uid, (.program.loaded_at | length)] | join(" ")')" = 'foe 16 0 20' ]
@@ -409,4 +415,5 @@ check '... from our own copies' has "$at" x0 '.event == "mended" and (.text | te
 check '... and packets are judged again' judges x0
 kill -KILL $WATCH
 check 'the audit log is whole' node status
+promise_end
 done_testing

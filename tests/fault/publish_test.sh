@@ -32,9 +32,9 @@ begin_repod() { # HOW, or nothing: a server that no instant strikes
 	PIDS=$REPOD
 	wait_line "$R/repod.address"
 }
-# The whole of it ends: server, signer and broker. At most five seconds.
+# The whole of it ends: server, signer and broker.
 await_end() {
-	for _ in $(seq 100); do
+	for _ in $(seq 1200); do
 		kill -0 "$REPOD" 2>/dev/null || return 0
 		[ "$(ps -o stat= -p "$REPOD" | cut -c1)" != Z ] || return 0
 		sleep 0.05

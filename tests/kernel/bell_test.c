@@ -23,7 +23,8 @@ struct world {
 	struct bell *bell;
 	char dir[128];
 	unsigned rung[BELL_LOST + 1];
-	uint32_t which; // of the last
+	uint32_t which[BELL_LOST +
+		       1]; // of the last of each kind: the kernel tells of links when it likes
 };
 
 static bool ready;
@@ -67,7 +68,7 @@ static void ring(void *ctx, enum bell_what what, uint32_t which)
 	struct world *world = ctx;
 
 	world->rung[what]++;
-	world->which = which;
+	world->which[what] = which;
 }
 
 static void listen_for(struct world *world, int64_t timeout_ms)
@@ -101,7 +102,7 @@ static void a_pin_rings_where_it_comes_goes_or_is_renamed(void **state)
 	pin_one(world, "deeper/down/a");
 	listen_for(world, 1000);
 	assert_int_equal(world->rung[BELL_PINS], 1);
-	assert_int_equal(world->which, 7);
+	assert_int_equal(world->which[BELL_PINS], 7);
 	ground_sh("mv %s/deeper/down/a %s/before", world->dir, world->dir);
 	listen_for(world, 1000);
 	assert_true(world->rung[BELL_PINS] >= 1);
@@ -126,7 +127,7 @@ static void what_is_forgotten_rings_no_more(void **state)
 	bell_forget(world->bell, 7); // the second tag took the directories over
 	pin_one(world, "x");
 	listen_for(world, 1000);
-	assert_int_equal(world->which, 8);
+	assert_int_equal(world->which[BELL_PINS], 8);
 	bell_forget(world->bell, 8);
 	pin_one(world, "y");
 	listen_for(world, 0);
@@ -155,7 +156,7 @@ static void interfaces_and_filters_ring_with_their_index(void **state)
 	ground_sh("tc qdisc add dev " GROUND_IFACE " clsact");
 	listen_for(world, 1000);
 	assert_true(world->rung[BELL_FILTERS] >= 1);
-	assert_int_equal(world->which, index);
+	assert_int_equal(world->which[BELL_FILTERS], index);
 	snprintf(path, sizeof(path), "%s/pass", world->dir);
 	pin_program(path);
 	ground_sh("tc filter add dev " GROUND_IFACE " ingress bpf da object-pinned %s", path);

@@ -89,9 +89,13 @@ struct flood_tally flood_watch_drain(const struct flood_watch *watch, uint64_t s
 {
 	struct flood_tally tally = flood_watch_tally(watch);
 
-	for (int i = 0; i < DRAIN_STEPS && tally.seen < sent; i++) {
+	for (int still = 0; still < DRAIN_STEPS && tally.seen < sent; still++) {
+		const uint64_t before = tally.seen;
+
 		usleep(10000);
 		tally = flood_watch_tally(watch);
+		if (tally.seen != before)
+			still = 0;
 	}
 	return tally;
 }

@@ -25,5 +25,5 @@ void flood_watch_down(struct flood_watch *watch);
 void flood_watch_allow(const struct flood_watch *watch, uint64_t way);
 void flood_watch_only(const struct flood_watch *watch, uint64_t way);
 struct flood_tally flood_watch_tally(const struct flood_watch *watch);
-// Waits (at most some seconds) until so many have been seen, and returns the tally then.
+// Waits until so many have been seen, or for some seconds none came, and returns the tally then.
 struct flood_tally flood_watch_drain(const struct flood_watch *watch, uint64_t sent);

@@ -59,5 +59,7 @@ uint64_t ground_count(const struct ground *ground, const char *key, const char *
 // The same on any hook.
 uint64_t ground_count_on(const struct ground *ground, enum hook hook, const char *key,
 			 const char *map);
+// Waits until the kernel has worked off what was sent on a veth without XDP.
+void ground_drain(void);
 // Runs a command, asserts that it succeeds.
 void ground_sh(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -166,7 +166,7 @@ static void send_from(const char *iface, unsigned count)
 		assert_true(sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to,
 				   sizeof(to)) > 0 ||
 			    errno == ENOBUFS); // how a sender hears of a drop on egress
-	usleep(50000);			       // what is still queued on the veth
+	ground_drain();
 }
 
 static void packets(enum hook hook, unsigned count)
@@ -724,7 +724,7 @@ static void a_change_of_way_leaves_no_packet_without_a_chain(void **state)
 		assert_false(the_truth(ground, HOOK_TC_EGRESS).doubled);
 	}
 	sent = rival_stop(&sender);
-	usleep(100000); // what is still queued on the veth
+	ground_drain();
 	met = seen(ground, HOOK_TC_EGRESS, "test:t:1");
 	print_message("%lu packets sent, %lu met the chain, %lu of them twice, 40 changes\n", sent,
 		      (unsigned long)met, (unsigned long)met - sent);

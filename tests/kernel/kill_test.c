@@ -279,7 +279,7 @@ static void nothing_beside(const struct stock *stock, const struct wish *wish, u
 	ground_sh("test $(ls %s | grep -c gen-) = 1 && test $(ls %s | grep -c root-) = 1", place,
 		  place);
 	// The kernel lets go of programs a moment after their last user.
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 6000; i++) {
 		if (ledger_programs_of(uid) == wish->count + 1 + jumps)
 			return;
 		usleep(10000);

@@ -168,11 +168,11 @@ static const char *sender_of(enum hook hook, const char *iface, const char *peer
 	return hook == HOOK_TC_EGRESS ? iface : peer;
 }
 
-// Waits, at most some seconds, until a member has seen so many.
+// Waits, at most a minute, until a member has seen so many.
 static void until(const struct ground *ground, const char *iface, enum hook hook, size_t index,
 		  uint64_t frames)
 {
-	for (int i = 0; i < 300 && noted(ground, iface, hook, index, 0) < frames; i++)
+	for (int i = 0; i < 6000 && noted(ground, iface, hook, index, 0) < frames; i++)
 		usleep(10000);
 }
 
@@ -238,10 +238,7 @@ static void runs(struct scene *scene, const struct mix *mix, size_t last, int ve
 	before = flood_watch_tally(&scene->watch);
 	flood_send_some(sender_of(scene->hook, GROUND_IFACE, "peer0"), FRAMES, &seq);
 	after = flood_watch_drain(&scene->watch, before.seen + (passes ? FRAMES : 0));
-	for (int i = 0;
-	     i < 300 && noted(ground, GROUND_IFACE, scene->hook, last, 0) < seen[last] + 1 + FRAMES;
-	     i++)
-		usleep(10000);
+	until(ground, GROUND_IFACE, scene->hook, last, seen[last] + 1 + FRAMES);
 	each_has_seen(ground, GROUND_IFACE, mix, scene->hook, last, 0, 1 + FRAMES, seen);
 	assert_int_equal(after.seen, before.seen + (passes ? FRAMES : 0));
 	assert_int_equal(after.misrouted, 0);

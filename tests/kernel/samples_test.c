@@ -351,6 +351,47 @@ static struct sample limit_loaded(uint32_t limit)
 	return sample;
 }
 
+// As in bpf/ratelimit.bpf.c.
+struct rl_source {
+	uint64_t start_ns, packets;
+};
+
+#define HOUR_NS	  INT64_C(3600000000000)
+#define SECOND_NS INT64_C(1000000000)
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static struct rl_source source_of(const struct sample *sample, const char *address)
+{
+	struct rl_source source = {0};
+	struct in_addr key;
+
+	assert_int_equal(inet_pton(AF_INET, address, &key), 1);
+	assert_int_equal(bpf_map_lookup_elem(map_of(sample, "rl_state"), &key, &source), 0);
+	return source;
+}
+
+// Lets the second of a source begin so long from now. One that begins in an hour does not end while a test runs, however
+// long others keep the processor.
+static void second_begins(const struct sample *sample, const char *address, int64_t in_ns)
+{
+	struct rl_source source = {0};
+	struct in_addr key;
+
+	assert_int_equal(inet_pton(AF_INET, address, &key), 1);
+	// What it has sent in it stays; of one that has sent nothing there is no entry.
+	(void)bpf_map_lookup_elem(map_of(sample, "rl_state"), &key, &source);
+	source.start_ns = (uint64_t)(now_ns() + in_ns);
+	assert_int_equal(bpf_map_update_elem(map_of(sample, "rl_state"), &key, &source, BPF_ANY),
+			 0);
+}
+
 static void ratelimit_drops_what_is_past_the_limit_of_a_source(void **state)
 {
 	struct frame loud = ipv4_frame("192.0.2.1", IPPROTO_UDP);
@@ -360,6 +401,7 @@ static void ratelimit_drops_what_is_past_the_limit_of_a_source(void **state)
 	need_kernel();
 	OWNED(sample_drop) struct sample sample = limit_loaded(10);
 
+	second_begins(&sample, "192.0.2.1", HOUR_NS);
 	assert_int_equal(run(&sample, &loud, 10), XDP_PASS);
 	assert_int_equal(drops_of(&sample, "rl_drops"), 0);
 	assert_int_equal(run(&sample, &loud, 1), XDP_DROP);
@@ -367,6 +409,23 @@ static void ratelimit_drops_what_is_past_the_limit_of_a_source(void **state)
 	assert_int_equal(drops_of(&sample, "rl_drops"), 6);
 	assert_int_equal(run(&sample, &quiet, 10), XDP_PASS);
 	assert_int_equal(drops_of(&sample, "rl_drops"), 6);
+}
+
+static void ratelimit_begins_the_second_of_a_source_with_its_first_packet(void **state)
+{
+	struct frame frame = ipv4_frame("192.0.2.1", IPPROTO_UDP);
+	struct rl_source source;
+	int64_t before;
+
+	(void)state;
+	need_kernel();
+	OWNED(sample_drop) struct sample sample = limit_loaded(3);
+
+	before = now_ns();
+	assert_int_equal(run(&sample, &frame, 1), XDP_PASS);
+	source = source_of(&sample, "192.0.2.1");
+	assert_in_range(source.start_ns, (uint64_t)before, (uint64_t)now_ns());
+	assert_int_equal(source.packets, 1);
 }
 
 static void ratelimit_lets_a_source_send_again_in_the_next_second(void **state)
@@ -377,9 +436,14 @@ static void ratelimit_lets_a_source_send_again_in_the_next_second(void **state)
 	need_kernel();
 	OWNED(sample_drop) struct sample sample = limit_loaded(3);
 
+	second_begins(&sample, "192.0.2.1", HOUR_NS);
 	assert_int_equal(run(&sample, &frame, 4), XDP_DROP);
-	nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 10000000}, NULL);
-	assert_int_equal(run(&sample, &frame, 3), XDP_PASS);
+	second_begins(&sample, "192.0.2.1", -SECOND_NS);
+	assert_int_equal(run(&sample, &frame, 1), XDP_PASS);
+	assert_int_equal(source_of(&sample, "192.0.2.1").packets, 1);
+	assert_true((int64_t)source_of(&sample, "192.0.2.1").start_ns <= now_ns());
+	second_begins(&sample, "192.0.2.1", HOUR_NS);
+	assert_int_equal(run(&sample, &frame, 2), XDP_PASS);
 	assert_int_equal(run(&sample, &frame, 1), XDP_DROP);
 }
 
@@ -404,6 +468,7 @@ static void ratelimit_counts_a_tagged_packet_as_its_sources(void **state)
 	need_kernel();
 	OWNED(sample_drop) struct sample sample = limit_loaded(2);
 
+	second_begins(&sample, "192.0.2.1", HOUR_NS);
 	assert_int_equal(run(&sample, &plain, 2), XDP_PASS);
 	assert_int_equal(run(&sample, &tagged, 1), XDP_DROP);
 }
@@ -438,6 +503,7 @@ static void ratelimit_jumps_to_the_next_member(void **state)
 	assert_true(next >= 0);
 	assert_int_equal(
 		bpf_map_update_elem(map_of(&sample, CHAIN_NEXT_MAP), &slot, &next, BPF_ANY), 0);
+	second_begins(&sample, "192.0.2.1", HOUR_NS);
 	assert_int_equal(run(&sample, &frame, 1), XDP_TX);
 	assert_int_equal(run(&sample, &frame, 1), XDP_DROP);
 }
@@ -566,6 +632,7 @@ int main(void)
 		cmocka_unit_test(allow_drops_ipv4_that_is_cut_short),
 		cmocka_unit_test(allow_drops_a_header_that_is_not_ipv4_inside),
 		cmocka_unit_test(ratelimit_drops_what_is_past_the_limit_of_a_source),
+		cmocka_unit_test(ratelimit_begins_the_second_of_a_source_with_its_first_packet),
 		cmocka_unit_test(ratelimit_lets_a_source_send_again_in_the_next_second),
 		cmocka_unit_test(ratelimit_without_a_limit_lets_all_pass),
 		cmocka_unit_test(ratelimit_counts_a_tagged_packet_as_its_sources),
