@@ -20,7 +20,7 @@ struct batch {
 // Like file_store_at, but that nothing is written before batch_settle.
 int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 		struct fault *why) MUST_CHECK;
-// With the others, and not made durable: what may be lost, and is known for damaged when it is read.
+// With the others, and not made durable: what may be lost, here too, and is known for damaged when it is read.
 int batch_note(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 	       struct fault *why) MUST_CHECK;
 // Writes all of them, in their order. On a refusal those that have their names are durable or may not be, and no others are
