@@ -484,6 +484,7 @@ static int admit_inspected(const struct policy *policy, const struct inspection 
 	    policy_check(policy, inspection, member->manifest, why))
 		return -1;
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
+	member->starts = inspection_starts(inspection);
 	admit_jumps(inspection, member);
 	card_bar(inspection, member->manifest, member->program, member->card_bar);
 	return admit_asked(inspection, member, why);

@@ -2,6 +2,7 @@
 // Objects are looked at once, and what was seen in them is remembered for the very same bytes and code only.
 #include "loader/muster.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -275,6 +277,42 @@ static void a_damaged_note_is_none(void **state)
 	assert_true(is_recalled(place, &place->members[0]));
 }
 
+static int truncate_at(const struct place *place, const char *name, off_t size)
+{
+	OWNED(drop_fd) int fd = openat(place->fd, name, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : ftruncate(fd, size);
+}
+
+// Of no kind but a file of its own, and of no size that has to be read; what stands in its place costs the note, and not
+// the apply.
+static void what_is_no_file_of_ours_is_no_note(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = called(place, 1);
+	char name[SHA256_HEX + 8];
+
+	note_all(place, &muster);
+	note_name(&place->members[0], name);
+	assert_int_equal(renameat(place->fd, name, place->fd, "sound"), 0);
+	assert_int_equal(symlinkat("sound", place->fd, name), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	assert_int_equal(unlinkat(place->fd, name, 0), 0);
+	assert_int_equal(mkfifoat(place->fd, name, 0600), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	note_all(place, &muster);
+	assert_true(is_recalled(place, &place->members[0]));
+	assert_int_equal(truncate_at(place, name, (off_t)2 << 30), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	assert_int_equal(unlinkat(place->fd, name, 0), 0);
+	assert_int_equal(mkdirat(place->fd, name, 0700), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	note_all(place, &muster);
+	assert_int_equal(unlinkat(place->fd, name, AT_REMOVEDIR), 0);
+	note_all(place, &muster);
+	assert_true(is_recalled(place, &place->members[0]));
+}
+
 static void this_code_has_a_name(void **state)
 {
 	struct sha256 one, again;
@@ -300,6 +338,7 @@ int main(void)
 		TEST(another_code_looks_for_itself),
 		TEST(a_note_of_another_object_is_none),
 		TEST(a_damaged_note_is_none),
+		TEST(what_is_no_file_of_ours_is_no_note),
 		TEST(this_code_has_a_name),
 	};
 
