@@ -17,8 +17,10 @@
 #include "base/owned.h"
 #include "base/volume.h"
 
-// Ours have some hundred bytes; a longer one is none of ours.
+// Ours have some hundred bytes; a longer one is none of ours, as none is written.
 #define RECORD_MAX (1u << 20)
+// With the end of the record before it, and its own.
+#define TAIL_MAX (RECORD_MAX + 2)
 
 static const char genesis[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -139,6 +141,34 @@ static int walk(int fd, struct tip *tip, struct fault *why)
 	}
 }
 
+// The last bytes of a file, however long it is: a log of before there were volumes is a long one.
+static int read_tail(int fd, struct bytes *out, struct fault *why)
+{
+	char piece[65536];
+	struct stat st;
+	off_t at;
+
+	if (fstat(fd, &st))
+		return fault_errno(why, FAULT_OTHER, "cannot look at it");
+	at = st.st_size > (off_t)TAIL_MAX ? st.st_size - (off_t)TAIL_MAX : 0;
+	while (at < st.st_size) {
+		off_t left = st.st_size - at;
+		ssize_t got = pread(fd, piece,
+				    left < (off_t)sizeof(piece) ? (size_t)left : sizeof(piece), at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fault_errno(why, FAULT_OTHER, "cannot read");
+		if (got == 0)
+			return 0;
+		at += got;
+		if (bytes_append(out, piece, (size_t)got, why))
+			return -1;
+	}
+	return 0;
+}
+
 // Where the newest full file ends: its last line is all that is read of it. Without one, where every chain begins.
 static int end_of_volumes(int dirfd, const char *name, struct tip *tip, struct fault *why)
 {
@@ -147,8 +177,6 @@ static int end_of_volumes(int dirfd, const char *name, struct tip *tip, struct f
 	OWNED(drop_fd) int fd = -1;
 	char file[VOLUME_NAME_MAX];
 	const char *text, *line;
-	struct stat st;
-	off_t from;
 
 	*tip = tip_begin();
 	if (volume_list(dirfd, name, &volumes, why))
@@ -158,10 +186,7 @@ static int end_of_volumes(int dirfd, const char *name, struct tip *tip, struct f
 	if (volume_name(name, volumes.first[volumes.count - 1], file, why) ||
 	    file_open_at(dirfd, file, &fd, why))
 		return -1;
-	if (fstat(fd, &st))
-		return fault_errno(why, FAULT_OTHER, "cannot look at %s", file);
-	from = st.st_size > RECORD_MAX ? st.st_size - RECORD_MAX : 0;
-	if (lseek(fd, from, SEEK_SET) < 0 || file_read_fd(fd, RECORD_MAX, &tail, why))
+	if (read_tail(fd, &tail, why))
 		return fault_within(why, "cannot read %s", file);
 	text = bytes_text(&tail);
 	if (tail.len < 2 || text[tail.len - 1] != '\n')
@@ -175,8 +200,8 @@ static int end_of_volumes(int dirfd, const char *name, struct tip *tip, struct f
 	return 0;
 }
 
-static int make_record(const struct tip *tip, int64_t now, const char *event, struct json *details,
-		       struct bytes *line, struct fault *why)
+static int write_line(const struct tip *tip, int64_t now, const char *event, struct json *details,
+		      struct bytes *line, struct fault *why)
 {
 	OWNED(json_drop) struct json *record = json_make_object();
 	char when[CLOCK_TEXT_LEN];
@@ -193,6 +218,41 @@ static int make_record(const struct tip *tip, int64_t now, const char *event, st
 	    json_put_text(record, "previous", tip->digest, why))
 		return -1;
 	return json_write(record, false, line, why);
+}
+
+// What stands for details that are too long to be kept: how long the record was, and its digest.
+static int shorten(const struct bytes *line, struct json **out, struct fault *why)
+{
+	OWNED(json_drop) struct json *details = json_make_object();
+	struct sha256 digest;
+	char hex[SHA256_HEX];
+
+	if (!details)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	if (sha256_of(line->data, line->len, &digest, why))
+		return -1;
+	sha256_hex(&digest, hex);
+	if (json_put_int(details, "too_long", (int64_t)line->len, why) ||
+	    json_put_text(details, "sha256", hex, why))
+		return -1;
+	*out = HAND_OVER(details);
+	return 0;
+}
+
+// Never one that the next writer takes for damage: nothing is applied, and nothing taken back, without a record.
+static int make_record(const struct tip *tip, int64_t now, const char *event, struct json *details,
+		       struct bytes *line, struct fault *why)
+{
+	struct json *instead;
+
+	if (write_line(tip, now, event, details, line, why))
+		return -1;
+	if (line->len <= RECORD_MAX)
+		return 0;
+	if (shorten(line, &instead, why))
+		return -1;
+	bytes_drop(line);
+	return write_line(tip, now, event, instead, line, why);
 }
 
 // ---- the writer ----

@@ -15,7 +15,8 @@
 #define AUDIT_VOLUMES 256
 
 // Appends one line {"seq","time","event","details","previous"} to `name` below dirfd, durable on return. Takes over
-// `details` (an object, or NULL). A torn last line (a crash) is cut off first.
+// `details` (an object, or NULL); those of more than a MiB are told as {"too_long": bytes, "sha256"}. A torn last line (a
+// crash) is cut off first.
 int audit_append(int dirfd, const char *name, int64_t now, const char *event, struct json *details,
 		 struct fault *why) MUST_CHECK;
 

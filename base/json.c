@@ -161,6 +161,13 @@ const char *json_text(const struct json *json)
 	return json_string_value(inner(json));
 }
 
+const char *json_member_text(const struct json *object, const char *key)
+{
+	const char *text = json_text(json_member(object, key));
+
+	return text ? text : "";
+}
+
 int64_t json_int(const struct json *json)
 {
 	return json_integer_value(inner(json));

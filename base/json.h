@@ -47,8 +47,10 @@ size_t json_count(const struct json *json); // members or items; 0 for others
 const struct json *json_member(const struct json *object, const char *key); // NULL when absent
 const struct json *json_item(const struct json *array, size_t index);
 const char *json_text(const struct json *json); // NULL when not a text
-int64_t json_int(const struct json *json);	// 0 when not an integer
-bool json_bool(const struct json *json);	// false when not true
+// The text of a member; "" when it is absent or not a text.
+const char *json_member_text(const struct json *object, const char *key);
+int64_t json_int(const struct json *json); // 0 when not an integer
+bool json_bool(const struct json *json);   // false when not true
 
 // Walks the members of an object in their order in the document:
 //     struct json_walk walk = {0};

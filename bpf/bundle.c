@@ -9,6 +9,7 @@
 #include "base/owned.h"
 #include "base/worker.h"
 #include "bpf/frame.h"
+#include "bpf/manifestreader.h"
 
 #define TAR_BLOCK 512
 // Header and padding of each member and the two empty blocks at the end: what the tar is larger than its members.

@@ -88,25 +88,20 @@ struct manifest {
 	struct tested tested;		// may be none
 };
 
-// Strict: unknown key, wrong type, duplicate, bad name refuse with FAULT_FORMAT and a place. `file` names it in refusals.
-int manifest_parse(const void *data, size_t len, const char *file, struct manifest **out,
-		   struct fault *why) MUST_CHECK;
-// The same for what a person writes for `bundle build`: no `files`, no `schema` needed, and of a map only its name is needed
-// (the rest stays "" and 0 until the object has been looked at), of a global too. A program may name a `source` in place of
-// its `object`.
-int manifest_parse_source(const void *data, size_t len, const char *file, struct manifest **out,
-			  struct fault *why) MUST_CHECK;
+// Appends the manifest as indented JSON to `out`. manifest_parse (bpf/manifestreader.h) reads it back.
 int manifest_write(const struct manifest *manifest, struct bytes *out, struct fault *why)
 	MUST_CHECK;
+// NULL is fine.
 void manifest_free(struct manifest *manifest);
 static inline void manifest_drop(struct manifest **manifest)
 {
 	manifest_free(*manifest);
 	*manifest = NULL;
 }
+// Free what the struct owns, not the struct, and leave it zeroed.
 void manifest_map_drop(struct manifest_map *map);
 void manifest_global_drop(struct manifest_global *global);
-// Those of one object; NULL when it is not listed.
+// The entry of a map or global of one object, or of a file; NULL when the manifest does not list it. Borrowed.
 const struct manifest_map *manifest_map(const struct manifest *manifest, const char *object,
 					const char *name);
 const struct manifest_global *manifest_global(const struct manifest *manifest, const char *object,

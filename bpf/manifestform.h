@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The form of manifest.json: which members it may have, and of what kind. What one says about another is manifest.c's.
+// The form of manifest.json: which members it may have, and of what kind. Whether its values agree with each other is checked in manifestreader.c.
 #pragma once
 
 #include "bpf/schema.h"

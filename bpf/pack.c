@@ -12,6 +12,7 @@
 #include "bpf/claims.h"
 #include "bpf/compile.h"
 #include "bpf/globals.h"
+#include "bpf/manifestreader.h"
 
 // The objects of one build, each once, with what is in them.
 struct packing {

@@ -50,13 +50,6 @@ int tryout_skip(const struct cli *cli, const char *reason, struct json **out, st
 
 // ---- for people ----
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	const char *text = json_text(json_member(object, key));
-
-	return text ? text : "";
-}
-
 static void number_of(const struct json *object, const char *key, char *out, size_t room)
 {
 	const struct json *number = json_member(object, key);
@@ -92,11 +85,12 @@ static int table_packet(struct table *table, const struct json *run, struct faul
 	number_of(run, "chained_ns", chained, sizeof(chained));
 	number_of(run, "verdict", verdict, sizeof(verdict));
 	if (json_member(run, "error"))
-		snprintf(verdict, sizeof(verdict), "not run: %.80s", text_of(run, "error"));
+		snprintf(verdict, sizeof(verdict), "not run: %.80s",
+			 json_member_text(run, "error"));
 	else if (!verdict[0])
-		snprintf(verdict, sizeof(verdict), "%.80s", text_of(run, "verdict"));
+		snprintf(verdict, sizeof(verdict), "%.80s", json_member_text(run, "verdict"));
 
-	const char *const cells[] = {text_of(run, "packet"),
+	const char *const cells[] = {json_member_text(run, "packet"),
 				     bytes,
 				     verdict,
 				     !goes_on		  ? ""
@@ -116,13 +110,14 @@ static int say_program(const struct cli *cli, const struct json *program, struct
 	OWNED(table_drop) struct table *table = NULL;
 
 	cli_say(cli, "%s", "");
-	cli_say(cli, "%s (%s, %s)", text_of(program, "program"), text_of(program, "hook"),
-		*text_of(program, "attach") ? text_of(program, "attach")
-					    : text_of(program, "linkage"));
+	cli_say(cli, "%s (%s, %s)", json_member_text(program, "program"),
+		json_member_text(program, "hook"),
+		*json_member_text(program, "attach") ? json_member_text(program, "attach")
+						     : json_member_text(program, "linkage"));
 	say_form(cli, program, "alone", "alone");
 	say_form(cli, program, "chained", "in a chain");
-	if (*text_of(program, "values"))
-		cli_say(cli, "  maps       as %s says", text_of(program, "values"));
+	if (*json_member_text(program, "values"))
+		cli_say(cli, "  maps       as %s says", json_member_text(program, "values"));
 	if (!json_count(runs))
 		return 0;
 	cli_say(cli, "  of the times below an empty program takes %" PRId64 " ns",
@@ -141,11 +136,12 @@ static int say_document(const struct cli *cli, const struct json *document, stru
 	const struct json *programs = json_member(document, "programs");
 
 	if (!json_bool(json_member(document, "ran"))) {
-		cli_say(cli, "not run: %s", text_of(document, "why"));
+		cli_say(cli, "not run: %s", json_member_text(document, "why"));
 		return 0;
 	}
 	cli_say(cli, "%s", "");
-	cli_say(cli, "kernel %s, %s", text_of(document, "kernel"), text_of(document, "machine"));
+	cli_say(cli, "kernel %s, %s", json_member_text(document, "kernel"),
+		json_member_text(document, "machine"));
 	for (size_t i = 0; i < json_count(programs); i++)
 		if (say_program(cli, json_item(programs, i), why))
 			return -1;
@@ -165,13 +161,14 @@ static enum fault_code code_of(const char *name)
 // What the loader refused, as our own refusal.
 static int refuse_as(const struct json *refused, struct fault *why)
 {
-	const char *cause = text_of(refused, "cause"), *where = text_of(refused, "where");
-	const char *fix = text_of(refused, "fix");
+	const char *cause = json_member_text(refused, "cause"),
+		   *where = json_member_text(refused, "where");
+	const char *fix = json_member_text(refused, "fix");
 
-	fault_set(why, code_of(text_of(refused, "code")), "%s",
-		  *cause ? cause : text_of(refused, "message"));
+	fault_set(why, code_of(json_member_text(refused, "code")), "%s",
+		  *cause ? cause : json_member_text(refused, "message"));
 	if (*cause)
-		fault_within(why, "%s", text_of(refused, "message"));
+		fault_within(why, "%s", json_member_text(refused, "message"));
 	if (*where)
 		fault_where(why, "%s", where);
 	return *fix ? fault_fix(why, "%s", fix) : -1;

@@ -16,6 +16,7 @@
 #include "bpf/custom.h"
 #include "bpf/index.h"
 #include "bpf/inspect.h"
+#include "bpf/manifestreader.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
 #include "loader/aside.h"

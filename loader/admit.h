@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may come in: everything the fetcher left in the store is verified again, from our own pinned root, with our own
-// version floor and clock floor, on bytes that nobody else can change (A70, A71, A72).
+// Admission: everything in the fetcher's store is verified again, from our own pinned root, against our own version and
+// clock floors, on sealed copies that nobody else can change (A70, A71, A72).
 #pragma once
 
 #include <stdbool.h>
@@ -11,19 +11,21 @@
 #include "bpf/node.h"
 #include "loader/member.h"
 
-// Where things are. Borrowed while the admission lives.
+// Directories and parameters. Borrowed while the admission lives.
 struct admit_places {
 	const char *root;  // --root, for the pinned roots; may be NULL
 	int store_dirfd;   // the fetcher's store; -1: there is none yet
-	int trust_dirfd;   // ours: one directory for each repository
-	int objects_dirfd; // ours: what was admitted, by digest
-	int64_t now;
+	int trust_dirfd;   // ours: verified metadata, one directory for each repository
+	int objects_dirfd; // ours: copies of what was admitted, named by digest
+	int64_t now;	   // Unix time, seconds
 	const struct node *node;
 };
 
 struct admit;
 
+// Reads nothing yet: a repository is verified when it is first used. `*out` is the caller's. FAULT_OTHER.
 int admit_new(const struct admit_places *places, struct admit **out, struct fault *why) MUST_CHECK;
+// Waits for what admit_settle began. NULL is fine.
 void admit_free(struct admit *admit);
 static inline void admit_drop(struct admit **admit)
 {
@@ -31,43 +33,48 @@ static inline void admit_drop(struct admit **admit)
 	*admit = NULL;
 }
 
-// Brings in the deny list of every repository that can be verified, so that it holds whatever else is refused. What
-// cannot be verified is refused later, where it is used.
+// Verifies every repository of node.json and loads its deny list, so that the lists hold even if something else is refused
+// later. A repository that cannot be verified is passed over here, and refused where it is used.
 void admit_deny(struct admit *admit);
 
-// Keeps what was admitted, then the metadata that was verified, before anything is done by it: our floor, and what a restore
-// asks. Of a repository whose store lacks a part of it, nothing (loader/source.h). `beside`: begun only; then nothing more is
-// admitted, and admit_kept says, before anything is done that has to be durable, what came of it.
+// Makes the copies of what was admitted durable, then the metadata that was verified: our floor for the next run, and what
+// a restore relies on. Must precede every change of the kernel. Nothing is kept of a repository whose store lacks a part of
+// its metadata (loader/source.h). With `beside` it only starts that in another thread: then nothing more may be admitted, and
+// admit_kept() must be called before anything else that has to be durable.
 int admit_settle(struct admit *admit, bool beside, struct fault *why) MUST_CHECK;
+// Waits for it and returns its result; 0 where nothing was started.
 int admit_kept(struct admit *admit, struct fault *why) MUST_CHECK;
 
-// Admits one use of node.json. `*denied` is NULL, or says that the bundle or its object is on the deny list: the caller
-// must answer for that. Then nothing of it has been looked at and `out` only has name, version, from and digests, unless
-// `denied_too`. Borrowed while the admission lives. FAULT_EXPIRED when the metadata is stale, FAULT_ROLLBACK when the store is older than
-// what we have seen, FAULT_DIGEST when a blob is not what was signed. Its object has only been read: it is pending.
+// Admits one use of node.json: picks the version, verifies bundle, manifest and object. The object is read and sealed, not
+// parsed: the member is pending until admit_members(). `out` is the caller's (member_drop).
+// `*denied` is NULL, or the entry of the deny list that names the bundle or its object, borrowed while the admission lives;
+// the caller must apply on_denied. Unless `denied_too`, a denied bundle is not opened and `out` has only name, version, from
+// and digests. FAULT_EXPIRED: the metadata is stale. FAULT_ROLLBACK: the store is older than our floor. FAULT_DIGEST: a blob
+// differs from what was signed.
 int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, bool denied_too,
 	      struct member *out, const struct deny_entry **denied, struct fault *why) MUST_CHECK;
 
-// The other half, for members of these uses (member->place): looks at the objects of those that are pending, side by side,
-// and holds what is found against manifest and policy. FAULT_POLICY when one may not run here; `*place` is the first such.
+// Second step, for all members at once: inspects the objects of the pending ones, in parallel, and checks each against its
+// manifest and the policy. `uses` are the lines of node.json that member->place counts in. FAULT_POLICY when one may not run
+// here; `*place` is then the place of the first one.
 int admit_members(struct admit *admit, const struct node_use *uses, struct member *members,
 		  size_t count, size_t *place, struct fault *why) MUST_CHECK;
 
-// The half that needs no metadata: bytes that were verified, held against the manifest and today's policy. Fills what
-// the object itself says (its section, its tail calls). For the restore of copies that were admitted before.
+// For the restore of copies that were admitted before, whose bytes the caller has verified: checks the object against its
+// manifest and today's policy without any metadata, and fills in what the object tells (section, tail calls).
 int admit_object(const struct policy *policy, struct member *member, struct fault *why) MUST_CHECK;
 
-// The admin's values for the maps of a use, as a member has them.
+// Copies the admin's values for maps and globals from a use into member->maps and member->globals.
 int admit_values(const struct node_use *use, struct member *member, struct fault *why) MUST_CHECK;
 
-// Whether a recorded member (loader/record.h) may come back from our copies: its repository's verified metadata names
-// it to the byte, and its index, where there is one, lists it. Where the store has no metadata that can be verified
-// the last that could be decides; never a newer file, nothing without a pin or under another one. FAULT_UNTRUSTED when nobody
-// vouches for it any more. The deny lists are the caller's.
+// Whether a recorded member (loader/record.h) may be restored from our copies: the verified metadata of its repository names
+// exactly these digests, and the index, where there is one, lists the version. Where the store's metadata cannot be verified,
+// the metadata that we verified last decides, if the pinned root is still the same. FAULT_UNTRUSTED when the member is no
+// longer signed. Deny lists are not asked: that is the caller's.
 int admit_recorded(struct admit *admit, const struct json *recorded, struct fault *why) MUST_CHECK;
-// The same by the last metadata that was verified alone. Looks at no store, changes nothing.
+// The same by the metadata that we verified last. Does not read the store and changes nothing.
 int admit_recorded_kept(struct admit *admit, const struct json *recorded, struct fault *why)
 	MUST_CHECK;
-// Whether a refusal may be the store's doing, or time's: something missing, damaged, older, expired. Never that nobody
-// vouches, and never a word of the admin.
+// Whether a refusal can have come from the state of the store or from time: missing, damaged, older, expired. False for
+// FAULT_UNTRUSTED and for refusals by the admin's configuration or policy: those allow no fallback to older metadata.
 bool admit_is_store_fault(enum fault_code code);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The root program of a hook: pinned with its one-slot array, and attached by a pinned link. It outlives generations;
-// it changes only when the policy's answer to a fall-through does, or when somebody damaged it.
+// The root program of a hook: pinned with its one-slot PROG_ARRAY and attached by a pinned link. It outlives generations: it
+// is replaced only when the policy's verdict for a fall-through changes, or when it was damaged.
 #pragma once
 
 #include <stddef.h>
@@ -14,43 +14,47 @@ struct anchor {
 	uint32_t number; // its directory is root-<number>
 	uint32_t program_id;
 	char tag[SYS_TAG_HEX];
-	int program_fd, array_fd, fell_fd;
-	int32_t verdict; // for packets that no chain judged
-	_Bool frags;	 // it takes packets in several buffers, as the programs behind it do
-	// All members of its chain as one program on a card: it has no array, and jumps nowhere.
+	int program_fd, array_fd,
+		fell_fd; // owned; fell_fd: its counter of packets that fell through
+	int32_t verdict; // for a packet that fell through: its slot was empty
+	_Bool frags;	 // accepts multi-buffer packets, as its chain does
+	// Offloaded: the whole chain is one program on the card (loader/card.h), without array or tail calls.
 	_Bool on_card;
 };
 #define ANCHOR_NONE                                             \
 	{                                                       \
 		.program_fd = -1, .array_fd = -1, .fell_fd = -1 \
 	}
+// Closes the descriptors; what is pinned stays.
 void anchor_drop(struct anchor *root);
 
-// What a root is to be.
+// What kind of root to build.
 struct anchor_kind {
 	enum hook hook;
 	int32_t verdict;
 	_Bool frags;
 };
-// Loads our embedded root and pins it as root-<number>, its slot still empty.
+// All of these fill `out`, which is the caller's. `place` is a hook's directory (bpffs_place).
+// Loads our embedded root program and pins it as root-<number>, its slot empty. FAULT_KERNEL.
 int anchor_build(const char *place, const struct anchor_kind *kind, uint32_t number,
 		 struct anchor *out, struct fault *why) MUST_CHECK;
-// Pins such a program as root-<number>.
+// Pins an offloaded program, already loaded, as root-<number>. `program_fd` is borrowed.
 int anchor_pin_card(const char *place, int program_fd, int32_t verdict, uint32_t number,
 		    struct anchor *out, struct fault *why) MUST_CHECK;
-// The pinned root of this number; FAULT_NOT_FOUND when it is not whole.
+// Opens the pinned root of this number; FAULT_NOT_FOUND when a part of it is missing.
 int anchor_at(const char *place, uint32_t number, struct anchor *out, struct fault *why) MUST_CHECK;
-// The number that no root of a place has.
+// A number that no root of this place has.
 int anchor_free_number(const char *place, uint32_t *out, struct fault *why) MUST_CHECK;
-// The pinned root with this program id; FAULT_NOT_FOUND when none is, or when it is damaged.
+// Opens the pinned root with this program id; FAULT_NOT_FOUND when there is none or a part of it is missing.
 int anchor_find(const char *place, uint32_t program_id, struct anchor *out, struct fault *why)
 	MUST_CHECK;
-// The pinned root with the highest number, for a place whose link is gone. FAULT_NOT_FOUND likewise.
+// Opens the pinned root with the highest number, for a place whose link is gone. FAULT_NOT_FOUND likewise.
 int anchor_newest(const char *place, struct anchor *out, struct fault *why) MUST_CHECK;
-// The tag that the kernel gives our embedded root on a hook, learned by loading it once. A program under our link and in
-// our tree that has another is not ours, whatever it does (A84, A87).
+// The tag (a digest of the instructions) that the kernel gives our embedded root, learned by loading it once. A program that
+// is pinned as our root and has another tag is not ours (A84, A87).
 int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why) MUST_CHECK;
+// How many packets fell through behind the root since it was loaded.
 int anchor_fell(const struct anchor *root, uint64_t *count, struct fault *why) MUST_CHECK;
 
-// The policy's answer on a hook, as a verdict: XDP_PASS or XDP_DROP; TC_ACT_UNSPEC or TC_ACT_SHOT.
+// The verdict for a fall-through on a hook: XDP_PASS or XDP_DROP; TC_ACT_UNSPEC or TC_ACT_SHOT.
 int32_t anchor_verdict(enum hook hook, _Bool drop);

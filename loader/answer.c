@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/owned.h"
@@ -31,6 +33,49 @@ static bool begins(const char *text, size_t len, const char *with)
 	return len >= strlen(with) && !memcmp(text, with, strlen(with));
 }
 
+static bool is_number(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((text[i] < '0' || text[i] > '9') && text[i] != '.')
+			return false;
+	return len > 0;
+}
+
+// An address, or "localhost": what needs nobody's name server.
+static bool is_here(const char *host, size_t len)
+{
+	const char *colon;
+
+	while (len && (*host == ' ' || *host == '\t')) {
+		host++;
+		len--;
+	}
+	while (len && (host[len - 1] == ' ' || host[len - 1] == '\t'))
+		len--;
+	if (len && *host == '[')
+		return true;
+	colon = memchr(host, ':', len);
+	len = colon ? (size_t)(colon - host) : len;
+	return (len == 9 && !strncasecmp(host, "localhost", 9)) || is_number(host, len);
+}
+
+// None is for this machine too: no browser leaves it out.
+static bool asks_here(const char *headers, size_t len)
+{
+	const char *end;
+
+	while ((end = memmem(headers, len, "\r\n", 2))) {
+		size_t line = (size_t)(end - headers);
+
+		if (line >= 5 && !strncasecmp(headers, "Host:", 5) &&
+		    !is_here(headers + 5, line - 5))
+			return false;
+		headers += line + 2;
+		len -= line + 2;
+	}
+	return true;
+}
+
 enum answer_status answer_judge(const char *request, size_t len, bool *head)
 {
 	const char *end = memchr(request, '\r', len);
@@ -42,6 +87,8 @@ enum answer_status answer_judge(const char *request, size_t len, bool *head)
 	if (!target || line < 10 || !begins(request + line - 9, 9, " HTTP/1.") ||
 	    target + 1 > request + line - 9)
 		return ANSWER_BAD;
+	if (!asks_here(request + line, len - line))
+		return ANSWER_ELSEWHERE;
 	if (!*head && !begins(request, line, "GET "))
 		return ANSWER_METHOD;
 	target++;
@@ -89,10 +136,20 @@ static const char *reason_of(enum answer_status status)
 		return "Not Found";
 	case ANSWER_METHOD:
 		return "Method Not Allowed";
+	case ANSWER_ELSEWHERE:
+		return "Misdirected Request";
 	case ANSWER_FAILED:
 		break;
 	}
 	return "Internal Server Error";
+}
+
+// What there is room for. To wait in write() for who takes nothing would be to wait past the deadline.
+static ssize_t write_some(int fd, const void *data, size_t len)
+{
+	ssize_t put = send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return put < 0 && errno == ENOTSOCK ? write(fd, data, len) : put;
 }
 
 static int write_all(int fd, const struct bytes *text, struct fault *why)
@@ -106,7 +163,7 @@ static int write_all(int fd, const struct bytes *text, struct fault *why)
 		if (!wait_for(fd, POLLOUT, deadline))
 			return fault_set(why, FAULT_NETWORK, "nobody takes the answer within %d s",
 					 ANSWER_SECONDS);
-		put = write(fd, (const char *)text->data + done, text->len - done);
+		put = write_some(fd, (const char *)text->data + done, text->len - done);
 		if (put < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (put < 0)

@@ -14,6 +14,7 @@
 #include "loader/heir.h"
 #include "loader/hold.h"
 #include "loader/iface.h"
+#include "loader/mapid.h"
 #include "loader/record.h"
 #include "loader/shared.h"
 
@@ -433,9 +434,31 @@ static int apply_tidy_shared(const struct apply_places *places, const struct pla
 	return shared_sweep(places->tree, iface, why);
 }
 
+// What somebody else has pinned in the place of a map goes before anything is kept: nobody's data may come into a chain,
+// also not through a name that several programs share.
+static int apply_clear(const struct apply_places *places, const struct plan *plan,
+		       struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_chain *chain = &plan->chains[i];
+		char place[BPFFS_PATH_MAX];
+		const struct mapid_place at = {.place = place,
+					       .generation = chain->truth.generation,
+					       .record = chain->record};
+
+		if (!findings_has(&chain->damage, "map_replaced"))
+			continue;
+		if (plan_place(chain, places->tree, place, why) || mapid_clear(&at, why))
+			return -1;
+	}
+	return 0;
+}
+
 // Chains that stay: leftovers of a crash go, and the record of one that was entered is completed.
 static int apply_tidy(const struct apply_places *places, const struct plan *plan, struct fault *why)
 {
+	if (apply_clear(places, plan, why))
+		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
 		char place[BPFFS_PATH_MAX];

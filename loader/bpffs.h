@@ -17,12 +17,13 @@
 
 #define BPFFS_PATH_MAX 512
 
-// As root, before privileges go: checks that the file system is there and makes our directory for `uid`.
+// As root, before privileges are dropped: checks that the BPF file system is mounted and makes our directory for `uid`.
 int bpffs_prepare(const char *root, unsigned uid, unsigned gid, struct fault *why) MUST_CHECK;
-// The tree's path below --root: there, a BPF file system, ours, and closed to everybody else (A84). Yours.
+// The tree's path below --root, after checking that it is on a BPF file system, ours, and closed to everybody else (A84).
+// `*tree` is the caller's, to be freed.
 int bpffs_open_tree(const char *root, char **tree, struct fault *why) MUST_CHECK;
 
-// The directory of one hook; nothing is made.
+// The path of one hook's directory ("place" in other headers). Creates nothing.
 int bpffs_place(const char *tree, const char *iface, enum hook hook,
 		char out[static BPFFS_PATH_MAX], struct fault *why) MUST_CHECK;
 // dir + "/" + name, dots written as %2e. FAULT_OTHER when it is too long.
@@ -30,31 +31,34 @@ int bpffs_join(const char *dir, const char *name, char out[static BPFFS_PATH_MAX
 	       struct fault *why) MUST_CHECK;
 int bpffs_join_number(const char *dir, const char *stem, uint32_t number,
 		      char out[static BPFFS_PATH_MAX], struct fault *why) MUST_CHECK;
-// A name in the tree, turned back ("%2e" is a dot again). Writes at most `room`.
+// Decodes a name of the tree ("%2e" is a dot). Writes at most `room` bytes, NUL included.
 void bpffs_name_read(const char *name, char *out, size_t room);
 
-// Opens a directory of ours; FAULT_NOT_FOUND when there is none, or something else has its name.
+// Opens a directory of the tree; `*out` is the caller's. FAULT_NOT_FOUND when there is none or the name is no directory.
 int bpffs_open_dir(const char *path, int *out, struct fault *why) MUST_CHECK;
-// Makes a directory and those above it, below the tree (which must exist). What has their names and is none goes.
+// Makes a directory and its parents, below the tree (which must exist). Anything else that has one of these names is removed.
 int bpffs_make_dir(const char *path, struct fault *why) MUST_CHECK;
+// Pins a program, map or link as dir/name, which must not exist.
 int bpffs_put(int fd, const char *dir, const char *name, struct fault *why) MUST_CHECK;
-// The same over whatever has that name: the old reference goes after the new one stands.
+// The same in place of an existing pin, by a rename: the old reference is dropped after the new one is there.
 int bpffs_replace(int fd, const char *dir, const char *name, struct fault *why) MUST_CHECK;
-// FAULT_NOT_FOUND when there is nothing of that name, or something that somebody else has put there.
+// Opens a pin; `*out` is the caller's. FAULT_NOT_FOUND when there is none of that name, or one that we may not open.
 int bpffs_get(const char *dir, const char *name, int *out, struct fault *why) MUST_CHECK;
 // Removes a file or a whole directory; absent is fine.
 int bpffs_remove(const char *path, struct fault *why) MUST_CHECK;
-// A hook's directory of which nothing is left goes, and its interface's; what is not empty stays.
+// Removes a hook's directory and its interface's directory where they are empty.
 void bpffs_forget_empty(const char *place);
-// Points <place>/maps at a generation.
+// Makes the symbolic link <place>/maps point at the maps of a generation.
 int bpffs_point_maps(const char *place, uint32_t generation, struct fault *why) MUST_CHECK;
-// Which one it points at; 0: none.
+// The generation that it points at; 0: none.
 int bpffs_pointed(const char *place, uint32_t *generation, struct fault *why) MUST_CHECK;
 
-// A number under a name: a symbolic link of which only the text counts. 0 when there is none.
+// Stores a number as the target of a symbolic link, since a BPF file system has no regular files. bpffs_noted() reads it; 0
+// when there is none.
 int bpffs_note(const char *dir, const char *name, uint32_t number, struct fault *why) MUST_CHECK;
 uint32_t bpffs_noted(const char *dir, const char *name);
 
-// Numbers of the directories <stem>-<n> in a place, ascending. Absent place: none. `*out` is yours.
+// The numbers of the directories <stem>-<n> in a place, ascending; none where the place is absent. `*out` is the caller's, to
+// be freed.
 int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *count,
 		  struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain on the card of an interface. A card has neither PROG_ARRAY maps nor tail calls, so the members become one program
-// (fuse.h) that is loaded for the card, beside the maps that it uses, and is the root of its generation.
+// A chain that is offloaded to a network card. Cards have neither PROG_ARRAY maps nor tail calls, so the members are joined
+// into one program (fuse.h), which is loaded for the card together with its maps and is the root of its generation.
 #pragma once
 
 #include <stdbool.h>
@@ -15,26 +15,27 @@
 #include "loader/object.h"
 #include "loader/sys.h"
 
-// Why no card takes a program, told from its object: "its map counts is a percpu_array"; "" when nothing speaks against it.
+// Why a program cannot be offloaded, as far as its object tells: "its map counts is a percpu_array"; "" when it can.
 void card_bar(const struct inspection *inspection, const struct manifest *manifest,
 	      const struct manifest_program *program, char out[static MEMBER_BAR_MAX]);
-// FAULT_CONFIG naming the first of the members that no card takes, with the reason.
+// FAULT_CONFIG naming the first member that cannot be offloaded, with the reason.
 int card_check(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
-// Whether the interface has a card that takes programs: the kernel is asked, by loading a small one. FAULT_KERNEL.
+// Whether the interface's driver supports offload, tried by loading a minimal program for it. FAULT_KERNEL when not.
 int card_ask(const char *iface, uint32_t ifindex, struct fault *why) MUST_CHECK;
 
-// Between object_open and object_load: makes those maps of the object on the card that it is not told to use already.
+// Between object_open and object_load: creates on the card each map of the object that object_use_map has not replaced.
 int card_make_maps(struct object *object, uint32_t ifindex, struct fault *why) MUST_CHECK;
 
-// The joined program, loaded for the card; with `ifindex` 0 for the host.
+// What card_load loads: the joined program. Borrowed. `ifindex` 0: for the host.
 struct card_source {
 	const struct code *code;
 	uint32_t ifindex;
-	bool gpl;	      // every member may call what the kernel keeps for GPL programs
+	bool gpl;	      // every member has a GPL-compatible licence
 	unsigned seconds_max; // for the verifier; 0: no limit
 	const char *label;    // names it in refusals
 	const char *log;      // file name of the verifier's log
 	int logs_dirfd;	      // as in object.h
 	const char *logs_path;
 };
+// `*out` is the program's descriptor, the caller's. FAULT_KERNEL with the verifier's reason.
 int card_load(const struct card_source *source, int *out, struct fault *why) MUST_CHECK;

@@ -18,29 +18,30 @@ struct cell {
 	unsigned char *key, *data;
 };
 
+// Asks the kernel for the map's sizes and allocates the buffers. `map_fd` must outlive the cell. FAULT_KERNEL, FAULT_OTHER.
 int cell_make(int map_fd, struct cell *out, struct fault *why) MUST_CHECK;
 void cell_drop(struct cell *cell);
-size_t cell_len(const struct cell *cell); // of all its data
+size_t cell_len(const struct cell *cell); // bytes of `data`: the values of all CPUs
 
-// Takes over a key, and a value for every CPU.
+// Copy a key into the cell; a value, for every CPU.
 void cell_set_key(struct cell *cell, const void *key);
 void cell_set_value(struct cell *cell, const void *value);
-// Whether this one value stands for every CPU; and whether all of it is zero.
+// Whether every CPU has this value; whether all values are zero.
 bool cell_has(const struct cell *cell, const void *value);
 bool cell_is_zero(const struct cell *cell);
 
-// The value under `key` into `data`. *found is false when there is none, which is no refusal. A trie gives that of the
-// nearest shorter prefix, too: ask cell_keys_has.
+// Reads the value under `key` into `data`. `*found` is false when there is none, which is no refusal. A trie also finds the
+// longest matching prefix: whether exactly this key is there, cell_keys_has tells.
 int cell_read(struct cell *cell, bool *found, struct fault *why) MUST_CHECK;
 // Writes `data` under `key`.
 int cell_write(const struct cell *cell, struct fault *why) MUST_CHECK;
-// Whether its entries cannot be taken away, only be zero.
+// Whether it is a kind of array: entries cannot be deleted, only zeroed.
 bool cell_is_array(const struct cell *cell);
-// Takes the entry away, of an array makes it zero. Absent is fine.
+// Deletes the entry under `key`; in an array zeroes it. Absent is fine.
 int cell_clear(struct cell *cell, struct fault *why) MUST_CHECK;
 
-// Walks the keys. A map that changes meanwhile may show a key twice or not at all, but the walk ends: it takes no more steps
-// than the map has room.
+// Iterates over the keys. If the map changes meanwhile a key may be seen twice or not at all, but the iteration ends: it takes
+// at most max_entries steps.
 //     struct cell_walk walk = {0};
 //     while (!(bad = cell_next(cell, &walk, &more, why)) && more) ... cell->key
 struct cell_walk {
@@ -48,7 +49,7 @@ struct cell_walk {
 };
 int cell_next(struct cell *cell, struct cell_walk *walk, bool *more, struct fault *why) MUST_CHECK;
 
-// All keys at one time, for maps whose lookup is not by the whole key.
+// A snapshot of all keys, for maps whose lookup does not compare whole keys (tries).
 struct cell_keys {
 	unsigned char *list;
 	size_t count, len;
@@ -56,9 +57,10 @@ struct cell_keys {
 void cell_keys_drop(struct cell_keys *keys);
 int cell_keys_read(struct cell *cell, struct cell_keys *out, struct fault *why) MUST_CHECK;
 bool cell_keys_has(const struct cell_keys *keys, const void *key);
-// Whether a lookup finds more than was asked for.
+// Whether it is an LPM trie, where a lookup finds shorter prefixes as well.
 bool cell_is_trie(const struct cell *cell);
 
-// Some bytes of a section of variables, in place and at once where a machine can: programs write the others meanwhile.
+// Writes one global variable into the memory-mapped section, with a single store where the machine can (1, 2, 4, 8 aligned
+// bytes). The rest of the section is not touched: programs may be writing it.
 int cell_poke(int map_fd, size_t offset, const void *data, size_t len, struct fault *why)
 	MUST_CHECK;

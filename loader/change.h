@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values that change, as a list for people: {"place","use","map","key","from","to"}, of a global variable "global" in
-// the place of "map" and "key". Without "from" it was not there, without "to" it goes.
+// The values that an apply changes, as JSON for output: {"place","use","map","key","from","to"}; for a global variable
+// "global" instead of "map" and "key". No "from": the entry is new. No "to": it is removed.
 #pragma once
 
 #include "base/fault.h"
@@ -8,12 +8,12 @@
 #include "loader/edit.h"
 #include "loader/member.h"
 
-// Both add to `list`. What is written into a running chain:
+// Both append to the array `list`. From the edits that are written into a running chain:
 int change_of_edits(const struct edits *edits, const struct member *members, struct json *list,
 		    struct fault *why) MUST_CHECK;
-// What node.json says of a member now and said when it was recorded, where it is built anew. `place` is that in the chain.
+// For a member that is loaded anew: node.json now against the values that were recorded. `place` is its place in the chain.
 int change_of_record(const struct member *member, size_t place, struct json *list,
 		     struct fault *why) MUST_CHECK;
 
-// "place 1 (net/x): limit 200 -> 300". Into `out`.
+// Appends a line such as "place 1 (net/x): limit 200 -> 300" to `out`.
 int change_text(const struct json *change, struct bytes *out, struct fault *why) MUST_CHECK;

@@ -8,7 +8,7 @@
 
 int run_plan(struct cli *cli, struct fault *why) MUST_CHECK;
 int run_apply(struct cli *cli, struct fault *why) MUST_CHECK;
-// Does what a plan says, sweeps, and reports: the end of every command that changes chains. `restored`: from our own copies,
-// as nothing can be admitted. `event` stands in the audit log; NULL: "apply".
+// Carries out a plan, removes leftovers and prints the result: the last step of every command that changes chains.
+// `restored`: built from our own copies, because nothing can be admitted. `event`: the name in the audit log; NULL: "apply".
 int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
 		     bool restored, const char *event, struct fault *why) MUST_CHECK;

@@ -73,19 +73,12 @@ static int put_rules(const struct node *node, struct json *document, struct faul
 
 // ---- the uses ----
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	const char *text = json_text(json_member(object, key));
-
-	return text ? text : "";
-}
-
 // Of a copy that is here the publisher is asked twice, by the name in the file and by the manifest.
 static bool is_said_before(const struct json *rules, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (!strcmp(text_of(json_item(rules, i), "reason"),
-			    text_of(json_item(rules, index), "reason")))
+		if (!strcmp(json_member_text(json_item(rules, i), "reason"),
+			    json_member_text(json_item(rules, index), "reason")))
 			return true;
 	return false;
 }
@@ -99,13 +92,14 @@ static int reason_of(const struct json *use, struct bytes *out, struct fault *wh
 		const struct json *rule = json_item(rules, i);
 
 		if (!json_bool(json_member(rule, "allowed")) && !is_said_before(rules, i) &&
-		    bytes_format(out, why, "%s%s", out->len ? "; " : "", text_of(rule, "reason")))
+		    bytes_format(out, why, "%s%s", out->len ? "; " : "",
+				 json_member_text(rule, "reason")))
 			return -1;
 	}
 	if (out->len)
 		return 0;
-	return *text_of(use, "known")
-		       ? bytes_format(out, why, "by our copy of %s", text_of(use, "known"))
+	return *json_member_text(use, "known")
+		       ? bytes_format(out, why, "by our copy of %s", json_member_text(use, "known"))
 		       : bytes_format(out, why, "no copy of it here: 'bpfseal plan' tells");
 }
 
@@ -128,9 +122,12 @@ static int say_uses(const struct cli *cli, const struct json *uses, struct fault
 		snprintf(place, sizeof(place), "%d", (int)json_int(json_member(use, "place")));
 		if (reason_of(use, &reason, why) ||
 		    table_row(table,
-			      (const char *[]){text_of(use, "interface"), text_of(use, "hook"),
-					       place, text_of(use, "use"), text_of(use, "version"),
-					       text_of(use, "verdict"), bytes_text(&reason)},
+			      (const char *[]){json_member_text(use, "interface"),
+					       json_member_text(use, "hook"), place,
+					       json_member_text(use, "use"),
+					       json_member_text(use, "version"),
+					       json_member_text(use, "verdict"),
+					       bytes_text(&reason)},
 			      why))
 			return -1;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `map get`, `map set`, `map delete`: what stands in a map of a running program, and another value for it.
+// `map get`, `map set`, `map delete`: reads and changes entries in the maps of a running program.
 #pragma once
 
 #include "base/cli.h"

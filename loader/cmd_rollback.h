@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// `rollback`: goes back to the chains that the last change replaced.
 #pragma once
 
 #include "base/cli.h"

@@ -3,7 +3,7 @@
 
 #include "base/owned.h"
 #include "loader/desk.h"
-#include "loader/report.h"
+#include "loader/statusreport.h"
 
 // What the record and our own files say beside the kernel. The store is not looked at: nothing is verified anew.
 static int status_findings(const struct desk *desk, const struct cli *cli, const struct plan *plan,

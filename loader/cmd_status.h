@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `status`: the truth, read from the kernel.
+// `status`: what runs, as read from the kernel, and what is wrong with it.
 #pragma once
 
 #include "base/cli.h"

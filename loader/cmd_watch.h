@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `watch`.
+// `watch`: checks and repairs the chains until it is told to stop.
 #pragma once
 
 #include "base/cli.h"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread pool for one batch of jobs, with a thread for each processor that we may run on. Used for loading programs: the
-// verifier takes long for each, and privileged processes may load several at the same time.
+// Runs a batch of jobs in parallel, on one thread for each processor of our affinity mask (8 at most). Used to load programs:
+// the verifier takes long for each, and the kernel verifies several at the same time.
 #pragma once
 
 #include <stddef.h>
 
-// One of `count` pieces. They share nothing but what they only read.
+// Job number `index`, from 0. Jobs run concurrently: they may share only what none of them writes.
 typedef void crew_job(void *ctx, size_t index);
 
-// Does each piece once, in any order, and returns when all are done. Where no thread can be had, one after the other.
+// Runs jobs 0 to count-1, each once, in any order, and returns when all are done. If no thread can be created the calling
+// thread runs them all.
 void crew_run(crew_job *job, void *ctx, size_t count);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A limit on how long the kernel's verifier may work on one program (A80). It stops at any signal, so a timer's is enough:
-// the load fails, the process lives, and what was built is taken back as after any refusal.
+// A time limit on the kernel's verifier for one program (A80). The verifier gives up when a signal is pending, so a timer
+// signal ends the load with an error; the process lives, and cleans up as after any refusal.
 #pragma once
 
 #include <signal.h>
@@ -17,9 +17,10 @@ struct deadline {
 	bool running;
 };
 
-// For the calling thread, which must stop it again. `log` is empty now and borrowed until then.
+// Starts the timer for a load by the calling thread, which must call deadline_stop() afterwards. `log` is the verifier's log
+// buffer, empty now, borrowed until then. Afterwards `struck` tells whether the limit was reached.
 int deadline_start(struct deadline *deadline, unsigned seconds, const char *log, struct fault *why)
 	MUST_CHECK;
-// What was there before is there again, with the last of several that run in several threads. A deadline that was not
-// started is fine.
+// Stops the timer. The process's earlier signal handler is restored when the last of several deadlines (one a thread) stops.
+// One that was never started is fine.
 void deadline_stop(struct deadline *deadline);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command of the loader works with: its directories opened, its privileges given up, its jail shut.
+// The environment of a loader command: directories are opened first, then privileges are dropped and the sandbox is entered.
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include "loader/namer.h"
 #include "loader/plan.h"
 
-// Everything that is opened before the jail shuts.
+// What is opened before the sandbox is entered. Owned by it.
 struct desk {
 	int64_t now;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd, lock_fd;
@@ -35,10 +35,13 @@ enum desk_need {
 	DESK_LOCKED = 1, // wait for the loader's lock
 	DESK_NAMES = 2,	 // start the namer
 };
-// Becomes the loader's user, opens its directories, shuts the jail. `needs` are of enum desk_need. Once in a process.
+// Becomes the loader's user, opens its directories, enters the sandbox (base/jail.h). `needs` is a set of enum desk_need.
+// Once in a process. On a refusal the process may be half confined: it should only report and exit.
 int desk_open(struct desk *desk, const struct cli *cli, unsigned needs, struct fault *why)
 	MUST_CHECK;
-// Loads node.json as it is now: under the lock, so that who waited for it sees what was written meanwhile.
+// Loads node.json into desk->node. The second time that a command parses the file: desk_open has read it as root, only for
+// what has to be known before privileges are dropped (grants, tracepoints), and without the lock. It may have changed while
+// the command waited for the lock; what is applied is what the file says now.
 int desk_node(struct desk *desk, const struct cli *cli, struct fault *why) MUST_CHECK;
 // Both borrow from the desk, and from its node where desk_node has loaded one.
 struct plan_places desk_plan_places(const struct desk *desk);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Audit records of `watch`, collected while chains are repaired and written afterwards: an fsync takes longer than the
-// repair of a chain, and a hundred chains may be waiting for theirs.
+// Audit records of `watch`, collected while chains are repaired and written afterwards: an fsync takes longer than a repair,
+// and many chains may be waiting for theirs.
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #include "loader/finding.h"
 
 enum diary_event {
-	DIARY_MENDED,  // "watch" in the log
+	DIARY_MENDED,  // in the audit log "watch"
 	DIARY_ALARM,   // "alarm"
 	DIARY_EVICTED, // "evict"
 	DIARY_EVENTS,
@@ -22,8 +22,8 @@ struct diary {
 };
 void diary_drop(struct diary *diary);
 
-// One line: of which chain, what was done, and what had been found.
+// Adds a line to the event's record: the chain, what was done, and what had been found. Copies everything.
 int diary_add(struct diary *diary, enum diary_event event, const char *iface, enum hook hook,
 	      const char *what, const struct findings *findings, struct fault *why) MUST_CHECK;
-// Writes a record for each event that has lines, and forgets them, whether or not the log could be written.
+// Appends one audit record for each event that has lines. The lines are dropped even if the log cannot be written.
 int diary_write(struct diary *diary, int dirfd, int64_t now, struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What has to be written into the maps of a running member so that they hold what node.json says: without loading
-// anything, all of it or none.
+// The writes that bring the maps of a running member to the values of node.json, without loading anything: all of them or
+// none.
 #pragma once
 
 #include <stdbool.h>
@@ -11,12 +11,12 @@
 #include "loader/values.h"
 
 struct edit {
-	size_t place;		    // of the member; 0 until edits_join
-	char map[64], variable[64]; // variable "": an entry of a map
-	size_t offset, len;	    // of a variable
-	unsigned char *key, *data;  // data NULL: the entry goes, or of an array is zero again
-	int fd;			    // borrowed from the edits
-	struct json *json_key, *from, *to; // for people; NULL: there is none
+	size_t place;			   // of the member in its chain, set by edits_join
+	char map[64], variable[64];	   // variable "": an entry of a map
+	size_t offset, len;		   // of a variable
+	unsigned char *key, *data;	   // data NULL: delete the entry, in an array zero it
+	int fd;				   // borrowed from the edits
+	struct json *json_key, *from, *to; // the same for output; NULL: there is none
 };
 
 struct edits {
@@ -26,25 +26,25 @@ struct edits {
 	size_t fd_count;
 };
 void edits_drop(struct edits *edits);
-// Moves those of the member at a place behind the others.
+// Moves the edits of the member at `place` to the end of `all`.
 int edits_join(struct edits *all, struct edits *more, size_t place, struct fault *why) MUST_CHECK;
 
 // Borrowed for the call.
 struct edits_source {
 	const struct meaning *meaning;
-	const struct values *values; // what shall be
+	const struct values *values; // the target
 	const struct json *recorded; // the member as it was applied; NULL: never
-	const struct json *lent;     // struct member
+	const struct json *lent;     // member->lent
 	const char *dir;	     // where its maps are pinned
 	bool (*wants)(const void *ctx, const char *map); // NULL: all of them
 	const void *ctx;
 };
 
-// The contents of a config map, and a config variable, are held against the kernel: what somebody set by hand is put back.
-// Of all others, which the program writes to as well, and of shared ones, only what differs from the record is written.
-// *rebuild: something can only be set before a program is loaded, or its pin is missing.
+// Config maps and config variables are compared with the kernel, so what somebody set by hand is put back. Other maps, which
+// the program writes too, and shared maps are compared with the record: only what node.json changed since is written.
+// `*rebuild`: edits are not enough, since a value can only be set before the load (.rodata) or a pin is missing.
 int edits_find(const struct edits_source *source, struct edits *out, bool *rebuild,
 	       struct fault *why) MUST_CHECK;
 
-// Writes them, those that go first. When one fails, what was written before it is put back.
+// Writes them, deletions first. When one fails, those before it are undone. FAULT_KERNEL.
 int edits_write(const struct edits *edits, struct fault *why) MUST_CHECK;

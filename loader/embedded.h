@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our own kernel objects, linked into this program (embedded.S): roots, terminals, droppers.
+// Our own BPF objects, linked into this program (embedded.S): root programs, the terminal programs that end a chain, and the
+// programs that drop everything.
 #pragma once
 
 extern const unsigned char embedded_root_xdp_start[], embedded_root_xdp_end[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists of map entries as node.json and records have them, [ { "key", "value" } ], compared whatever their order. An
-// allow-list has tens of thousands: nothing here looks at each pair.
+// Lists of map entries as node.json and records have them, [ { "key", "value" } ], compared without regard to order. An
+// allow-list has tens of thousands of entries: everything here is sorted, nothing is quadratic.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 
-// One list by its keys. Borrows from the list.
+// One list, sorted by key. Borrows from the list.
 struct entries {
 	struct entries_item {
 		char *text; // of the key

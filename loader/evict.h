@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes programs of somebody else off a hook of ours: those alone that the admin has named, and as far as the kernel lets
-// us. What a bpf_link of its owner holds stays.
+// Detaches foreign programs from a hook of ours: only those that the admin has named in node.json, and only where the kernel
+// allows it. A program that is attached by a bpf_link of its owner cannot be detached.
 #pragma once
 
 #include <stdbool.h>
@@ -15,15 +15,15 @@
 // Borrowed for the call.
 struct evict {
 	const struct watchrule *rule;
-	struct namer *namer; // who says what a program is called
+	struct namer *namer; // tells the names of programs
 	enum hook hook;
 	const struct truth *truth; // read just now
-	// Each program of a name in the list: whether it is gone (`why` NULL), or why not.
+	// Called for each program whose name is in the list: detached (`why` NULL), or why not.
 	void (*told)(void *ctx, uint32_t program, const char *name, const struct fault *why);
 	void *ctx;
 };
 
-// How many were taken off.
+// Returns how many were detached.
 size_t evict_run(const struct evict *evict);
-// A number for the programs of others on a hook: another number, others.
+// A hash of the set of foreign programs on a hook: it changes when the set does.
 uint64_t evict_others(const struct truth *truth);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Prometheus text format: families of samples, each family in one piece.
+// The Prometheus text format: samples are added in any order and written grouped by metric family, as the format demands.
 #pragma once
 
 #include <stddef.h>
@@ -22,7 +22,8 @@ struct exposition_label {
 	const char *name, *value;
 };
 
-// One sample. `name`, `help` and the names of labels are ours; values are escaped. `number` is a decimal number.
+// Adds one sample. `name`, `help` and label names must be valid literals of ours; label values are escaped. `number` is a
+// decimal number. A family's type and help are those of its first sample.
 int exposition_add(struct exposition *exposition, const char *name, enum exposition_type type,
 		   const char *help, const struct exposition_label *labels, const char *number,
 		   struct fault *why) MUST_CHECK;
@@ -30,6 +31,6 @@ int exposition_add_int(struct exposition *exposition, const char *name, enum exp
 		       const char *help, const struct exposition_label *labels, uint64_t number,
 		       struct fault *why) MUST_CHECK;
 
-// All families in the order in which they came.
+// Appends all families to `out`, in the order of their first samples.
 int exposition_write(const struct exposition *exposition, struct bytes *out, struct fault *why)
 	MUST_CHECK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that goes on along the chain by itself: behind each tail call of it that goes to the next member, its finished
-// instructions get a few that count the packet for which nothing was there, and give it the policy's verdict (A86, A90).
+// Fall-through of a program that makes the tail call to the next member itself. A tail call that succeeds does not return, so
+// the instructions behind it run only when the slot is empty or the limit of tail calls is reached. Instructions are inserted
+// there that count the packet and give it the policy's verdict (A86, A90).
 #pragma once
 
 #include <stddef.h>
@@ -12,23 +13,23 @@
 #include "loader/code.h"
 
 struct fall {
-	const char *next_map; // of the object, through whose slot 0 the next member is reached
-	int fell_fd;	      // ARRAY of one element, a row of u64 counters
+	const char *next_map; // the object's PROG_ARRAY whose slot 0 is the next member
+	int fell_fd;	      // ARRAY of one element, which is an array of u64 counters
 	uint32_t fell_offset; // of this member's counter in that element, bytes
-	int32_t verdict;      // the policy's answer for a packet that fell through
+	int32_t verdict;      // the policy's verdict for a packet that fell through
 };
 
-// Its tail calls to the next member: those that count, and those of which the code does not show where they lead. Behind
-// these the program's own verdict stands.
+// A program's tail calls: those that are known to go to the next member and are counted, and those whose map cannot be
+// determined from the code. Behind the latter the program's own verdict stands, uncounted.
 struct fall_ways {
 	size_t counted, uncounted;
 };
 
-// "all", "some", "none": which of them count.
+// "all", "some" or "none" of them are counted.
 const char *fall_ways_word(const struct fall_ways *ways);
 
-// `next_fd` is the number that the instructions name the next map by. A jump inside a function that the program calls only
-// counts: the function returns what it likes. Nothing changes when there is nothing to count. FAULT_FORMAT when no path leads
-// to the next member at all.
+// Inserts the instructions. `next_fd` is the descriptor by which the code names next_map. Behind a tail call in a subprogram
+// the packet is only counted: the subprogram's return value need not be a verdict. FAULT_FORMAT when no tail call to the next
+// member is reachable.
 int fall_count(const struct fall *fall, int next_fd, struct code *code, struct fall_ways *ways,
 	       struct fault *why) MUST_CHECK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// When to stop putting back what somebody keeps taking off (A87). A person in a hurry, a tool with a timer or an attacker
-// in a loop: after three rounds within a minute each further one waits longer, and the alarm is what helps. Pure: time
-// comes in.
+// Exponential back-off for repairs (A87). Somebody who keeps removing a chain (a script, a timer, an attacker) must not drive
+// us into a loop: after three repairs within a minute an alarm is raised and each further repair waits longer. Pure: the time
+// is a parameter, in steady milliseconds.
 #pragma once
 
 #include <stdbool.h>
@@ -9,20 +9,20 @@
 
 #define FIGHT_ROUNDS	3
 #define FIGHT_WINDOW_MS 60000
-#define FIGHT_PAUSE_MS	10000  // the first pause; each next is twice as long
-#define FIGHT_PAUSE_MAX 300000 // and none longer than this
-#define FIGHT_CALM_MS	600000 // so long after a pause without a round, all is forgotten
+#define FIGHT_PAUSE_MS	10000  // the first pause; each further one is twice as long
+#define FIGHT_PAUSE_MAX 300000 // ms, the longest pause
+#define FIGHT_CALM_MS	600000 // after so long without a repair the next pause is the first again
 
 // Starts as {0}.
 struct fight {
-	int64_t rounds[FIGHT_ROUNDS]; // when, oldest first
+	int64_t rounds[FIGHT_ROUNDS]; // times of repairs within the window, oldest first
 	unsigned count;
-	unsigned pauses; // in a row
-	int64_t until;	 // no round before this
+	unsigned pauses; // since the last calm
+	int64_t until;	 // end of the pause: no repair before this
 };
 
-// Whether a round may be fought now; otherwise how long to wait.
+// Whether a repair may be tried now; how long until then.
 bool fight_may(const struct fight *fight, int64_t now_ms);
 int64_t fight_wait_ms(const struct fight *fight, int64_t now_ms);
-// One round was fought, won or lost. True when that was one too many: a pause has begun, raise the alarm.
+// Records a repair, whether or not it succeeded. True when a pause begins with it: the caller raises the alarm.
 bool fight_round(struct fight *fight, int64_t now_ms);

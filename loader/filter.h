@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The filters of a clsact qdisc: the older way onto a TC hook, which every kernel has. No bpf_link stands there; what is
-// ours is told by its place and name.
+// Filters of a clsact qdisc: the way onto a TC hook for kernels without TCX. There is no bpf_link; our filter is recognized
+// by its priority, handle and name.
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #include "base/fault.h"
 #include "bpf/hook.h"
 
-// Where ours stands: before all others that take a place of their own choosing, for every protocol.
+// Our filter's identity: the highest priority, for every protocol.
 #define FILTER_NAME   "bpfseal"
 #define FILTER_PREF   1
 #define FILTER_HANDLE 1
@@ -22,38 +22,38 @@ struct filter {
 	uint32_t
 		handle; // of a BPF program; of other kinds the whole pref is one entry, and this is 0
 	uint16_t protocol; // ETH_P_*
-	bool direct;	   // its program's verdict is the filter's
-	bool card_only;	   // packets do not meet it here (skip_sw)
-	char name[64];	   // that its owner gave a BPF program
+	bool direct;	   // direct-action: its program's verdict is the filter's
+	bool card_only;	   // skip_sw: it runs on the card only
+	char name[64];	   // given by its owner, of a BPF filter
 };
 
-// In our place, under our name. (Whether it still runs our root is for the ids to say.)
+// Has our priority, handle and name. (Whether its program is our root, only the program id tells.)
 bool filter_is_ours(const struct filter *filter);
-// Whether packets meet its program, and its verdict counts.
+// Whether it runs in the host and its verdict takes effect.
 bool filter_counts(const struct filter *filter);
-// Somebody else's that leaves no room for ours.
+// Whether it is a foreign filter that has our priority.
 bool filter_is_in_the_way(const struct filter *filter);
 
-// The filters on one hook of an interface in the order in which packets meet them: those of chain 0, where packets begin.
-// No qdisc: none. `*out` is yours.
+// The filters on one hook of an interface, in the order in which packets meet them; only those of chain 0, where packets
+// enter. None without a qdisc. `*out` is the caller's, to be freed.
 int filter_list(uint32_t ifindex, enum hook hook, struct filter **out, size_t *count,
 		struct fault *why) MUST_CHECK;
 
-// What is in the place of a clsact qdisc.
+// The qdisc where clsact would be.
 enum filter_qdisc {
 	FILTER_QDISC_NONE,
 	FILTER_QDISC_CLSACT,
-	FILTER_QDISC_OTHER, // the older "ingress": it would take a filter for egress and run it on what comes in
+	FILTER_QDISC_OTHER, // the older "ingress", which would run an egress filter on incoming packets
 };
 int filter_qdisc(uint32_t ifindex, enum filter_qdisc *out, struct fault *why) MUST_CHECK;
-// Makes one; *made is false when there is one already.
+// Creates a clsact qdisc; `*made` is false when there is one already.
 int filter_qdisc_make(uint32_t ifindex, bool *made, struct fault *why) MUST_CHECK;
-// Takes it away when no filter is on either hook; *ours: one of ours still is. (A filter that is added between the look
-// and the removal goes with it: the kernel has no "remove if empty".)
+// Deletes it if neither hook has a filter; `*ours`: one of ours is still there. (A filter that somebody adds between check
+// and deletion is deleted with it: the kernel has no "delete if empty".)
 int filter_qdisc_tidy(uint32_t ifindex, bool *ours, struct fault *why) MUST_CHECK;
 
-// Puts a program into our place, which must be free; puts another one into our filter, under packets, none of which is
-// without one; takes our filter away. FAULT_KERNEL with the kernel's words; absent is fine for the last.
+// Adds our filter, where there must be none; replaces its program atomically; deletes it (absent is fine). FAULT_KERNEL with
+// the kernel's message.
 int filter_add(uint32_t ifindex, enum hook hook, int program_fd, struct fault *why) MUST_CHECK;
 int filter_replace(uint32_t ifindex, enum hook hook, int program_fd, struct fault *why) MUST_CHECK;
 int filter_remove(uint32_t ifindex, enum hook hook, struct fault *why) MUST_CHECK;

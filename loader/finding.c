@@ -388,16 +388,9 @@ int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 
 // ---- denied ----
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	const char *text = json_text(json_member(object, key));
-
-	return text ? text : "";
-}
-
 static const char *consequence(const struct json *line)
 {
-	const char *on_denied = text_of(line, "on_denied");
+	const char *on_denied = json_member_text(line, "on_denied");
 
 	if (!strcmp(on_denied, node_on_denied_name(NODE_DENIED_KEEP)))
 		return "still runs, as node.json says";
@@ -417,8 +410,8 @@ int findings_denied(struct findings *findings, const char *iface, enum hook hook
 		const struct json *line = json_item(denied, i);
 
 		if (add(findings, place, why, "denied", "%s %s is denied and %s: %s",
-			text_of(line, "name"), text_of(line, "version"), consequence(line),
-			text_of(line, "reason")))
+			json_member_text(line, "name"), json_member_text(line, "version"),
+			consequence(line), json_member_text(line, "reason")))
 			return -1;
 	}
 	for (size_t i = 0; i < json_count(members); i++) {
@@ -429,10 +422,10 @@ int findings_denied(struct findings *findings, const char *iface, enum hook hook
 		if (denied_at(denied, record_place(record, i)))
 			continue;
 		if (denied_member(trust_dirfd, member, &list, &entry, why) ||
-		    (entry &&
-		     add(findings, place, why, "denied",
-			 "%s %s is denied and still runs until the next apply: %s",
-			 text_of(member, "name"), text_of(member, "version"), entry->reason)))
+		    (entry && add(findings, place, why, "denied",
+				  "%s %s is denied and still runs until the next apply: %s",
+				  json_member_text(member, "name"),
+				  json_member_text(member, "version"), entry->reason)))
 			return -1;
 	}
 	return 0;
@@ -456,8 +449,8 @@ int findings_unsigned(struct findings *findings, const char *iface, enum hook ho
 			continue;
 		if (add(findings, place, why, "no_longer_signed",
 			"%.60s %.30s still runs, and %.60s vouches for it no more: %s",
-			text_of(member, "name"), text_of(member, "version"),
-			text_of(member, "from"), verdict.text))
+			json_member_text(member, "name"), json_member_text(member, "version"),
+			json_member_text(member, "from"), verdict.text))
 			return -1;
 	}
 	return 0;

@@ -18,7 +18,7 @@ enum finding_weight {
 };
 
 // The codes: "not_as_applied", "program_replaced", "root_replaced", "link_detached", "link_replaced", "attached_twice",
-// "root_slot_changed", "pin_missing", "slot_changed", "fell_through", "interface_missing", "foreign_before",
+// "root_slot_changed", "pin_missing", "map_replaced", "slot_changed", "fell_through", "interface_missing", "foreign_before",
 // "foreign_after", "drift_from_config", "rolled_back", "denied", "no_longer_signed".
 struct finding {
 	const char *code;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether programs fit together in one chain, told from what was found in their objects, before anything is touched.
+// Whether programs can form one chain, as far as the inspection of their objects tells. Nothing is loaded.
 #pragma once
 
 #include <stdbool.h>
@@ -8,12 +8,12 @@
 #include "base/fault.h"
 #include "loader/member.h"
 
-// Goes on by itself, through a map of its own object.
+// Makes the tail call to the next member itself, through a map of its object.
 bool fit_jumps(const struct member *member);
-// Built for packets in several buffers, SEC("xdp.frags").
+// Built for multi-buffer packets, SEC("xdp.frags").
 bool fit_has_frags(const struct member *member);
 
-// FAULT_CONFIG, naming the members: one that may only stand last does not; some take packets in several buffers and
-// others do not, or they are built for other places of the kernel; together they can make more jumps than the kernel
-// follows (A90), with the sum.
+// FAULT_CONFIG naming the members when a terminal program is not the last; when programs with and without multi-buffer
+// support, or for different attach types, are mixed (the kernel refuses that in one PROG_ARRAY); when together they can make
+// more tail calls than the kernel allows (A90), with the sum.
 int fit_check(const struct member *members, size_t count, struct fault *why) MUST_CHECK;

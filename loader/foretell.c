@@ -58,12 +58,14 @@ static int foretell_places(const struct foretelling *at, size_t index,
 	    bpffs_join_number(place, "gen", chain->truth.generation, gen, at->why) ||
 	    bpffs_join(gen, "maps", maps, at->why) || bpffs_join(maps, key, old, at->why))
 		return -1;
-	*out = (struct maps_places){.old_dir = member->maps_from ? member->maps_from
-					       : own		 ? old
-								 : NULL,
-				    .shared_dir = shared,
-				    .named = member->maps,
-				    .card = wish.on_card ? chain->truth.iface_index : 0};
+	*out = (struct maps_places){
+		.old_dir = member->maps_from ? *member->maps_from ? member->maps_from : NULL
+			   : own	     ? old
+					     : NULL,
+		.shared_dir = shared,
+		.recorded = member->recorded,
+		.named = member->maps,
+		.card = wish.on_card ? chain->truth.iface_index : 0};
 	return 0;
 }
 

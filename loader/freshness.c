@@ -16,8 +16,11 @@ void freshness_drop(struct freshness_list *freshness)
 	free(freshness->list);
 }
 
-// The fetcher keeps the time of each refresh as its clock floor.
-static int64_t refreshed_at(int store_dirfd, const char *repository)
+// What a clock may have been put right by since.
+#define AHEAD_S 300
+
+// The fetcher keeps the time of each refresh as its clock floor. A time to come is nobody's word.
+static int64_t refreshed_at(int store_dirfd, const char *repository, int64_t now)
 {
 	OWNED(drop_fd) int repos = -1;
 	OWNED(drop_fd) int repo = -1;
@@ -28,7 +31,7 @@ static int64_t refreshed_at(int store_dirfd, const char *repository)
 	if (store_dirfd < 0 || dir_open_at(store_dirfd, "repo", &repos, &ignored) ||
 	    dir_open_at(repos, repository, &repo, &ignored) ||
 	    dir_open_at(repo, "trusted", &trusted, &ignored) ||
-	    local_clock_read(trusted, &time, &ignored))
+	    local_clock_read(trusted, &time, &ignored) || time > now + AHEAD_S)
 		return 0;
 	return time;
 }
@@ -75,7 +78,7 @@ int freshness_read(const struct node *node, int store_dirfd, int trust_dirfd, in
 
 		one->repository = node->repositories[made.count].name;
 		one->now = now;
-		one->refreshed_at = refreshed_at(store_dirfd, one->repository);
+		one->refreshed_at = refreshed_at(store_dirfd, one->repository, now);
 		if (dir_open_at(trust_dirfd, one->repository, &dirfd, &nothing) ||
 		    expiry_read(dirfd, one->roles, &one->role_count, &nothing))
 			one->role_count = 0;
@@ -94,7 +97,7 @@ enum freshness_state freshness_state(const struct freshness *freshness)
 		return FRESHNESS_NEVER;
 	if (freshness->first.expires <= freshness->now)
 		return FRESHNESS_EXPIRED;
-	if (freshness->refreshed_at && freshness->now - freshness->refreshed_at >= FRESHNESS_OLD_S)
+	if (!freshness->refreshed_at || freshness->now - freshness->refreshed_at >= FRESHNESS_OLD_S)
 		return FRESHNESS_OLD;
 	return is_soon(&freshness->first, freshness->now) ? FRESHNESS_SOON : FRESHNESS_GOOD;
 }
@@ -183,6 +186,13 @@ static void warn(const struct freshness *one, const struct cli *cli)
 			 one->first.role, one->repository, span);
 		break;
 	case FRESHNESS_OLD:
+		if (!one->refreshed_at) {
+			cli_note(cli,
+				 "warning: nothing here says when %s was last refreshed: what it "
+				 "has taken back since is not known",
+				 one->repository);
+			break;
+		}
 		freshness_span(one->now - one->refreshed_at, span);
 		cli_note(cli,
 			 "warning: %s was last refreshed %s ago: what it has taken back since is "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins finished programs into one that calls them in order, each as a function of its own: a chain for a place where no
-// tail call reaches, as the card of an interface.
+// Joins relocated programs into one that calls each of them in order as a subprogram: a chain for cards, which have no tail
+// calls.
 #pragma once
 
 #include <stddef.h>
@@ -12,14 +12,14 @@
 // One member. Borrowed.
 struct fuse_part {
 	const struct code *code;
-	const int32_t *
-		continue_on; // the verdicts that go on to the next part; of the last part not looked at
+	const int32_t
+		*continue_on; // the verdicts that go on to the next part; ignored for the last
 	size_t continue_count;
 };
 
-// The verdict is that of the part that did not go on, or of the last. The whole has no records of functions and lines:
-// those name types of the part's own object, and without them every function is followed into, as one that is called with
-// the context has to be. One part is itself. FAULT_FORMAT when verdicts make no sense, FAULT_TOO_LARGE past what the kernel
-// takes.
+// The result's verdict is that of the first part that does not continue, or of the last. It has no BTF records: those of the
+// parts refer to the BTF of different objects, and without them the verifier follows the context into every subprogram, as it
+// must. A single part is copied. `*out` is the caller's (code_drop). FAULT_FORMAT for a part that is empty or, not being the
+// last, continues on no verdict; FAULT_TOO_LARGE above the kernel's limit of instructions.
 int fuse_parts(const struct fuse_part *parts, size_t count, struct code *out, struct fault *why)
 	MUST_CHECK;

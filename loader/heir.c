@@ -119,6 +119,18 @@ static int inherit_there(struct heirs *heirs, size_t at, struct member *member, 
 	return found == 1 ? inherit(heirs, chain, index, member, why) : 0;
 }
 
+// A new member of a chain that we have a record of takes over nothing, whatever somebody has pinned under its name.
+static int inherit_none(struct plan *plan, struct fault *why)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		for (size_t k = 0; k < plan->chains[i].count; k++)
+			if (!plan->chains[i].members[k].recorded &&
+			    recorded_count(&plan->chains[i]) &&
+			    text_copy("", &plan->chains[i].members[k].maps_from, why))
+				return -1;
+	return 0;
+}
+
 static int inherit_all(struct heirs *heirs, struct fault *why)
 {
 	struct plan *plan = heirs->plan;
@@ -132,7 +144,7 @@ static int inherit_all(struct heirs *heirs, struct fault *why)
 			if (!plan->chains[i].members[k].recorded &&
 			    inherit_there(heirs, i, &plan->chains[i].members[k], why))
 				return -1;
-	return 0;
+	return inherit_none(plan, why);
 }
 
 static void forget(struct plan *plan)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hold of a chain that was rolled back: `apply` leaves it there for as long as node.json and the repositories ask for
-// what it was rolled back from. Without it the next timer would undo a rollback.
+// The hold on a chain that was rolled back: `apply` keeps it for as long as node.json still means what it was rolled back
+// from. Without it the next timed apply would undo the rollback.
 //
-// Stands in the chain's record under HOLD_KEY: {"since", "lines", "instead_of"}. "lines" is what node.json asked for then,
-// word for word; "instead_of" has the members that this meant, and is absent when nobody could say (no trusted metadata).
+// Stored in the chain's record under HOLD_KEY: {"since", "lines", "instead_of"}. "lines" are the uses of node.json at that
+// time, verbatim; "instead_of" the members that they meant, absent if that could not be told (no trusted metadata).
 #pragma once
 
 #include <stdbool.h>
@@ -17,16 +17,17 @@
 
 #define HOLD_KEY "held"
 
-// What a hold says. `members` NULL: it is not known what the lines mean. `interface` NULL: node.json does not name it.
+// Makes the JSON of a hold. `members` NULL: it is not known what the lines mean. `interface` NULL: node.json does not name it.
+// `*out` is the caller's.
 int hold_make(const struct node_interface *interface, enum hook hook, const struct member *members,
 	      size_t count, int64_t now, struct json **out, struct fault *why) MUST_CHECK;
 
 // The hold of a recorded chain; NULL: none. Borrowed.
 const struct json *hold_of(const struct json *record);
-// When it began, for people.
+// When it began, as text. Borrowed.
 const char *hold_since(const struct json *hold);
-// Whether node.json still says what it said then. Of another interface or another chain it may say anything.
+// Whether node.json has the same uses for this chain as then.
 bool hold_stands(const struct json *hold, const struct node_interface *interface, enum hook hook);
-// And whether that still means what it meant then: no newer version, no other bytes. What a deny list has taken out since
-// does not count.
+// Whether these uses also mean the same members as then: no newer version, no other digest. Members that a deny list has
+// removed since are ignored.
 bool hold_is_instead_of(const struct json *hold, const struct member *members, size_t count);

@@ -70,8 +70,11 @@ static int hop_places(const struct generation *generation, struct hop *hop, stru
 			return -1;
 		old = hop->old_maps;
 	}
-	hop->places = (struct maps_places){.old_dir = member->maps_from ? member->maps_from : old,
+	if (member->maps_from)
+		old = *member->maps_from ? member->maps_from : NULL;
+	hop->places = (struct maps_places){.old_dir = old,
 					   .shared_dir = hop->shared_maps,
+					   .recorded = member->recorded,
 					   .named = member->maps,
 					   .card = generation->card};
 	return 0;
@@ -259,7 +262,9 @@ static int hop_pin(const struct generation *generation, struct hop *hop, struct 
 	int fd = object_program_fd(hop->object);
 	char maps[BPFFS_PATH_MAX];
 
-	if (hop_maps_dir(generation, hop, maps, why) || maps_pin(&meaning, &hop->places, maps, why))
+	if (hop_maps_dir(generation, hop, maps, why) ||
+	    maps_number(&meaning, &hop->program.maps, why) ||
+	    maps_pin(&meaning, &hop->places, maps, why))
 		return -1;
 	return generation->card ? 0 : hop_pin_program(generation, hop, fd, why);
 }

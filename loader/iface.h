@@ -18,12 +18,12 @@ struct iface {
 	uint8_t xdp_mode;     // of xdp_program, XDP_ATTACHED_*
 };
 
-// FAULT_CONFIG when there is no such interface here.
+// FAULT_CONFIG when there is no such interface in this network namespace.
 int iface_find(const char *name, struct iface *out, struct fault *why) MUST_CHECK;
-// The same by index, whatever it is called now; FAULT_NOT_FOUND when there is none.
+// The same by index, whatever its name is; FAULT_NOT_FOUND when there is none.
 int iface_at(uint32_t index, struct iface *out, struct fault *why) MUST_CHECK;
 
-// All of them, by name in ascending order. Yours to free().
+// All interfaces, sorted by name. `*out` is the caller's, to be freed.
 int iface_list(struct iface **out, size_t *count, struct fault *why) MUST_CHECK;
-// One of such a list, or NULL.
+// The interface of this name in such a list, or NULL. Borrowed.
 const struct iface *iface_in(const struct iface *list, size_t count, const char *name);

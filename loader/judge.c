@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/inspect.h"
+#include "bpf/manifestreader.h"
 #include "bpf/policy.h"
 #include "bpf/version.h"
 #include "loader/card.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the policy of a node.json says of each program that the file asks for, by the copies that we keep of what runs.
-// Nothing is verified anew and nothing changes: it tells an admin what `apply` would say of the file in his hands.
+// Checks each use of a node.json against its policy, with our copies of the objects that run: `config check` tells an admin
+// beforehand what `apply` would refuse. Verifies no signatures and changes nothing.
 #pragma once
 
 #include "base/fault.h"
@@ -14,8 +14,9 @@ struct judge_places {
 	int objects_dirfd;	   // our copies, or -1
 };
 
-// For each use of the file, in its order: {"interface","hook","place","use","version","known","verdict","rules":[{"rule",
-// "allowed","reason"}]}. "known" is the version whose copy was judged, "" where we keep none: then only the rules that need
-// none are there, and the verdict is "unknown" unless one of them refuses. `*refused` is the first refusal, if any.
+// [{"interface","hook","place","use","version","known","verdict","rules":[{"rule","allowed","reason"}]}], one for each use in
+// the order of the file. "known" is the version of the copy that was checked; "" where we have none: then only rules that need
+// no object are checked, and the verdict is "unknown" unless one of them refuses. `*refused` gets the first refusal, if any.
+// `*out` is the caller's.
 int judge_uses(const struct judge_places *places, struct json **out, struct fault *refused,
 	       struct fault *why) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "loader/bpffs.h"
 #include "loader/cell.h"
 #include "loader/edit.h"
+#include "loader/mapid.h"
 #include "loader/section.h"
 #include "loader/shared.h"
 #include "loader/sys.h"
@@ -94,7 +95,8 @@ struct settling {
 	const struct maps_places *places;
 	const struct bpf_map *map;
 	struct map_report row;
-	int kept; // owned
+	int kept;	  // owned
+	uint32_t foreign; // what was pinned in its place and is another map; 0: none
 	struct fault *why;
 };
 
@@ -103,15 +105,29 @@ static void settling_drop(struct settling *settling)
 	drop_fd(&settling->kept);
 }
 
-static int get_old(const struct settling *settling, const char *name, int *out)
+// What was there under this name. What the program did not work with is not its data, whatever its shape: that is lost, as
+// it is where nothing is there any more.
+static int get_old(struct settling *settling, const char *name, int *out)
 {
+	uint32_t id = mapid_recorded(settling->places->recorded, name);
+	OWNED(drop_fd) int fd = -1;
+	struct bpf_map_info pinned;
+
 	*out = -1;
-	if (!settling->places->old_dir ||
-	    !bpffs_get(settling->places->old_dir, name, out, settling->why))
+	if (!settling->places->old_dir)
 		return 0;
-	if (settling->why->code != FAULT_NOT_FOUND)
+	if (bpffs_get(settling->places->old_dir, name, &fd, settling->why)) {
+		settling->row.fate = id ? MAP_LOST : settling->row.fate;
+		return fault_forgive(settling->why, FAULT_NOT_FOUND);
+	}
+	if (sys_map(fd, &pinned, settling->why))
 		return -1;
-	fault_clear(settling->why);
+	if (id && pinned.id != id) {
+		settling->row.fate = MAP_LOST;
+		settling->foreign = pinned.id;
+		return 0;
+	}
+	*out = HAND_OVER_FD(fd);
 	return 0;
 }
 
@@ -146,17 +162,23 @@ static int settle_old(struct settling *settling, const struct bpf_map_info *defi
 static int settle_shared(struct settling *settling, const struct bpf_map_info *definition)
 {
 	const char *dir = settling->places->shared_dir;
+	OWNED(drop_fd) int fd = -1;
+	struct bpf_map_info found = {0};
 	bool other = false;
 
-	if (dir && shared_get(dir, bpf_map__name(settling->map), definition, &settling->kept,
-			      &other, settling->why))
+	if (dir && (shared_get(dir, bpf_map__name(settling->map), definition, &fd, &other,
+			       settling->why) ||
+		    (fd >= 0 && sys_map(fd, &found, settling->why))))
 		return -1;
-	if (settling->kept >= 0) {
+	if (settle_old(settling, definition))
+		return -1;
+	// Where the same map that is not ours stands under both names, neither is.
+	if (fd >= 0 && (!settling->foreign || found.id != settling->foreign)) {
+		drop_fd(&settling->kept);
+		settling->kept = HAND_OVER_FD(fd);
 		settling->row.fate = MAP_KEPT;
 		return 0;
 	}
-	if (settle_old(settling, definition))
-		return -1;
 	if (other && settling->row.fate == MAP_FRESH)
 		settling->row.fate = MAP_LOST;
 	return 0;
@@ -220,7 +242,8 @@ static int settle_section(struct settling *settling, const struct meaning *meani
 	}
 	if (has_other_section(settling, section, &other))
 		return -1;
-	settling->row.fate = other ? MAP_LOST : MAP_FRESH;
+	if (other)
+		settling->row.fate = MAP_LOST;
 	return 0;
 }
 
@@ -275,6 +298,27 @@ int maps_preset(const struct meaning *meaning, const struct values *values, stru
 
 		if (section && !section_is_kept(section) && section_preset(map, values, why))
 			return -1;
+	}
+	return 0;
+}
+
+int maps_number(const struct meaning *meaning, struct maps_report *report, struct fault *why)
+{
+	const struct bpf_map *map;
+	size_t at = 0;
+
+	// In the order of maps_settle, which has told of the same ones.
+	bpf_object__for_each_map(map, object_bpf(meaning->object))
+	{
+		struct bpf_map_info info;
+
+		if (!is_reported(map, meaning_section(map)))
+			continue;
+		if (at == report->count)
+			return fault_set(why, FAULT_OTHER, "an object has more maps than before");
+		if (sys_map(object_map_fd(meaning->object, map), &info, why))
+			return -1;
+		report->maps[at++].id = info.id;
 	}
 	return 0;
 }

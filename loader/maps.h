@@ -27,6 +27,7 @@ struct map_report {
 	char name[MAPS_NAME_MAX]; // of a section of variables ".data", ".bss"
 	char pin[MAPS_PIN_MAX];	  // by which it is pinned
 	enum map_fate fate;
+	uint32_t id;	// the kernel's number of it; 0: it is not made
 	bool shared;	// with the other programs of its bundle on this interface
 	size_t entries; // values of node.json
 };
@@ -40,8 +41,10 @@ bool maps_report_kept(const void *report, const char *map);
 
 // What decides the fate of maps: where those that may be kept are pinned. Borrowed for each call.
 struct maps_places {
-	const char *old_dir;	  // those of the member before; NULL: nothing was there
-	const char *shared_dir;	  // loader/shared.h; NULL: there is no interface
+	const char *old_dir;	// those of the member before; NULL: nothing was there
+	const char *shared_dir; // loader/shared.h; NULL: there is no interface
+	const struct json *
+		recorded; // the member before: whose maps those are (loader/mapid.h); NULL: not known
 	const struct json *named; // the maps that node.json names, with values or without
 	uint32_t card; // index of the interface on whose card they shall be; 0: in the host
 };
@@ -55,7 +58,10 @@ int maps_settle(struct object *object, const struct meaning *meaning, const stru
 int maps_preset(const struct meaning *meaning, const struct values *values, struct fault *why)
 	MUST_CHECK;
 
-// After object_load: pins the maps below `dir`, which is made, and those that are shared once more.
+// After object_load: which maps the kernel has made of them.
+int maps_number(const struct meaning *meaning, struct maps_report *report, struct fault *why)
+	MUST_CHECK;
+// And pins the maps below `dir`, which is made, and those that are shared once more.
 int maps_pin(const struct meaning *meaning, const struct maps_places *places, const char *dir,
 	     struct fault *why) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the maps and global variables of a program mean: their types in its object, and what its manifest says of them.
+// The typed view of a program's maps and global variables: their BTF types from its object, joined with purpose, unit and
+// notation from its manifest.
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +23,8 @@ struct meaning {
 struct meaning_map {
 	const struct bpf_map *map;
 	const char *name;
-	const struct manifest_map *said; // NULL: the manifest has no word about it
-	const char *purpose;		 // "" then
+	const struct manifest_map *said; // its entry in the manifest; NULL: there is none
+	const char *purpose;		 // "" without an entry
 	bool shared;
 	struct mapcodec key, value;
 };
@@ -35,18 +36,18 @@ struct meaning_variable {
 	struct mapcodec codec;
 };
 
-// The map of a name; sections of variables are none. FAULT_CONFIG with the nearest name.
+// The map of this name; sections of variables do not count. FAULT_CONFIG with the nearest name.
 int meaning_map(const struct meaning *meaning, const char *name, struct meaning_map *out,
 		struct fault *why) MUST_CHECK;
-// The same of a map that is at hand.
+// The same for a map of libbpf.
 struct meaning_map meaning_of(const struct meaning *meaning, const struct bpf_map *map);
-// Whether the admin's file is the only source of its contents. `named`: it gives it some.
+// Whether node.json alone determines its contents. `named`: node.json names the map.
 bool meaning_is_admins(const struct meaning_map *map, bool named);
-// A variable that the manifest lists, so that it can be set. FAULT_CONFIG with the nearest name.
+// A global variable that the manifest lists, and so allows to be set. FAULT_CONFIG with the nearest name.
 int meaning_variable(const struct meaning *meaning, const char *name, struct meaning_variable *out,
 		     struct fault *why) MUST_CHECK;
 
 // .rodata, .data, .bss and the like: one entry, all variables of the section.
 bool meaning_is_section(const struct bpf_map *map);
-// ".rodata": as sections are called everywhere but in libbpf's names for maps. NULL for what holds no variables.
+// ".rodata" and the like, without the object's name that libbpf puts before it. NULL for a map that is no such section.
 const char *meaning_section(const struct bpf_map *map);

@@ -36,7 +36,7 @@ struct member {
 	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
 	uint64_t map_bytes;	       // what its maps take, about
 	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
-	char *maps_from; // the directory of maps that it takes over; NULL: that of its own key
+	char *maps_from; // the directory of maps that it takes over; "": none; NULL: that of its own key
 	struct json *
 		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
 	const struct json *recorded; // what was applied of it before; NULL: not known. Of the plan

@@ -12,6 +12,7 @@
 #include "loader/apply.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
+#include "loader/mapid.h"
 #include "loader/restore.h"
 #include "loader/sys.h"
 #include "loader/tamper.h"
@@ -285,6 +286,29 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 	if (is_overtaken(&truth) && take_lead(&mend, &truth, how, why))
 		return -1;
 	return finish(&mend, why);
+}
+
+int mend_check_maps(const struct mend_places *places, const struct plan_chain *chain,
+		    struct fault *why)
+{
+	const struct json *generation = json_member(chain->record, "generation");
+	char place[BPFFS_PATH_MAX], what[128];
+	const struct mapid_place at = {.place = place,
+				       .generation = (uint32_t)json_int(generation),
+				       .record = chain->record};
+
+	if (!at.generation)
+		return 0;
+	if (plan_place(chain, places->tree, place, why))
+		return -1;
+	if (!mapid_check(&at, why))
+		return 0;
+	snprintf(what, sizeof(what), "%.120s", why->text);
+	return fault_set(
+		why, why->code,
+		"%s: the chain runs on with it, and 'bpfseal apply' would make an empty one "
+		"in its place",
+		what);
 }
 
 // ---- from our copies ----

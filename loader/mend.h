@@ -32,6 +32,11 @@ int mend_put_back(const struct mend_places *places, const struct plan_chain *cha
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)
 	MUST_CHECK;
 
+// After it: FAULT_DRIFT when a map that a program works with is not behind its pin, and nobody holds it. Only a new generation
+// helps, with an empty map; as the chain runs on as it should, whether to lose what is in the old one is for people.
+int mend_check_maps(const struct mend_places *places, const struct plan_chain *chain,
+		    struct fault *why) MUST_CHECK;
+
 // Interfaces that have come and have nothing yet.
 #define MEND_COMERS_MAX 32
 struct mend_comers {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a watcher has to say, one line or one JSON document at a time.
+// The events that `watch` reports, each as a line or as a JSON document.
 #pragma once
 
 #include <stdint.h>
@@ -11,37 +11,37 @@
 #include "loader/namer.h"
 
 enum news_kind {
-	NEWS_WATCHING, // it has begun
-	NEWS_FOUND,    // a finding that was not there before
-	NEWS_GONE,     // one that was there is no more
-	NEWS_MENDED,   // a chain is whole again, by our hand
-	NEWS_FAILED,   // and could not be made whole
-	NEWS_ALARM,    // somebody keeps taking it off: a pause begins
-	NEWS_EVICTED,  // a program of somebody else was taken off
-	NEWS_TROUBLE,  // the watcher itself is hindered
+	NEWS_WATCHING, // it has started
+	NEWS_FOUND,    // a new finding
+	NEWS_GONE,     // a finding that no longer holds
+	NEWS_MENDED,   // a chain was repaired
+	NEWS_FAILED,   // a repair failed
+	NEWS_ALARM,    // a chain is removed again and again: repairs pause (fight.h)
+	NEWS_EVICTED,  // a foreign program was detached
+	NEWS_TROUBLE,  // an error of the watcher itself
 	NEWS_ENDED,
 };
 const char *news_kind_name(enum news_kind kind); // "watching", "found", "gone", ...
 
 struct news {
 	enum news_kind kind;
-	const char *iface; // NULL: of no chain
+	const char *iface; // NULL: concerns no chain
 	enum hook hook;
-	const char *code; // of a finding; NULL
+	const char *code; // of a finding; else NULL
 	enum finding_weight weight;
-	uint32_t program; // what stands there; 0: nothing
+	uint32_t program; // id of the foreign program; 0: none
 	const char *text;
-	int64_t after_ms; // since it was seen first
+	int64_t after_ms; // since the damage was first seen
 	int64_t pause_ms; // of an alarm
 };
 
-// The line for people, without the time. `who` is what is known of the program, or NULL.
+// The line for people, without the time. `who`: what is known of the program, or NULL. `room`: size of `out`.
 void news_line(const struct news *news, const struct sys_program *who, const struct moment *now,
 	       char *out, size_t room);
-// The document, without a schema.
+// The document, without "schema". `*out` is the caller's.
 int news_document(const struct news *news, const struct sys_program *who, const struct moment *now,
 		  struct json **out, struct fault *why) MUST_CHECK;
-// Both, where they belong: documents and lines on stdout, alarms also on stderr. Asks the namer.
+// Prints it on stdout, as a document with --json, else as a line; alarms on stderr as well. Asks the namer about the program.
 int news_tell(const struct news *news, const struct cli *cli, struct namer *namer,
 	      const struct moment *now, struct fault *why) MUST_CHECK;
 

@@ -17,6 +17,7 @@
 #include "loader/deadline.h"
 #include "loader/gate.h"
 #include "loader/lift.h"
+#include "loader/progtype.h"
 #include "loader/sys.h"
 #include "loader/verifier.h"
 
@@ -25,32 +26,6 @@
 #define VERIFIER_LOG_MAX (256u << 10)
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
-
-// Every section prefix that libbpf 1.1 would load as XDP, TC or a kind of probe that we know. A program elsewhere takes
-// libbpf's own path, past our gate, which is noticed and refused. What packets meet is XDP here, whichever hook it is for,
-// and so is a section that nobody knows; probes have their own types, which the inspection asks for by section too.
-static const struct {
-	const char *prefix;
-	enum bpf_prog_type type;
-} sections[] = {
-	{NULL, BPF_PROG_TYPE_XDP}, // the fallback, for sections that nobody knows ("xdp-root")
-	{"xdp+", BPF_PROG_TYPE_XDP},
-	{"xdp.frags+", BPF_PROG_TYPE_XDP},
-	{"tc+", BPF_PROG_TYPE_XDP},
-	{"classifier+", BPF_PROG_TYPE_XDP},
-	{"tcx/ingress", BPF_PROG_TYPE_XDP},
-	{"tcx/egress", BPF_PROG_TYPE_XDP},
-	{"action+", BPF_PROG_TYPE_XDP},
-	{"tp+", BPF_PROG_TYPE_TRACEPOINT},
-	{"tracepoint+", BPF_PROG_TYPE_TRACEPOINT},
-	{"raw_tp+", BPF_PROG_TYPE_RAW_TRACEPOINT},
-	{"raw_tracepoint+", BPF_PROG_TYPE_RAW_TRACEPOINT},
-	{"kprobe+", BPF_PROG_TYPE_KPROBE},
-	{"kretprobe+", BPF_PROG_TYPE_KPROBE},
-	{"tp_btf+", BPF_PROG_TYPE_TRACING},
-	{"fentry+", BPF_PROG_TYPE_TRACING},
-	{"fexit+", BPF_PROG_TYPE_TRACING},
-};
 
 // The verifier's log, and the way back to its object: libbpf's handlers are process-wide and carry no word of ours
 // for one load, but the log buffer is ours and known to both sides.
@@ -268,25 +243,6 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	return object_start_clock(object, &object->refusal) ? -EPERM : 0;
 }
 
-// Once in a process, and never taken back: libbpf 1.1 frees its table twice when the last handler goes. The fallback comes
-// first: the library takes only one, and so says whether we have been here.
-static int object_register(struct fault *why)
-{
-	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = object_hook);
-
-	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
-		int id = libbpf_register_prog_handler(sections[i].prefix, sections[i].type, 0,
-						      &opts);
-
-		if (id == -EBUSY && !sections[i].prefix)
-			return 0;
-		if (id < 0)
-			return fault_set(why, FAULT_OTHER, "libbpf takes no handler: %s",
-					 strerror(-id));
-	}
-	return 0;
-}
-
 static int refuse_section(const struct object_source *source, const char *section,
 			  struct fault *why)
 {
@@ -295,48 +251,16 @@ static int refuse_section(const struct object_source *source, const char *sectio
 	return fault_fix(why, "build it with SEC(\"%s\")", source->hook == HOOK_XDP ? "xdp" : "tc");
 }
 
-// What a kind of probe is to the kernel.
-static const struct {
-	enum bpf_prog_type type;
-	enum bpf_attach_type attach;
-} probes[PROBE_KINDS] = {
-	[PROBE_TRACEPOINT] = {BPF_PROG_TYPE_TRACEPOINT, 0},
-	[PROBE_RAW_TRACEPOINT] = {BPF_PROG_TYPE_RAW_TRACEPOINT, 0},
-	[PROBE_TP_BTF] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP},
-	[PROBE_KPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
-	[PROBE_KRETPROBE] = {BPF_PROG_TYPE_KPROBE, 0},
-	[PROBE_FENTRY] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
-	[PROBE_FEXIT] = {BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
-};
-
-// A section of libbpf's own would be loaded past our gate (and fentry/x without BTF crashes libbpf 1.1), one of another
-// kind is not what was signed.
-static bool section_fits(const struct object_source *source, const char *section)
-{
-	enum bpf_attach_type attach;
-	enum bpf_prog_type type;
-
-	if (libbpf_prog_type_by_name(section, &type, &attach))
-		return false;
-	if (source->hook != HOOK_PROBE)
-		return type == BPF_PROG_TYPE_XDP;
-	return !source->probe || type == probes[source->probe->probe].type;
-}
-
 static void object_set_type(struct object *object)
 {
 	const struct manifest_program *probe = object->source.probe;
-	enum hook hook = object->source.hook;
+	struct progtype type;
 
-	if (hook == HOOK_PROBE && !probe) // opened for its maps alone
+	if (object->source.hook == HOOK_PROBE && !probe) // opened for its maps alone
 		return;
-	bpf_program__set_type(object->program,
-			      probe ? probes[probe->probe].type : sys_program_type(hook));
-	// One attach type for all XDP programs, or the arrays refuse to mix them.
-	bpf_program__set_expected_attach_type(object->program, probe ? probes[probe->probe].attach
-							       : hook == HOOK_XDP
-								       ? BPF_XDP
-								       : (enum bpf_attach_type)0);
+	type = progtype_of(object->source.hook, probe);
+	bpf_program__set_type(object->program, type.program);
+	bpf_program__set_expected_attach_type(object->program, type.attach);
 }
 
 // Exactly the signed manifest's entry is loaded, as the manifest's type.
@@ -358,7 +282,7 @@ static int object_choose(struct object *object, struct fault *why)
 		return fault_set(why, FAULT_FORMAT, "%s has no program %s", source->label,
 				 source->entry);
 	section = bpf_program__section_name(object->program);
-	if (!section_fits(source, section))
+	if (!progtype_allows_section(source->hook, source->probe, section))
 		return fault_set(why, FAULT_KERNEL,
 				 "%s is in section \"%s\", which bypasses the gate", source->label,
 				 section);
@@ -423,9 +347,7 @@ int object_open(const struct object_source *source, struct object **out, struct 
 	object->types_fd = -1;
 	// libbpf would talk to stderr; what matters is in the refusal and in the log file.
 	libbpf_set_print(hear);
-	if (object_register(why))
-		return -1;
-	if (object_parse_with_types(object, why))
+	if (progtype_register(object_hook, why) || object_parse_with_types(object, why))
 		return -1;
 	bpf_object__for_each_map(map, object->bpf)
 	{

@@ -15,6 +15,7 @@
 #include "bpf/decode.h"
 #include "bpf/encode.h"
 #include "bpf/maptype.h"
+#include "loader/mapid.h"
 #include "loader/section.h"
 
 void peek_drop(struct peek *peek)
@@ -42,12 +43,24 @@ static const struct bpf_map *find_section(const struct running *running, const c
 static int open_pin(const struct running *running, const char *pin, struct peek *peek,
 		    struct fault *why)
 {
+	uint32_t recorded = mapid_recorded(running->recorded, pin);
+
 	if (bpffs_get(running->dir, pin, &peek->fd, why)) {
 		if (why->code == FAULT_NOT_FOUND)
 			fault_set(why, FAULT_CONFIG, "%s of %s is not pinned", pin, running->use);
 		return -1;
 	}
-	return cell_make(peek->fd, &peek->cell, why);
+	if (cell_make(peek->fd, &peek->cell, why))
+		return -1;
+	// What somebody else has pinned there tells nothing, and what is written to it reaches no program.
+	if (!recorded || peek->cell.info.id == recorded)
+		return 0;
+	fault_set(why, FAULT_DRIFT,
+		  "the pin of %s of %s holds map %u, and its program works with map %u", pin,
+		  running->use, peek->cell.info.id, recorded);
+	return fault_fix(
+		why, "see 'bpfseal status'; 'bpfseal apply' makes a new map, or a running watch "
+		     "puts the program's own back");
 }
 
 static int open_section(const struct running *running, const char *name, struct peek *peek,

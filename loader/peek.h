@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contents of a running member's map, in the JSON that node.json would write it in.
+// Reads the contents of a running member's map, as JSON in the notation of node.json.
 #pragma once
 
 #include <stdbool.h>
@@ -19,24 +19,24 @@ struct peek {
 };
 void peek_drop(struct peek *peek);
 
-// FAULT_CONFIG with the nearest name.
+// Opens a map or section by name; `out` is the caller's (peek_drop). FAULT_CONFIG with the nearest name.
 int peek_open(const struct running *running, const char *map, struct peek *out, struct fault *why)
 	MUST_CHECK;
 // "config", "counter", "gauge", "state", or "" where the manifest says nothing.
 const char *peek_purpose(const struct peek *peek);
 
-// How an entry of a per-CPU map is told: {"value"} is the sum over all CPUs, of a config map what stands on all of them;
-// with `per_cpu`, or where a config map differs from CPU to CPU, {"per_cpu"} lists them.
-// {"key","value"}, or {"key","value","per_cpu"}. The cell holds the entry. `*out` is yours.
+// The entry that is in peek->cell, as {"key","value"} or {"key","value","per_cpu"}. Of a per-CPU map "value" is the sum over
+// all CPUs, of a config map the value that all CPUs have; "per_cpu" lists the values if `per_cpu`, or if those of a config map
+// differ. `*out` is the caller's.
 int peek_entry(const struct peek *peek, bool per_cpu, struct json **out, struct fault *why)
 	MUST_CHECK;
-// The key that a person means, into the cell.
+// Encodes a key into peek->cell. FAULT_CONFIG when it does not fit the key's type.
 int peek_key(struct peek *peek, const struct json *key, struct fault *why) MUST_CHECK;
 
-// All entries, or with `key` that one. Of a section they are its variables, by their names. *entries is an array, and yours.
+// All entries, or only that of `key`; of a section its variables, by name. `*entries` is an array, the caller's.
 int peek_entries(const struct running *running, struct peek *peek, const struct json *key,
 		 bool per_cpu, struct json **entries, struct fault *why) MUST_CHECK;
 
-// {"interface","hook","place","use","version","map","type","purpose"}.
+// {"interface","hook","place","use","version","map","type","purpose"}: what the entries are of. `*out` is the caller's.
 int peek_about(const struct running *running, const struct peek *peek, struct json **out,
 	       struct fault *why) MUST_CHECK;

@@ -247,9 +247,10 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 		return 0;
 	if (findings_damage(&chain->damage, chain->iface, chain->hook, truth, chain->record, why))
 		return -1;
-	if (!truth->root_id || chain->hook == HOOK_PROBE) // probes have no root to forge
+	if (!truth->root_id)
 		return 0;
-	if (plan_tag(tags, chain->hook, &tamper.root_tag, why))
+	// Probes have no root to forge.
+	if (chain->hook != HOOK_PROBE && plan_tag(tags, chain->hook, &tamper.root_tag, why))
 		return -1;
 	return tamper_findings(&tamper, &chain->damage, why);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One value of a running member's map, set or taken away by hand.
+// Sets or deletes one entry of a running member's map by hand (`map set`, `map delete`).
 #pragma once
 
 #include <stdbool.h>
@@ -14,20 +14,20 @@
 
 struct poke {
 	const struct json *key;	  // of a section the name of a variable
-	const struct json *value; // NULL: the entry goes
-	int cpu;		  // of a per-CPU map; POKE_ALL_CPUS, POKE_EACH_CPU
-	bool force;		  // also what is not the admin's
+	const struct json *value; // NULL: delete the entry
+	int cpu;		  // of a per-CPU map; or POKE_ALL_CPUS, POKE_EACH_CPU
+	bool force;		  // also a map of the program's own data
 };
 
-// What it did. Both are yours; NULL: nothing stood there, nothing is written for it in node.json.
+// What was there before. The values are the caller's (poked_drop).
 struct poked {
-	struct json *was;  // what stood there
-	struct json *said; // what node.json says of this key, as it was applied
-	bool config;	   // node.json is all that such a map may hold
+	struct json *was;  // the old value; NULL: there was none
+	struct json *said; // the value of node.json, as it was applied; NULL: it has none
+	bool config;	   // a config map: the next apply restores node.json's contents
 };
 void poked_drop(struct poked *poked);
 
-// FAULT_POLICY where the map is not the admin's (its purpose is counter, gauge or state) and nobody forces it; FAULT_CONFIG
-// where the value does not fit, the key is not there to be taken away, or the section holds constants.
+// FAULT_POLICY if the map's purpose is counter, gauge or state and `force` is not set; FAULT_CONFIG if the value does not fit,
+// the key to delete is not there, or the section holds constants.
 int poke(const struct running *running, struct peek *peek, const struct poke *poke,
 	 struct poked *out, struct fault *why) MUST_CHECK;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "loader/entries.h"
+#include "loader/mapid.h"
 #include "loader/previous.h"
 #include "loader/truth.h"
 
@@ -254,17 +255,19 @@ static int put_digest(struct json *object, const char *key, const struct sha256 
 	return json_put_text(object, key, hex, why);
 }
 
-// The maps that are pinned for it, by name.
+// The maps that are pinned for it, by name, and which they are.
 static int put_pins(struct json *made, const struct maps_report *maps, struct fault *why)
 {
+	OWNED(json_drop) struct json *ids = json_make_object();
 	struct json *pins = json_make_array();
 
 	if (json_put(made, "pins", pins, why))
 		return -1;
 	for (size_t i = 0; i < maps->count; i++)
-		if (json_add(pins, json_make_text(maps->maps[i].pin), why))
+		if (json_add(pins, json_make_text(maps->maps[i].pin), why) ||
+		    json_put_int(ids, maps->maps[i].pin, maps->maps[i].id, why))
 			return -1;
-	return 0;
+	return json_put(made, MAPID_KEY, HAND_OVER(ids), why);
 }
 
 int record_put_values(struct json *recorded, const struct member *member, struct fault *why)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/inspect.h"
+#include "bpf/manifestreader.h"
 #include "loader/admit.h"
 #include "loader/denied.h"
 #include "loader/finding.h"

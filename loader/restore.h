@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain from our own copies: what ran here before, byte for byte, while the store has nothing that can be admitted (a
-// reboot during an outage, or whoever owns the store took it away). It is an admission all the same: by the last metadata
-// that could be verified.
+// Rebuilds a recorded chain from our own copies, byte for byte, when nothing can be admitted from the store (a reboot during an
+// outage, or a store that was emptied). Still an admission: it needs the metadata that could be verified last.
 #pragma once
 
 #include <stdbool.h>
@@ -16,24 +15,26 @@
 // What to restore, from where. Borrowed for the call.
 struct restore {
 	int objects_dirfd, trust_dirfd; // our copies; our kept deny lists
-	struct admit *admit;		// who vouches; not asked when it runs
+	struct admit *admit; // answers whether members are still signed; unused if `runs`
 	const struct node *node;
 	const struct node_interface *interface; // NULL: node.json does not name it
-	const char *iface; // as it is called, where `interface` may be a pattern
+	const char *iface;			// its name; `interface` may be a pattern
 	enum hook hook;
 	const struct json *record;
-	bool runs;    // the chain is in the kernel, and only what is denied shall leave it
-	bool unasked; // whatever node.json asks for: a rollback, or what one holds
+	bool runs;    // the chain is in the kernel, and only denied members shall be removed
+	bool unasked; // regardless of node.json: for a rollback, or a chain that is held
 };
 
-// Whether a member of it is denied and, by on_denied, may not stay.
+// Whether a member of the record is denied and on_denied does not let it stay.
 int restore_has_denied(const struct restore *restore, bool *out, struct fault *why) MUST_CHECK;
 
-// Makes the members of a recorded chain again, without those that are denied by now: these get a line in `*denied` (and
-// a stand-in, by on_denied). Every byte is held against the digest in the record and every object against today's
-// policy, and also where it stands. Where what is denied leaves a chain that runs, who breaks a rule of today leaves
-// with it, but for where it stands; and unless it runs the chain against today's node.json and each member against
-// verified metadata: only what the admin still asks for (or has rolled back to) and its repository still signs comes
-// back. `*out` holds `*count`; free with members_free. `*denied` is yours.
+// Makes the members of a recorded chain from our copies, without those that are denied by now: these get a line in `*denied`
+// and, by on_denied, a stand-in. What is checked:
+// - every copy against the digest in the record, always;
+// - every object against today's policy. If the chain runs, a member that today's policy refuses is removed together with the
+//   denied ones, but the rules about its position in the chain are not applied again;
+// - unless the chain runs: the chain against node.json (not if `unasked`), and each member against verified metadata. So only
+//   what the admin still asks for, or has rolled back to, and its repository still signs, comes back.
+// `*out` has `*count` members, to be freed with members_free. `*denied` is the caller's.
 int restore_members(const struct restore *restore, struct member **out, size_t *count,
 		    struct json **denied, struct fault *why) MUST_CHECK;

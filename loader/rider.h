@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Probes of a member: further programs of its object that are attached to events of the kernel and share its maps.
-// A generation's links are pinned as gen-<n>/probes/<member>-<program>; they run as long as those pins stand.
+// Probes of a member: further programs of its object that are attached to kernel events and share its maps. Their links are
+// pinned as gen-<n>/probes/<member>-<program>; they run as long as these pins exist.
 #pragma once
 
 #include <stddef.h>
@@ -15,19 +15,19 @@
 struct riders {
 	const struct member *member;
 	size_t index; // the member's place in its chain
-	// What the member was loaded from; the probes are loaded from the same bytes, by the same policy.
+	// The member's: probes are loaded from the same bytes, under the same policy.
 	const struct object_source *source;
 	const struct object *object; // loaded
-	const struct events *events; // may be NULL: then no tracepoint can be watched
-	const char *dir;	     // the generation's
+	const struct events *events; // may be NULL: then no tracepoint can be attached to
+	const char *dir;	     // the generation's directory
 };
 
-// How many a member has: every probe of its object, itself included when it is one.
+// How many a member has: every probe of its object, including the member itself if it is one.
 size_t riders_count(const struct member *member);
 
-// Loads and attaches them all. FAULT_KERNEL where this kernel lacks an event; what was attached until then is gone when
-// the generation's directory is.
+// Loads, attaches and pins all of them. FAULT_KERNEL where this kernel lacks an event; those attached until then are detached
+// when the caller removes the generation's directory.
 int riders_attach(const struct riders *riders, struct fault *why) MUST_CHECK;
 
-// Writes how many of a member's riders in this generation still run.
+// `*out` is how many probes of the member at `index` are still pinned and attached in this generation.
 int riders_alive(const char *dir, size_t index, size_t *out, struct fault *why) MUST_CHECK;

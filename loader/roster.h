@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which hooks of which interfaces there is anything to say about: what node.json names, by name or by pattern, and what
-// is pinned, held against the interfaces that exist now.
+// The list of all hooks to plan for: those that node.json names, directly or by a pattern, and those that have pins, matched
+// with the interfaces that exist now.
 #pragma once
 
 #include <stddef.h>
@@ -11,10 +11,10 @@
 
 struct roster_line {
 	char iface[64]; // today's name
-	char was[64]; // the name under which its chains are pinned and recorded: another one after a rename, "" when
-		// what is pinned under its own has gone along with another interface
+	char was[64]; // the name under which it is pinned and recorded, another one after a rename; "" if the pins under
+		// its name belong to an interface that has another name now
 	enum hook hook;
-	const struct node_interface *interface; // NULL: node.json asks for nothing here
+	const struct node_interface *interface; // NULL: node.json does not name it
 };
 
 struct roster {
@@ -22,7 +22,8 @@ struct roster {
 	size_t count;
 };
 
-// In the order of node.json, a pattern's interfaces by name; then what is pinned beside that. Changes nothing.
+// In the order of node.json, the interfaces of a pattern by name; then what else is pinned. Changes nothing. `out` is the
+// caller's (roster_drop).
 int roster_make(const struct node *node, const char *tree, struct roster *out, struct fault *why)
 	MUST_CHECK;
 void roster_drop(struct roster *roster);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/inspect.h"
+#include "bpf/manifestreader.h"
 #include "loader/record.h"
 
 #define NAMES_MAX 128 // offered when one is unknown

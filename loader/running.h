@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A member of a running chain, found by its name: where its maps are pinned, and what they mean by our own copies of its
-// object and manifest. Nothing is loaded again.
+// A member of a running chain, found by name: where its maps are pinned, and their types, from our own copies of its object and
+// manifest. Loads nothing.
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ struct running_places {
 	int objects_dirfd;	   // our copies
 };
 
-// Which one. What is not said is open.
+// Which member; unset fields match any.
 struct running_query {
 	const char *use;   // "net/count"
 	const char *iface; // NULL: any
@@ -33,7 +33,7 @@ struct running {
 	enum hook hook;
 	size_t place; // from 1
 	const struct json *recorded;
-	char dir[BPFFS_PATH_MAX]; // its maps
+	char dir[BPFFS_PATH_MAX]; // where its maps are pinned
 	struct bytes bytes;
 	struct object *object;
 	struct manifest *manifest;
@@ -41,12 +41,12 @@ struct running {
 };
 void running_drop(struct running *running);
 
-// The only one that fits. FAULT_CONFIG with the nearest name where none does, with all of them where several do.
+// Finds the only member that matches. FAULT_CONFIG: with the nearest name if none does, with the list if several do.
 int running_find(const struct running_places *places, const struct running_query *query,
 		 struct running *out, struct fault *why) MUST_CHECK;
 // The member at `index` of a recorded chain.
 int running_at(const struct running_places *places, const struct json *chain, size_t index,
 	       struct running *out, struct fault *why) MUST_CHECK;
-// Reads its object and manifest, whose digests the record has: now `meaning` is there.
+// Reads its object and manifest, verified against the digests of the record, and fills in `meaning`.
 int running_open(const struct running_places *places, struct running *running, struct fault *why)
 	MUST_CHECK;

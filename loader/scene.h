@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a watcher has before its eyes: node.json, the record and the kernel as they were read last, chain by chain, and a
-// ward for each. Read whole when a file has changed; else chain by chain.
+// The state that `watch` works on: node.json, the record and the kernel as they were read last, with a ward for each chain.
+// Everything is read again when a file has changed; otherwise single chains are.
 #pragma once
 
 #include <stdbool.h>
@@ -23,14 +23,14 @@ struct scene_places {
 
 struct scene {
 	struct scene_places places;
-	struct node *node; // the last that could be read; NULL: none could
-	bool node_fits;	   // the file says what `node` says
-	bool applied;	   // and was applied, all of it
+	struct node *node; // the last node.json that was valid; NULL: none was
+	bool node_fits;	   // the file on disk is still that one
+	bool applied;	   // and it is the one that was applied (applied.h)
 	struct plan *plan; // NULL: nothing has been read yet
 	struct ward **wards;
 	size_t count; // of wards, and of the plan's chains
 	struct plan_tags tags;
-	size_t room; // descriptors that may still be held
+	size_t room; // descriptors that keepers may still open
 	struct stamp config, record, next, noted;
 	uint32_t next_tag;
 	struct node nothing;
@@ -39,13 +39,13 @@ struct scene {
 void scene_init(struct scene *scene, const struct scene_places *places, size_t room);
 void scene_drop(struct scene *scene);
 
-// Whether an apply, an unload or an editor was at work since.
+// Whether node.json or one of our files was changed since it was read.
 bool scene_is_stale(const struct scene *scene);
-// Whether there are other hooks to say something about than those that are watched. Where containers are, interfaces come
-// and go by the hundred: only names are read.
+// Whether the hooks to watch (roster.h) are others than those that are watched. Cheap, since containers create interfaces by
+// the hundred: reads only names.
 bool scene_differs(const struct scene *scene);
-// Reads everything; all wards are suspects then, and keep what they knew. On a refusal what was read before stays. Why
-// node.json was refused is in `refused`, FAULT_NONE when it was not; that alone is no refusal here.
+// Reads everything. All wards become suspects; their history is kept. On a refusal the old state stays. An invalid node.json
+// is no refusal: the reason is in `refused` (else FAULT_NONE), and the last valid one stays in use.
 int scene_read(struct scene *scene, struct fault *refused, struct fault *why) MUST_CHECK;
-// Reads one chain again. What cannot be read is a finding of that chain.
+// Reads one chain again. What cannot be read becomes a finding of that chain.
 int scene_see(struct scene *scene, size_t index, struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a program's entry function can be sewn to instructions that are to follow it in the same frame: each of its
-// exits becomes a jump there, so going on costs no call and no return.
+// Inlines a wrapper: if possible, the program's entry function is joined with the wrapper in one stack frame. Each of its exits
+// becomes a jump to the wrapper, which saves a call and a return for each packet.
 #pragma once
 
 #include <stdbool.h>
@@ -11,13 +11,14 @@
 
 struct seam {
 	size_t end;   // of the entry function, which starts at instruction 0
-	int16_t slot; // 8 bytes of its frame, below all that it seems to use: an offset from r10
+	int16_t slot; // 8 bytes below all of the frame that it uses, as an offset from r10
 };
 
-// False where the entry function is better called: it makes tail calls of its own, whose verdicts would never come
-// back; it jumps out of itself, or in a way that we do not know, or loads from the packet in the old way, which ends it
-// without an exit; its stack is full; it is too long for a jump.
+// False if the entry function has to be called instead: it makes tail calls of its own, whose verdicts would bypass the
+// wrapper; it jumps out of itself, or by an instruction that we do not know; it uses the legacy packet loads
+// (BPF_ABS, BPF_IND), which can end the program without an exit; its stack is full; it is too long for a 16-bit jump.
 bool seam_find(const struct code *code, struct seam *out);
 
-// `length` instructions now stand before the entry function, as part of it: its exits become jumps to number `to`.
+// After `length` instructions were inserted before the entry function, as part of it: turns its exits into jumps to
+// instruction `to`.
 void seam_sew(struct code *code, const struct seam *seam, size_t length, size_t to);

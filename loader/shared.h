@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps that all programs of one bundle on an interface use together, whatever their hook:
+// Shared maps: one map for all programs of one bundle on an interface, whatever their hook:
 //     <tree>/<interface>/shared/<repository>:<publisher>:<name>/<map>:<definition>
-// Each generation pins them among its own maps too; what no generation has any more is swept away.
+// Each generation that uses one pins it among its own maps as well; one that no generation uses is removed.
 #pragma once
 
 #include <stdbool.h>
@@ -13,20 +13,21 @@
 #include "loader/bpffs.h"
 #include "loader/member.h"
 
-// The directory of a member's; nothing is made.
+// The path of the directory for a member's shared maps. Creates nothing.
 int shared_place(const char *tree, const char *iface, const struct member *member,
 		 char out[static BPFFS_PATH_MAX], struct fault *why) MUST_CHECK;
 
-// The map of a name and definition; *out stays -1 where there is none. *other: there is one of another definition.
+// Opens the map with this name and definition; `*out` is the caller's, -1 where there is none. `*other`: there is one of this
+// name with another definition.
 int shared_get(const char *dir, const char *name, const struct bpf_map_info *definition, int *out,
 	       bool *other, struct fault *why) MUST_CHECK;
-// Pins one, if it is not there.
+// Pins a map, unless one of this name and definition is pinned. `fd` is borrowed.
 int shared_put(const char *dir, const char *name, const struct bpf_map_info *definition, int fd,
 	       struct fault *why) MUST_CHECK;
-// Whether a map with this id is one.
+// Whether a map with this id is pinned in `dir`.
 int shared_has(const char *dir, uint32_t id, bool *out, struct fault *why) MUST_CHECK;
 
-// Removes those of an interface that no generation of any hook has.
+// Removes the shared maps of an interface that no generation of any of its hooks uses.
 int shared_sweep(const char *tree, const char *iface, struct fault *why) MUST_CHECK;
-// Removes all of them: the generations that have them are not this interface's.
+// Removes all shared maps of an interface: those of an earlier interface of this name are not for the one that replaced it.
 int shared_forget(const char *tree, const char *iface, struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One repository as the loader trusts it: the fetcher's set of metadata, verified from our own pinned root against our
-// own kept versions.
+// One repository's metadata as the loader trusts it: the fetcher's files, verified from our own pinned root and against the
+// versions that we have kept.
 #pragma once
 
 #include <stdint.h>
@@ -17,27 +17,27 @@ struct source_places {
 
 struct source;
 
-// Opens, verifies root to targets, and raises the clock floor. Only private repositories (mode "secure").
-// FAULT_NOT_FOUND when nothing has been fetched yet.
+// Verifies the metadata in the store, root to targets, and raises the clock floor. Only private repositories (mode "secure").
+// `*out` is the caller's. FAULT_NOT_FOUND when nothing has been fetched yet; otherwise the codes of keys/client.h.
 int source_open(const struct source_places *places, struct source **out, struct fault *why)
 	MUST_CHECK;
-// The same from nothing but what we kept when it was last verified: the store is not looked at, expiry does not matter
-// (all of it was fresh then), nothing is changed. FAULT_UNTRUSTED without a pin, or when it is another one by now.
+// The same from the metadata that we kept when it was last verified: the store is not read, expiry is not checked (it was not
+// expired then), nothing is changed. FAULT_UNTRUSTED if no root is pinned, or another one than then.
 int source_open_kept(const struct source_places *places, struct source **out, struct fault *why)
 	MUST_CHECK;
-// Whether source_open would take what is in the store, and until when that is good. Nothing is kept or changed.
-// FAULT_NOT_FOUND when nothing was ever verified here, or nothing has been fetched.
+// Whether source_open would accept the store's metadata, with its versions and expiry. Changes nothing. FAULT_NOT_FOUND when
+// nothing was ever verified here, or nothing has been fetched.
 int source_look(const struct source_places *places, struct client_versions *out, struct fault *why)
 	MUST_CHECK;
 void source_free(struct source *source);
 
-// A target as the verified metadata names it, or FAULT_UNTRUSTED. Borrowed.
+// The target of this path in the verified metadata. Borrowed. FAULT_UNTRUSTED when no role signs it.
 int source_find(struct source *source, const char *path, const struct target **out,
 		struct fault *why) MUST_CHECK;
 
-// Keeps what was verified in this run, as the floor of the next and for a restore: all of it, or, where something that it
-// names could not be had, nothing. A store that shows a new snapshot and withholds a role of it would else leave us with
-// neither the old state nor the new one; so it is as if it had withheld the snapshot as well.
+// Stores what was verified in this run, durably, as the version floor of the next run and for restores: all of it or, after
+// source_lacks, nothing. (A store that shows a new snapshot and withholds a role of it would otherwise leave us with neither
+// the old state nor the new one.)
 int source_settle(struct source *source, struct fault *why) MUST_CHECK;
-// Something that this state names, and that we need to judge by it, cannot be had.
+// Marks that a file which the metadata names, and which is needed to judge by it, is missing from the store.
 void source_lacks(struct source *source);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file as it was when it was read last, told by its inode: whether it has to be read again.
+// Change detection for a file: inode, change time and size at the last reading.
 #pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 
-// Of no file: all zero.
+// All zero where there is no file.
 struct stamp {
 	ino_t inode;
 	struct timespec changed;

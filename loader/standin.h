@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The member that takes the place of a denied one where the admin said "drop": a program of ours that drops everything.
+// The member that replaces a denied one where on_denied is "drop": a program of ours that drops every packet.
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 #define STANDIN_NAME "bpfseal/drop"
 
-// `*out` is to be dropped like any member. No repository vouches for it: its `from` is empty.
+// `out` is the caller's (member_drop). Its `from` is "", since it comes from no repository.
 int standin_member(enum hook hook, size_t place, struct member *out, struct fault *why) MUST_CHECK;
-// Whether a recorded member is one. No repository's name is empty, so no publisher can make one.
+// Whether a recorded member is a stand-in. A repository's name is never empty, so no publisher can forge one.
 bool standin_is(const struct json *recorded);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What killed runs and former chains left in our own directory.
+// Removes what killed runs and former chains left in our own directory.
 #pragma once
 
 #include "base/fault.h"

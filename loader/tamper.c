@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/tamper.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "loader/bpffs.h"
-#include "loader/record.h"
+#include "loader/mapid.h"
 
 static int check_root(const struct tamper *tamper, struct findings *findings, struct fault *why)
 {
 	const struct truth *truth = tamper->truth;
 
-	// On a card it is the program of all places, which check_member holds against the record.
-	if (truth->on_card || !strcmp(truth->root_tag, tamper->root_tag))
+	// On a card it is the program of all places, which check_member holds against the record; probes have none.
+	if (truth->on_card || tamper->hook == HOOK_PROBE ||
+	    !strcmp(truth->root_tag, tamper->root_tag))
 		return 0;
 	return findings_add(findings, tamper->iface, tamper->hook, truth->root_id, why,
 			    "root_replaced",
@@ -60,36 +59,46 @@ static int check_jump(const struct tamper *tamper, size_t index, struct findings
 			    index + 1);
 }
 
-// Maps that are gone from our tree are lost with the next change of the chain.
+// One member's map on its way through the look.
+struct straying {
+	const struct tamper *tamper;
+	struct findings *findings;
+	size_t index;
+};
+
+// What the program works with is not lost yet: it holds it, but nobody else can get at it any more.
+static int tell_stray(void *ctx, const struct mapid_stray *stray, struct fault *why)
+{
+	const struct straying *at = ctx;
+	char instead[32] = "what is not ours";
+
+	if (!stray->there)
+		return findings_add(at->findings, at->tamper->iface, at->tamper->hook, 0, why,
+				    "pin_missing",
+				    "the pin of map %s of place %zu is gone: its contents go with "
+				    "the next change",
+				    stray->pin, at->index + 1);
+	if (stray->pinned)
+		snprintf(instead, sizeof(instead), "map %u", stray->pinned);
+	return findings_add(at->findings, at->tamper->iface, at->tamper->hook, 0, why,
+			    "map_replaced",
+			    "the pin of map %s of place %zu holds %s; the program works with map "
+			    "%u, whose contents go with the next change",
+			    stray->pin, at->index + 1, instead, stray->recorded);
+}
+
 static int check_maps(const struct tamper *tamper, size_t index, struct findings *findings,
 		      struct fault *why)
 {
-	const struct json *recorded = json_item(json_member(tamper->record, "members"), index);
-	const struct json *pins = json_member(recorded, "pins");
-	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
-	char key[MEMBER_LABEL_MAX], path[BPFFS_PATH_MAX];
+	struct straying straying = {.tamper = tamper, .findings = findings, .index = index};
+	char place[BPFFS_PATH_MAX];
+	const struct mapid_place at = {
+		.place = place, .generation = tamper->truth->generation, .record = tamper->record};
 
-	record_key(tamper->record, index, key);
-	if (bpffs_place(tamper->tree, tamper->iface, tamper->hook, place, why) ||
-	    bpffs_join_number(place, "gen", tamper->truth->generation, gen, why) ||
-	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, key, dir, why))
-		return -1;
-	for (size_t i = 0; i < json_count(pins); i++) {
-		const char *name = json_text(json_item(pins, i));
-
-		if (!name || bpffs_join(dir, name, path, why))
-			return fault_set(why, FAULT_FORMAT, "the record's pins are no names");
-		// A link to itself, or a file in a directory's place, is as good as nothing.
-		if (faccessat(AT_FDCWD, path, F_OK, 0) == 0 ||
-		    (errno != ENOENT && errno != ENOTDIR && errno != ELOOP))
-			continue;
-		if (findings_add(findings, tamper->iface, tamper->hook, 0, why, "pin_missing",
-				 "the pin of map %s of place %zu is gone: its contents go with "
-				 "the next change",
-				 name, index + 1))
-			return -1;
-	}
-	return 0;
+	return bpffs_place(tamper->tree, tamper->iface, tamper->hook, place, why) ||
+			       mapid_strays(&at, index, tell_stray, &straying, why)
+		       ? -1
+		       : 0;
 }
 
 int tamper_findings(const struct tamper *tamper, struct findings *findings, struct fault *why)

@@ -19,7 +19,7 @@ struct tamper {
 	const char *root_tag;	   // anchor_tag()
 };
 
-// Adds "not_as_applied", "program_replaced", "root_replaced" and, for the maps, "pin_missing".
+// Adds "not_as_applied", "program_replaced", "root_replaced" and, for the maps, "pin_missing" and "map_replaced".
 int tamper_findings(const struct tamper *tamper, struct findings *findings, struct fault *why)
 	MUST_CHECK;
 

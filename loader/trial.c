@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
+#include "bpf/manifestreader.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
 #include "loader/anchor.h"

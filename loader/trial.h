@@ -12,13 +12,13 @@
 
 struct trial {
 	const struct brief *brief;
-	bool apart; // in a network namespace of its own: what a program sends goes nowhere
+	bool apart; // the process is in a network namespace of its own: packets that a program sends go nowhere
 	int64_t (*ticks_us)(void);
 };
 
-// Whether this process can load programs at all: FAULT_KERNEL when the kernel says no to the smallest one.
+// Whether this process can load programs at all, tried with a minimal one. FAULT_KERNEL.
 int trial_ready(struct fault *why) MUST_CHECK;
 
-// `*out` is {"ran", "kernel", "machine", "programs", "refused"?, "log"?}, yours; also after a refusal, with what
-// had been tried by then. FAULT_POLICY from policy and gate, FAULT_KERNEL from the verifier.
+// `*out` is {"ran", "kernel", "machine", "programs", "refused"?, "log"?}, the caller's; also after a refusal, with the results
+// until then. FAULT_POLICY from policy or gate, FAULT_KERNEL from the verifier.
 int trial_run(const struct trial *trial, struct json **out, struct fault *why) MUST_CHECK;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel says about one hook of ours, read from the kernel alone: the link, the root's slot, every array.
+// The actual state of one hook, read from the kernel alone: attachment, root slot, every array of the generation.
 #pragma once
 
 #include <stdbool.h>
@@ -13,14 +13,14 @@
 
 struct truth_member {
 	struct sys_program program; // the pinned one; id 0: its pin is gone
-	uint32_t slot; // the program that the jump to this place really reaches; 0: none
-	uint64_t fell; // packets that left it and found nothing
-	size_t probes; // that ride along and still run
-	// Which of its program's maps the array is that is pinned as the jump behind it, counted from 1; 0: none is.
+	uint32_t slot; // id of the program that the tail call to this place reaches; 0: none
+	uint64_t fell; // packets that fell through behind it
+	size_t probes; // its probes that are still attached
+	// Which of its program's maps, counted from 1, is the array that is pinned for its tail call; 0: none.
 	uint32_t jumps_by;
 };
 
-// How our root stands on its hook.
+// How our root is attached to its hook.
 enum truth_by {
 	TRUTH_BY_NONE, // not at all
 	TRUTH_BY_XDP,  // a bpf_link, pinned
@@ -29,7 +29,7 @@ enum truth_by {
 };
 const char *truth_by_name(enum truth_by by); // "none", "xdp", "tcx", "clsact"
 
-// Somebody else's on the same hook.
+// A foreign program or filter on the same hook.
 struct truth_other {
 	char kind
 		[16]; // "xdp" (on the card, or behind ours that is there), "tcx", or of a clsact filter "bpf", "flower", ...
@@ -47,48 +47,51 @@ struct truth_others {
 
 struct truth {
 	enum truth_by by;
-	bool linked;   // our root is attached, by a pinned link or by our filter, to whatever
-	bool attached; // and to this interface, as it is now
+	bool linked;   // our root is attached, by a pinned link or by our filter, to some interface
+	bool attached; // and that interface is the one of this name now
 	struct sys_link link; // of a filter: no id, its program, its interface
-	bool idle; // by a filter whose verdicts nobody heeds, or that packets do not meet
-	bool doubled; // TC: both by a link and by a filter, as a crash while changing from one to the other leaves it
+	bool idle; // attached by a filter that has no effect: not direct-action, or skip_sw
+	bool doubled; // TC: attached by a link and by a filter, after a crash while changing from one to the other
 	uint32_t iface_index; // 0: there is no such interface now
-	uint32_t noted_index; // of the interface that it was attached to; 0: nothing says so
-	// Where there is none of this name: the chain stands all the same, on an interface that has another name by now,
-	// or in another network namespace (then `now` is empty).
+	uint32_t
+		noted_index; // of the interface that it was attached to, as stored beside the pins; 0: not stored
+	// There is no interface of this name, but the chain is attached: to one that was renamed to `now`, or to one that was
+	// moved to another network namespace (then `now` is empty).
 	bool elsewhere;
 	char now[IFACE_NAME_MAX];
-	bool renewed; // what is pinned was attached to another interface of this name, which is gone from here
+	bool renewed;		// the pins are of an earlier interface of this name, which is gone
 	uint64_t revision;	// of a TCX hook, from before the rest was read
-	uint32_t iface_program; // on its XDP hook, whoever's
-	uint32_t card_program;	// and on its card
-	uint8_t xdp_mode;	// XDP_ATTACHED_* of its XDP hook; where ours is on it, of ours
-	uint32_t root_number, root_id; // 0: no sound root is pinned
+	uint32_t iface_program; // id of the program on its XDP hook, ours or not
+	uint32_t card_program;	// likewise on its card
+	uint8_t xdp_mode;	// XDP_ATTACHED_* of ours if it is attached, else of the foreign one
+	uint32_t root_number, root_id; // 0: no complete root is pinned
 	int32_t verdict;
-	bool frags; // the root takes packets in several buffers
-	bool on_card; // the root is all members as one program, on a card; each place reaches it itself
+	bool frags; // the root accepts multi-buffer packets
+	bool on_card; // offloaded: the root is the whole chain as one program, and every place has its id
 	char root_tag[SYS_TAG_HEX];
-	uint32_t slot; // the program the root jumps to
-	uint64_t fell; // packets the root found nothing for
-	// Others' on this hook: of TCX and clsact together, and on a card. Only where ours is attached.
+	uint32_t slot; // id of the program in the root's slot
+	uint64_t fell; // packets that fell through behind the root
+	// Foreign programs that packets meet before and after ours: TCX and clsact together, and on a card. Only where ours is
+	// attached.
 	struct truth_others before, after;
-	bool blocked; // TC: a filter of somebody else is in the place where ours would be, `blocker`
+	bool blocked; // TC: `blocker`, a foreign filter, has the priority that ours needs
 	struct truth_other blocker;
-	uint32_t instead; // what stands first on this hook where ours is not attached; 0: nothing
-	uint32_t generation; // the one that the slot enters; else the newest that is whole; 0: none
-	bool entered;	     // the slot enters it
+	uint32_t instead; // where ours is not attached: the first program on this hook; 0: none
+	uint32_t
+		generation; // the one that the root's slot points to; else the newest complete one; 0: none
+	bool entered; // the root's slot points to it
 	size_t count;
 	struct truth_member members[NODE_CHAIN_MAX];
-	bool has_end; // a terminal stands behind the last member
+	bool has_end; // a terminal program follows the last member
 	uint32_t end_id, end_slot;
 };
 
-// Reads it all. What is not there is zero; only a kernel that does not answer is a refusal. Changes nothing. `at`: of what
-// is pinned in this place, on an interface that may have another name by now.
+// Reads everything; what does not exist is zero. Changes nothing. FAULT_KERNEL only when the kernel does not answer.
+// truth_read_at takes the directory of the pins apart from the interface's name, which may have changed since.
 int truth_read_at(const char *place, const char *iface, enum hook hook, struct truth *out,
 		  struct fault *why) MUST_CHECK;
 int truth_read(const char *tree, const char *iface, enum hook hook, struct truth *out,
 	       struct fault *why) MUST_CHECK;
-// Only the places of one generation (`members`, `count`, the end), whether it is entered or not. What is not there is zero.
+// Reads only the members and the terminal program of one generation, current or not. What does not exist is zero.
 int truth_of_generation(const char *place, uint32_t generation, struct truth *out,
 			struct fault *why) MUST_CHECK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's types (BTF), read once for all objects that ask about them (CO-RE). The library reads and searches all of
-// them for each object, some milliseconds every time; given the few that it can match with what one object asks, and what
-// these consist of, it comes to the same instructions.
+// The kernel's BTF, read once for all objects with CO-RE relocations. libbpf would read and search all of it for each object,
+// which takes some milliseconds every time. It is given a subset instead: the types that an object's relocations can match,
+// with the types they consist of. The relocated instructions are the same.
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 
 struct types;
 
-// Nothing is read until something is asked. NULL: out of memory.
+// Reads the kernel's BTF when it is first needed. NULL: out of memory.
 struct types *types_new(void);
 void types_free(struct types *types);
 static inline void types_drop(struct types **types)
@@ -25,15 +25,15 @@ static inline void types_drop(struct types **types)
 	*types = NULL;
 }
 
-// Whether what an object asks can be answered from a part of the kernel's types: it is all listed, and no answer is the
-// number of a type, which a part numbers anew, or goes through everything that a type points to.
+// Whether a subset is enough for an object: the inspection lists all of its relocations, and none of them yields a type id
+// (ids differ in a subset) or compares types through pointers.
 bool types_fit(const struct inspection *inspection);
 
-// An empty file in memory, and the path under which this process finds it: libbpf takes a path, and takes it before it
-// shows the object's own types. -1: not here.
+// Creates an empty memory file and returns its descriptor, the caller's, with the path under which this process can open it:
+// libbpf wants a path, and before it gives access to the object's BTF. -1: not possible here.
 int types_reserve(char path[static TYPES_PATH_MAX]);
 
-// Writes to `fd` the types that `local`, the object's own BTF, asks for. FAULT_NOT_FOUND when the kernel's own types have
-// none of a name that it asks for and a module's might: then the library has to look for itself.
+// Writes the subset to `fd`. `local` is the object's own BTF, `asked` what its relocations need. FAULT_NOT_FOUND when vmlinux
+// lacks a type that a kernel module may have: then libbpf has to search itself.
 int types_write(struct types *types, const struct btf *local, const struct inspect_type *asked,
 		size_t count, int fd, struct fault *why) MUST_CHECK;

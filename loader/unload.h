@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chains out of the kernel.
+// Takes chains out of the kernel.
 #pragma once
 
 #include <stddef.h>
@@ -14,8 +14,8 @@ struct unload_places {
 	int64_t now;
 };
 
-// Takes out every chain of the plan, or (`iface`) those of one interface; each that is gone then has PLAN_REMOVE, the
-// others PLAN_KEEP. All are tried, and what is gone is out of the record before the first refusal is told: neither one
-// chain that resists nor a damaged log keeps another in the kernel.
+// Detaches and removes every chain of the plan, or (`iface`) those of one interface. Afterwards removed chains have PLAN_REMOVE,
+// others PLAN_KEEP; `*removed` is their number. All chains are tried, and removed ones are taken out of the record, before the
+// first refusal is returned: a chain that fails, or a damaged log, does not keep others in the kernel.
 int unload_chains(const struct unload_places *places, struct plan *plan, const char *iface,
 		  size_t *removed, struct fault *why) MUST_CHECK;

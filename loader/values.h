@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The admin's values for one member, as the bytes of its types: what is encoded here fits, before anything is made in the
-// kernel.
+// The admin's values for one member, encoded as the bytes of its map keys, map values and variables. Encoding comes before
+// anything is created in the kernel, so a value that does not fit is refused in time.
 #pragma once
 
 #include <stdbool.h>
@@ -30,18 +30,19 @@ struct values {
 };
 void values_drop(struct values *values);
 
-// Where the values stand, for refusals. NULL: they come from a record.
+// Where the values come from, for the place in a refusal. NULL: from a record.
 struct values_origin {
 	const struct node *node;
 	const struct node_use *use;
 };
 
-// Encodes all of them. FAULT_CONFIG with file:line:column and the nearest name when one does not fit, or a key stands twice.
+// Encodes all values. `out` is the caller's (values_drop). FAULT_CONFIG with file:line:column and the nearest name when one
+// does not fit or a key occurs twice.
 int values_make(const struct meaning *meaning, const struct member *member,
 		const struct values_origin *origin, struct values *out, struct fault *why)
 	MUST_CHECK;
 
-// Those of one map or section: the first and how many.
+// The values of one map or section: returns their number, `*first` points to the first. Borrowed.
 size_t values_of(const struct values *values, const char *map, const struct value **first);
-// The one with these bytes as its key, or NULL.
+// The value whose key has these bytes, or NULL. Borrowed.
 const struct value *values_find(const struct value *first, size_t count, const void *key);

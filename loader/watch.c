@@ -186,6 +186,8 @@ static void mend(struct watch *watch, size_t index)
 
 	if (mend_put_back(&places, chain, ward_keeper(ward, chain), ward->how, &first))
 		failed = mend_restore(&places, chain->iface, chain->hook, ward->how, &why) != 0;
+	else
+		failed = mend_check_maps(&places, chain, &why) != 0;
 	// What was held is of what was there before: another link, perhaps another generation.
 	ward_let_go(ward, &watch->scene.room);
 	note(watch, ward, DIARY_MENDED, failed ? "not mended" : ward->how);

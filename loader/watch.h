@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks at every chain, every second and whenever a bell rings; tells what is not as it was applied; puts it back. The
-// lock of the loader is held only while something is judged or mended, so nobody's apply waits long, and a chain that is
-// being changed is not taken for one that is attacked.
+// Checks every chain about once a second and whenever an event arrives, reports what differs from what was applied, and
+// repairs it. The loader's lock is held only while chains are judged and repaired: an apply never waits long for it, and a
+// chain that an apply is just changing is not mistaken for one under attack.
 #pragma once
 
 #include <stdbool.h>
@@ -21,14 +21,14 @@ struct watch_places {
 	const char *tree, *config_path, *logs_path;
 	const struct events *events;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
-	size_t room;	   // descriptors that may be held
-	struct bell *bell; // NULL: nothing rings
+	size_t room;	   // descriptors that may be held open
+	struct bell *bell; // NULL: no events, polling only
 	struct namer *namer;
 	struct moment (*moment)(void);
 	int64_t (*ticks_us)(void);
 	void (*tell)(void *ctx, const struct news *news);
 	void *ctx;
-	bool mends; // false: only looks and tells
+	bool mends; // false: only checks and reports
 };
 
 struct watch;
@@ -41,20 +41,21 @@ static inline void watch_drop(struct watch **watch)
 	*watch = NULL;
 }
 
-// What to give to bell_wait(), with the watch as its ctx.
+// The callback for bell_wait(), with the watch as its ctx.
 void watch_ring(void *watch, enum bell_what what, uint32_t which);
+// Whether BELL_END has arrived.
 bool watch_is_over(const struct watch *watch);
 
-// One turn: looks where it is due or was rung for, judges, mends. What hinders it is told and tried again; only want of
-// memory is a refusal.
+// One turn: checks the chains that are due or had events, and repairs. Errors are reported and retried; it refuses only when
+// memory is out.
 int watch_turn(struct watch *watch, struct fault *why) MUST_CHECK;
-// How long nothing is due.
+// How long until the next turn is due.
 int64_t watch_wait_ms(const struct watch *watch);
 
-// Whether everything has been looked at since the beginning.
+// Whether every chain has been checked at least once.
 bool watch_has_looked(const struct watch *watch);
-// Why it cannot look, at the last time that it tried; NULL: it could.
+// Why the last attempt to read the state failed; NULL if it succeeded. Borrowed.
 const struct fault *watch_blind(const struct watch *watch);
-// Chains that are watched, and findings that hold, notes not counted.
+// The number of watched chains, and of findings that hold, without notes.
 size_t watch_chains(const struct watch *watch);
 size_t watch_findings(const struct watch *watch);

@@ -154,6 +154,7 @@ write_node "$URL" 1.0.0
 bold '8. version 2 of the counter rolls in while packets flow'
 before=$(counter net/count counts 17 packets)
 stream_begin wire0 1000
+counts_past "$before"
 bpfseal bundle build --manifest "$SOURCE/bpf/count2.json" --object-dir "$BPFSEAL_BPF" --output "$R/team/count2.bundle" >/dev/null
 bpfseal bundle add "$R/team/count2.bundle" --dir "$R/team" --role net
 with_keys release-1 release-2 -- bpfseal sign "$R/team/metadata/net.json" --key "$(key release-1)" --key "$(key release-2)" >/dev/null
@@ -162,6 +163,7 @@ write_node "$URL" '2.*'
 show bpfseal sync
 show node plan
 show node apply
+counts_past "$(counter net/count counts 17 packets)"
 stream_end || fail 'the sender was done before the new version was in'
 is_counted() { [ "$(counter net/count counts 17 packets)" -ge $((before + STREAMED)) ]; }
 until_so is_counted || true

@@ -238,6 +238,13 @@ counter() {
 	node map get "$1" "$2" --interface eth0 --json |
 		jq --arg key "$3" "[.entries[] | select((.key|tostring) == \$key) | .value${4:+.$4}] | add // 0"
 }
+# Waits until the chain's counter is above a number: packets flow.
+counts_past() { # NUMBER
+	is_past() { [ "$(counter net/count counts 17 packets)" -gt "$1" ]; }
+	until_so is_past "$1" && return 0
+	echo "error: no packet was counted after the first $1" >&2
+	return 1
+}
 
 # Whether the kernel's chain is whole, whatever node.json asks for or the repository signs by now.
 chain_runs() {

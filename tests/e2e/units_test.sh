@@ -107,9 +107,10 @@ nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --root "$R" >"$R/watc
 WATCH=$!
 PIDS="$PIDS $WATCH"
 wait_line "$R/watch.out"
-rm -r "$R/sys/fs/bpf/bpfseal"
+# While the tree is taken down file by file, the watch mends it: who wants it gone tries again.
+for _ in $(seq 200); do rm -r "$R/sys/fs/bpf/bpfseal" 2>/dev/null && break; done
 gone() {
-	until_so is_over $WATCH
+	until_so is_over $WATCH || kill $WATCH
 	status=0
 	wait $WATCH || status=$?
 	[ $status = 7 ] && grep -q 'error: .*/sys/fs/bpf/bpfseal was removed' "$R/watch.out" || { echo "status $status"; cat "$R/watch.out"; return 1; }
@@ -127,6 +128,7 @@ fresh() { node status --json | jq -e '.repositories[0] | .name == "corp" and .st
 check '... which status tells, too' fresh
 printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n' >"$R/request"
 check 'and answers on a port of systemd' sh -c "grep -v '^Exec' '$SOURCE/packaging/bpfseal-metrics-http@.service' | grep -q '^StandardInput=socket' && ! grep -q '^ListenStream=[^1]' '$SOURCE/packaging/bpfseal-metrics-http.socket'"
+check '... which no number of askers ends' grep -q '^TriggerLimitIntervalSec=0' "$SOURCE/packaging/bpfseal-metrics-http.socket"
 check '... with the same capabilities' [ "$(value metrics-http@.service CapabilityBoundingSet)" = "$(value metrics.service CapabilityBoundingSet)" ]
 check '... for the node exporter' sh -c "setpriv --reuid=nobody --clear-groups grep -q '^bpfseal_chain_programs' '$R/var/lib/bpfseal-metrics/bpfseal.prom'"
 kill "$REPOD"

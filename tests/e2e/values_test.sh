@@ -130,6 +130,7 @@ check 'a request is answered' asked 'GET /metrics HTTP/1.1\r\nHost: localhost\r\
 check '... in the form of HTTP' sh -c "head -1 '$R/answer' | grep -q '^HTTP/1.1 200 OK' && [ \$(sed '1,/^\r\$/d' '$R/answer' | wc -c) = \$(sed -n 's/^Content-Length: \([0-9]*\)\r\$/\1/p' '$R/answer') ]"
 check '... with what is told without' sh -c "[ \"\$(sed '1,/^\r\$/d' '$R/answer' | grep -c '^bpfseal_')\" = \"\$(nsenter --net=/run/netns/$NS '$BIN/bpfseal' metrics --root '$R' | grep -c '^bpfseal_')\" ]"
 check 'another path is none' sh -c "printf 'GET /etc/passwd HTTP/1.1\r\n\r\n' | '$BIN/bpfseal' metrics --http --root '$R' | head -1 | grep -q '^HTTP/1.1 404 '"
+check 'another name is not ours' sh -c "printf 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n' | '$BIN/bpfseal' metrics --http --root '$R' | head -1 | grep -q '^HTTP/1.1 421 '"
 check 'one who goes away ends it' sh -c "! printf 'GET /met' | '$BIN/bpfseal' metrics --http --root '$R' 2>'$R/tap.out'"
 check '... and is told' said 'the asker is gone'
 powers_of_asked() { # what it holds while it waits for the request

@@ -2,6 +2,7 @@
 // bpf/manifest: what a bundle claims, by machine or by hand: names that become paths are plain, and what was read and
 // written again is the same.
 #include "bpf/manifest.h"
+#include "bpf/manifestreader.h"
 
 #include "base/owned.h"
 #include "tests/fuzz/fuzz.h"

@@ -77,7 +77,7 @@ static void edit(const struct place *place, const char *file, const char *what)
 	struct fault why = {0};
 	char *at;
 
-	assert_int_equal(file_read_at(place->fd, file, 1 << 20, &text, &why), 0);
+	assert_int_equal(file_read_at(place->fd, file, 4 << 20, &text, &why), 0);
 	// The last one: of a file of two records, what the next file holds the digest of.
 	at = NULL;
 	for (char *next = (char *)text.data; (next = strstr(next, what)); next++)
@@ -228,6 +228,72 @@ static void what_only_looks_like_a_file_of_the_log_is_none(void **state)
 	is_whole(place, 3);
 }
 
+// All that was written until now becomes one file, as a bpfseal wrote it that kept its log in one.
+static void make_one(const struct place *place)
+{
+	OWNED(volume_drop) struct volumes volumes = {0};
+	OWNED(bytes_drop) struct bytes all = {0};
+	struct fault why = {0};
+	char name[VOLUME_NAME_MAX];
+
+	assert_int_equal(volume_list(place->fd, LOG, &volumes, &why), 0);
+	for (size_t i = 0; i <= volumes.count; i++) {
+		OWNED(bytes_drop) struct bytes text = {0};
+
+		if (i == volumes.count)
+			snprintf(name, sizeof(name), LOG);
+		else
+			assert_int_equal(volume_name(LOG, volumes.first[i], name, &why), 0);
+		assert_int_equal(file_read_at(place->fd, name, 4 << 20, &text, &why), 0);
+		assert_int_equal(bytes_append(&all, text.data, text.len, &why), 0);
+		assert_int_equal(unlinkat(place->fd, name, 0), 0);
+	}
+	assert_int_equal(file_replace_at(place->fd, LOG, all.data, all.len, 0600, &why), 0);
+}
+
+static void a_log_of_before_there_were_several_files_goes_on(void **state)
+{
+	const struct place *place = *state;
+
+	fill(place, 12, 120);
+	make_one(place);
+	assert_int_equal(volumes_of(place, NULL), 0);
+	fill(place, 3, 30);
+	assert_int_equal(volumes_of(place, NULL), 2);
+	is_whole(place, 15);
+	edit(place, LOG ".000000000000", "applied");
+	is_damaged_at(place, "record 12");
+}
+
+// Who makes us write much (a map of huge values set by hand, two thousand chains broken at once) stops no later record:
+// neither an apply nor a denial goes on without one.
+static void what_is_too_long_to_be_told_is_told_by_its_digest(void **state)
+{
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes text = {0};
+	struct fault why = {0};
+
+	fill(place, 1, 1);
+	fill(place, 1, 3000);
+	fill(place, 2, 1);
+	is_whole(place, 4);
+	assert_int_equal(file_read_at(place->fd, LOG, 1 << 20, &text, &why), 0);
+	assert_non_null(strstr(bytes_text(&text), "\"too_long\""));
+	assert_non_null(strstr(bytes_text(&text), "\"applied\""));
+}
+
+// Of the longest that is written as it is, too.
+static void the_longest_record_stops_none_behind_it(void **state)
+{
+	const struct place *place = *state;
+
+	for (size_t kilobytes = 1021; kilobytes <= 1025; kilobytes++) {
+		fill(place, 1, kilobytes);
+		fill(place, 1, 70);
+	}
+	is_whole(place, 10);
+}
+
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_set_up, place_tear_down)
 
 int main(void)
@@ -244,6 +310,9 @@ int main(void)
 		IN_PLACE(what_is_torn_off_a_full_file_is_cut_before_it_is_put_away),
 		IN_PLACE(of_many_full_files_the_newest_stay),
 		IN_PLACE(what_only_looks_like_a_file_of_the_log_is_none),
+		IN_PLACE(a_log_of_before_there_were_several_files_goes_on),
+		IN_PLACE(what_is_too_long_to_be_told_is_told_by_its_digest),
+		IN_PLACE(the_longest_record_stops_none_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

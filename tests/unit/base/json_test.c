@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/owned.h"
+
 static int parse(const char *text, struct json **out, struct fault *why)
 {
 	return json_parse(text, strlen(text), "doc.json", out, why);
@@ -102,6 +104,19 @@ static void getters_refuse_absence_and_other_types(void **state)
 	assert_int_equal(json_need_object(json, "o", &inner, &why), 0);
 	assert_int_equal(json_need_array(json, "o", &inner, &why), -1);
 	assert_int_equal(json_need_text(NULL, "t", &text, &why), -1);
+}
+
+static void a_member_without_text_reads_as_empty_text(void **state)
+{
+	OWNED(json_drop) struct json *json = NULL;
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(parse("{\"a\":\"b\",\"n\":1}", &json, &why), 0);
+	assert_string_equal(json_member_text(json, "a"), "b");
+	assert_string_equal(json_member_text(json, "n"), "");
+	assert_string_equal(json_member_text(json, "absent"), "");
+	assert_string_equal(json_member_text(NULL, "a"), "");
 }
 
 static void an_unknown_key_names_the_nearest_known_one(void **state)
@@ -212,6 +227,7 @@ int main(void)
 		cmocka_unit_test(depth_is_bounded_before_the_parser_sees_it),
 		cmocka_unit_test(a_syntax_error_names_line_and_column),
 		cmocka_unit_test(getters_refuse_absence_and_other_types),
+		cmocka_unit_test(a_member_without_text_reads_as_empty_text),
 		cmocka_unit_test(an_unknown_key_names_the_nearest_known_one),
 		cmocka_unit_test(every_value_can_be_placed),
 		cmocka_unit_test(what_is_made_can_be_written_and_read_again),

@@ -12,6 +12,7 @@
 
 #include "base/owned.h"
 #include "bpf/bundle.h"
+#include "bpf/manifestreader.h"
 
 #define BLOCK 512
 

@@ -10,6 +10,7 @@
 
 #include "base/owned.h"
 #include "bpf/manifest.h"
+#include "bpf/manifestreader.h"
 
 #define DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/index.h"
+#include "bpf/manifestreader.h"
 #include "bpf/stage.h"
 #include "keys/signing.h"
 

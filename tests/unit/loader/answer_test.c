@@ -13,12 +13,14 @@
 
 #include <cmocka.h>
 
+#include "base/owned.h"
+
 static enum answer_status judged(const char *line)
 {
 	char request[512];
 	bool head;
 
-	snprintf(request, sizeof(request), "%s\r\nHost: x\r\n\r\n", line);
+	snprintf(request, sizeof(request), "%s\r\nHost: localhost\r\n\r\n", line);
 	return answer_judge(request, strlen(request), &head);
 }
 
@@ -85,6 +87,63 @@ static void too_much_and_too_little_are_refused(void **state)
 	close(ends[1]);
 }
 
+static enum answer_status asked_of(const char *header)
+{
+	char request[512];
+	bool head;
+
+	snprintf(request, sizeof(request), "GET /metrics HTTP/1.1\r\nAccept: */*\r\n%s\r\n\r\n",
+		 header);
+	return answer_judge(request, strlen(request), &head);
+}
+
+// A page in a browser of this machine whose name points here asks for its own name, and would be given the answer to read.
+static void who_asks_for_another_machine_gets_nothing(void **state)
+{
+	static const char *const here[] = {"Host: 127.0.0.1:9469", "Host: localhost:9469",
+					   "host:LocalHost",	   "Host: [::1]:9469",
+					   "Host:\t10.1.2.3 ",	   "X-Host: evil.example",
+					   "Accept-Language: en"};
+	static const char *const elsewhere[] = {"Host: evil.example:9469",
+						"HOST:evil.example",
+						"Host: localhost.evil.example",
+						"Host: 127.0.0.1.example",
+						"Host: localhos",
+						"Host:",
+						"Host: :9469",
+						"Host: a\r\nHost: localhost",
+						"Host: localhost\r\nhost: a"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(here) / sizeof(*here); i++)
+		if (asked_of(here[i]) != ANSWER_OK)
+			fail_msg("%s is refused", here[i]);
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++)
+		if (asked_of(elsewhere[i]) != ANSWER_ELSEWHERE)
+			fail_msg("%s is answered", elsewhere[i]);
+}
+
+// More than any socket holds, to somebody who takes nothing. A writer who waits for him is ended by the alarm.
+static void who_takes_no_answer_is_not_waited_for(void **state)
+{
+	OWNED(bytes_drop) struct bytes body = {0};
+	static char much[1 << 20];
+	struct fault why = {0};
+	int ends[2];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(bytes_append(&body, much, sizeof(much), &why), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	alarm(120);
+	assert_int_equal(answer_write(ends[1], ANSWER_OK, false, &body, &why), -1);
+	alarm(0);
+	assert_int_equal(why.code, FAULT_NETWORK);
+	assert_non_null(strstr(why.text, "nobody takes the answer"));
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +151,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_done_with_it),
 		cmocka_unit_test(what_is_no_request_is_told),
 		cmocka_unit_test(too_much_and_too_little_are_refused),
+		cmocka_unit_test(who_asks_for_another_machine_gets_nothing),
+		cmocka_unit_test(who_takes_no_answer_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,10 +16,12 @@
 #include "base/file.h"
 #include "base/owned.h"
 
-#define NOW   INT64_C(1800000000)
-#define HOUR  3600
-#define DAY   86400
-#define TIMES "\"root\":[1831536000,1800000000],"
+#define NOW  INT64_C(1800000000)
+#define HOUR 3600
+#define DAY  86400
+// The fetcher says nothing.
+#define NO_WORD INT64_MIN
+#define TIMES	"\"root\":[1831536000,1800000000],"
 
 struct place {
 	char path[64];
@@ -67,7 +69,7 @@ static void put(int dirfd, const char *path, const char *text)
 	assert_int_equal(file_write_all(fd, text, strlen(text), &why), 0);
 }
 
-// One repository, its roles as the text says, refreshed so many seconds ago (-1: the fetcher says nothing).
+// One repository, its roles as the text says, refreshed so many seconds ago.
 static struct freshness look(const struct place *place, const char *roles, int64_t age)
 {
 	struct node_repository corp = {.name = (char *)"corp"};
@@ -75,7 +77,7 @@ static struct freshness look(const struct place *place, const char *roles, int64
 	OWNED(freshness_drop) struct freshness_list list = {0};
 	struct fault why = {0};
 	char text[512];
-	time_t when = (time_t)(NOW - age);
+	time_t when = (time_t)(age == NO_WORD ? NOW : NOW - age);
 	struct tm tm;
 
 	if (roles) {
@@ -83,7 +85,7 @@ static struct freshness look(const struct place *place, const char *roles, int64
 			 roles);
 		put(place->trust, "corp/" EXPIRY_FILE, text);
 	}
-	if (age >= 0) {
+	if (age != NO_WORD) {
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ\n", gmtime_r(&when, &tm));
 		put(place->store, "repo/corp/trusted/clock", text);
 	}
@@ -144,13 +146,29 @@ static void what_was_not_refreshed_for_a_day_is_old(void **state)
 	assert_int_equal(freshness_state(&one), FRESHNESS_OLD);
 }
 
+// The time is the word of the fetcher, which is not trusted: one that writes down tomorrow, or nothing at all, makes nothing
+// fresh by that.
+static void what_nobody_credibly_refreshed_is_not_good(void **state)
+{
+	static const char *const roles = TIMES "\"timestamp\":[1800600000,1799990000]";
+	struct freshness one = look(*state, roles, NO_WORD);
+
+	assert_int_equal(freshness_state(&one), FRESHNESS_OLD);
+	one = look(*state, roles, -30 * DAY);
+	assert_int_equal(freshness_state(&one), FRESHNESS_OLD);
+	assert_int_equal(one.refreshed_at, 0);
+	// A clock that was put right by some seconds meanwhile.
+	one = look(*state, roles, -20);
+	assert_int_equal(freshness_state(&one), FRESHNESS_GOOD);
+}
+
 static void what_was_never_verified_is_nothing_yet(void **state)
 {
-	struct freshness one = look(*state, NULL, -1);
+	struct freshness one = look(*state, NULL, NO_WORD);
 
 	assert_int_equal(freshness_state(&one), FRESHNESS_NEVER);
 	assert_int_equal(one.refreshed_at, 0);
-	one = look(*state, "\"root\":3", -1);
+	one = look(*state, "\"root\":3", NO_WORD);
 	assert_int_equal(freshness_state(&one), FRESHNESS_EXPIRED);
 }
 
@@ -205,6 +223,7 @@ int main(void)
 		IN_PLACE(a_delegated_role_that_is_forgotten_is_not_hidden_by_a_timestamp),
 		IN_PLACE(what_has_expired_is_said_before_all_else),
 		IN_PLACE(what_was_not_refreshed_for_a_day_is_old),
+		IN_PLACE(what_nobody_credibly_refreshed_is_not_good),
 		IN_PLACE(what_was_never_verified_is_nothing_yet),
 		cmocka_unit_test(a_span_is_told_in_what_people_count_in),
 		IN_PLACE(metrics_tell_each_role_that_matters),
