@@ -357,10 +357,7 @@ static int look_at_jit(struct doctor *doctor, int program_fd, struct fault *why)
 
 static int look_at_tcx(struct doctor *doctor, struct fault *why)
 {
-	struct fault refusal = {0};
-	uint32_t ids[1], count = 0;
-
-	if (!sys_tcx_programs(LOOPBACK, HOOK_TC_INGRESS, ids, &count, &refusal) || errno == ENOSPC)
+	if (sys_has_tcx(LOOPBACK))
 		return doctor_add(doctor, DOCTOR_OK, "tcx", NULL, why,
 				  "TC chains are attached by links");
 	return doctor_add(doctor, DOCTOR_WARNING, "tcx", "use a kernel of 6.6 or later", why,
