@@ -20,7 +20,8 @@ struct batch {
 // Adds a file, as file_store_at would write it. Nothing is written before batch_settle; `data` is copied.
 int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 		struct fault *why) MUST_CHECK;
-// Likewise, but the contents are not synced: for a cache whose reader detects damage.
+// Likewise, but for a cache whose reader detects damage: the contents are not synced, and a file that cannot be written is left
+// out without a refusal.
 int batch_note(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 	       struct fault *why) MUST_CHECK;
 // Writes all of them, in order, and empties the batch. After a refusal some of the files may exist, durable or not; none is

@@ -75,6 +75,7 @@ static int hop_places(const struct generation *generation, struct hop *hop, stru
 	hop->places = (struct maps_places){.old_dir = old,
 					   .shared_dir = hop->shared_maps,
 					   .recorded = member->recorded,
+					   .apart = member_stands_apart(member),
 					   .named = member->maps,
 					   .card = generation->card};
 	return 0;

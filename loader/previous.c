@@ -10,17 +10,10 @@
 #include "loader/hold.h"
 #include "loader/record.h"
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	const char *text = json_text(json_member(object, key));
-
-	return text ? text : "";
-}
-
 static bool same_texts(const struct json *a, const struct json *b, const char *const *keys)
 {
 	for (; *keys; keys++)
-		if (strcmp(text_of(a, *keys), text_of(b, *keys)))
+		if (strcmp(json_member_text(a, *keys), json_member_text(b, *keys)))
 			return false;
 	return true;
 }
@@ -80,7 +73,8 @@ static int64_t last_change(const struct json *previous)
 static int put_aside(struct json *previous, const struct json *old, const struct json *fresh,
 		     const struct json *at, int64_t change, bool *changed, struct fault *why)
 {
-	const char *iface = text_of(at, "interface"), *hook_text = text_of(at, "hook");
+	const char *iface = json_member_text(at, "interface"),
+		   *hook_text = json_member_text(at, "hook");
 	const struct json *was = record_chain(old, iface, hook_text);
 	OWNED(json_drop) struct json *entry = NULL;
 	enum hook hook;
@@ -136,7 +130,7 @@ static int refuse_nothing(const struct json *previous, const char *iface, struct
 	const char *known[NODE_INTERFACES_MAX + 1] = {NULL}, *near;
 
 	for (size_t i = 0; i < json_count(chains) && i < NODE_INTERFACES_MAX; i++)
-		known[i] = text_of(json_item(chains, i), "interface");
+		known[i] = json_member_text(json_item(chains, i), "interface");
 	near = iface ? json_nearest(iface, known) : NULL;
 	if (!iface)
 		fault_set(why, FAULT_OTHER, "there is no earlier plan of this node to go back to");
@@ -163,11 +157,11 @@ int previous_last(int dirfd, const struct json *active, const char *iface, struc
 	// Twice: the number of the last change, then what it replaced.
 	for (size_t i = 0; i < 2 * json_count(chains); i++) {
 		const struct json *chain = json_item(chains, i % json_count(chains));
-		const char *of = text_of(chain, "interface");
+		const char *of = json_member_text(chain, "interface");
 		int64_t change = json_int(json_member(chain, "change"));
 
 		if ((iface && strcmp(of, iface)) ||
-		    same_chain(chain, record_chain(active, of, text_of(chain, "hook"))))
+		    same_chain(chain, record_chain(active, of, json_member_text(chain, "hook"))))
 			continue;
 		if (i < json_count(chains))
 			last = change > last ? change : last;

@@ -26,6 +26,22 @@ static int refuse(const struct probelink_event *event, int error, struct fault *
 			 event->target, strerror(error));
 }
 
+// Debian's kernels know a level of their own, 3, and have it by default: no perf event without CAP_SYS_ADMIN, whatever
+// CAP_PERFMON says elsewhere. Tracepoints and kprobes are perf events; raw tracepoints and typed programs are none.
+static int refuse_event(const struct probelink_event *event, int error, struct fault *why)
+{
+	if (error != EACCES)
+		return refuse(event, error, why);
+	fault_set(why, FAULT_KERNEL,
+		  "cannot watch %s %s: the kernel gives the loader no perf event, as where the "
+		  "sysctl "
+		  "kernel.perf_event_paranoid is above 2",
+		  probe_kind_name(event->kind), event->target);
+	return fault_fix(
+		why, "'sysctl -w kernel.perf_event_paranoid=2', and in /etc/sysctl.d for the next "
+		     "boot; or watch by a raw tracepoint");
+}
+
 // One event for the whole machine: a program on a perf event of a tracepoint or kprobe runs on every CPU, wherever the
 // event itself is counted.
 static int perf_open(const struct probelink_event *event, struct perf_event_attr *attr, int *out,
@@ -38,7 +54,7 @@ static int perf_open(const struct probelink_event *event, struct perf_event_attr
 	attr->wakeup_events = 1;
 	fd = syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
-		return refuse(event, errno, why);
+		return refuse_event(event, errno, why);
 	*out = (int)fd;
 	return 0;
 }
