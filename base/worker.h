@@ -22,8 +22,12 @@ struct worker_limits {
 };
 
 // Forks, shuts every descriptor but the pipe, sets the limits and the PURE seccomp profile in the child, runs the
-// job, collects the answer. A child that dies, stalls or says too much is FAULT_FORMAT (the input did it). Only
-// from a single-threaded process: a threaded server asks a broker that it forked before its first thread.
+// job, collects the answer. A child that dies, stalls or says too much is FAULT_FORMAT (the input did it).
+//
+// No other thread may run when it forks, in worker_start as well: what such a thread holds locked at that moment stays locked
+// in the child for ever. glibc sees to the locks of its allocator, a sanitizer does not, and nobody sees to those of
+// libraries. So a threaded server asks a broker that it forked before its first thread, and who has work done aside waits
+// for it first.
 int worker_run(worker_job *job, const void *input, size_t input_len,
 	       const struct worker_limits *limits, struct bytes *output, struct fault *why)
 	MUST_CHECK;

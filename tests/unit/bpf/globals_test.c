@@ -128,7 +128,7 @@ static void a_global_that_is_another_than_described_is_refused(void **state)
 		"global limit of knobs.bpf.o is not as", "");
 	refused(SOURCE(",\"globals\":[{\"name\":\"limit\",\"section\":\".text\"}]"),
 		"'.text' is no section of variables", "");
-	refused(SOURCE(",\"globals\":[{\"name\":\"limit\"},{\"name\":\"limit\"}]"), "stands twice",
+	refused(SOURCE(",\"globals\":[{\"name\":\"limit\"},{\"name\":\"limit\"}]"), "occurs twice",
 		"");
 	refused(SOURCE(",\"globals\":[{\"name\":\"limit\",\"purpose\":\"confg\"}]"),
 		"no map purpose", "");

@@ -23,6 +23,7 @@ struct place {
 	char path[64];
 	int fd;
 	struct recall recall;
+	struct seen seen;
 	struct member members[3]; // count, count, ratelimit
 };
 
@@ -65,6 +66,7 @@ static int tear_down(void **state)
 	for (size_t i = 0; i < 3; i++)
 		close(place->members[i].object_fd);
 	close(place->fd);
+	seen_drop(&place->seen);
 	snprintf(command, sizeof(command), "rm -r %s", place->path);
 	if (system(command))
 		return -1;
@@ -86,7 +88,8 @@ static struct muster called(struct place *place, size_t count)
 	struct muster muster = {0};
 	struct fault why = {0};
 
-	assert_int_equal(muster_call(&place->recall, place->members, count, &muster, &why), 0);
+	assert_int_equal(
+		muster_call(&place->recall, &place->seen, place->members, count, &muster, &why), 0);
 	return muster;
 }
 
@@ -167,6 +170,7 @@ static void what_was_seen_before_is_not_looked_at_again(void **state)
 	long faults;
 
 	note_all(place, &first);
+	seen_drop(&place->seen); // as in another process
 	faults = worker_faults();
 	again = called(place, 3);
 	assert_int_equal(worker_faults(), faults);
@@ -175,6 +179,21 @@ static void what_was_seen_before_is_not_looked_at_again(void **state)
 		assert_true(again.objects[i].recalled);
 		same_inspection(again.objects[i].inspection, first.objects[i].inspection);
 	}
+}
+
+// The second of a thousand chains of a pattern, before anything is noted on disk.
+static void what_one_chain_has_shown_the_next_need_not(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster first = called(place, 3);
+	OWNED(muster_drop) struct muster again = {0};
+	long faults = worker_faults();
+
+	again = called(place, 3);
+	assert_int_equal(worker_faults(), faults);
+	assert_int_equal(again.count, 2);
+	for (size_t i = 0; i < 2; i++)
+		same_inspection(again.objects[i].inspection, first.objects[i].inspection);
 }
 
 // The file of one note.
@@ -315,6 +334,7 @@ int main(void)
 		TEST(nobody_else_is_looked_at),
 		TEST(what_is_refused_of_one_stands_with_it),
 		TEST(what_was_seen_before_is_not_looked_at_again),
+		TEST(what_one_chain_has_shown_the_next_need_not),
 		TEST(another_code_looks_for_itself),
 		TEST(a_note_of_another_object_is_none),
 		TEST(a_damaged_note_is_none),
