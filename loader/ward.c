@@ -314,11 +314,20 @@ static int hold(struct ward *ward, const struct truth *truth, struct bell *bell,
 			   why);
 }
 
+static bool is_applied(const struct plan_chain *chain)
+{
+	return json_int(json_member(chain->record, "generation")) &&
+	       json_count(json_member(chain->record, "members"));
+}
+
 int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
 		struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
 
+	// What we took away ourselves is held no more: timers of a denied program would run on in its maps.
+	if (!is_applied(chain))
+		ward_let_go(ward, room);
 	// Without a place of its own what is pinned there is another interface's.
 	if (!truth->root_id || !truth->generation || !truth->attached || !chain->was[0])
 		return 0;

@@ -71,7 +71,7 @@ int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct w
 // Reports packets that fell through, at most every ten seconds.
 void ward_tell_falls(struct ward *ward, const struct ward_ear *ear);
 // For a sound chain: opens its pins (keeper), watches its directories (bell), stores its state (sight). Reduces `*room` by the
-// descriptors opened. After a refusal what succeeded stays, and the rest is tried again at each check.
+// descriptors opened. What it holds of a chain that is not applied any more it closes. After a refusal what succeeded stays, and the rest is tried again at each check.
 int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
 		struct fault *why) MUST_CHECK;
 // Closes what is held, before a chain is rebuilt or attached again.
