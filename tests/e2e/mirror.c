@@ -90,13 +90,13 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	alarm(120);
+	alarm(1200);
 	for (;;) {
 		int connection = accept(listener, NULL, NULL);
 
 		if (connection >= 0 && fork() == 0) {
 			close(listener);
-			alarm(60);
+			alarm(600);
 			serve(connection, argv[1], argc > 2 ? argv[2] : "");
 			shutdown(connection, SHUT_WR);
 			_exit(0);
