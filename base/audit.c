@@ -370,7 +370,7 @@ int audit_add(struct audit *audit, int64_t now, const char *event, struct json *
 	audit->known = false;
 	if (!as_left && find_end(audit, fd, why)) {
 		fault_within(why, "the audit log is damaged, nothing is added to it");
-		return fault_fix(why, "keep its files for who looks into it, and move them away: "
+		return fault_fix(why, "keep its files for an investigation, and move them away: "
 				      "the next record begins a new log");
 	}
 	if (make_record(&audit->tip, now, event, HAND_OVER(mine), &line, why) ||

@@ -82,31 +82,46 @@ int batch_note(struct batch *batch, const char *name, const void *data, size_t l
 	return batch_add(batch, name, data, len, &like, why);
 }
 
+// A note that cannot be kept is lost, as it may be at any time: nothing fails for it.
+static int lose_note(const struct batch_file *file, struct fault *why)
+{
+	if (file->durable)
+		return -1;
+	fault_clear(why);
+	return 0;
+}
+
+static int draft(const struct batch *batch, struct batch_file *file, struct fault *why)
+{
+	if (!file_draft_at(batch->dirfd, file->bytes.data, file->bytes.len, file->mode, file->draft,
+			   &file->fd, why))
+		return 0;
+	file->draft[0] = '\0'; // it has removed it
+	fault_within(why, "cannot write %s", file->name);
+	return lose_note(file, why);
+}
+
+static int place(const struct batch *batch, struct batch_file *file, struct fault *why)
+{
+	int result = file->draft[0] ? file_place_at(batch->dirfd, file->draft, file->name, why) : 0;
+
+	file->draft[0] = '\0'; // likewise
+	return result ? lose_note(file, why) : 0;
+}
+
 static int settle(struct batch *batch, struct fault *why)
 {
-	for (size_t i = 0; i < batch->count; i++) {
-		struct batch_file *file = &batch->files[i];
-
-		if (file_draft_at(batch->dirfd, file->bytes.data, file->bytes.len, file->mode,
-				  file->draft, &file->fd, why)) {
-			file->draft[0] = '\0'; // it has removed it
-			return fault_within(why, "cannot write %s", file->name);
-		}
-	}
+	for (size_t i = 0; i < batch->count; i++)
+		if (draft(batch, &batch->files[i], why))
+			return -1;
 	for (size_t i = 0; i < batch->count; i++)
 		// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
 		if (batch->files[i].durable && fsync(batch->files[i].fd))
 			return fault_errno(why, FAULT_OTHER, "cannot make %s durable",
 					   batch->files[i].name);
-	for (size_t i = 0; i < batch->count; i++) {
-		struct batch_file *file = &batch->files[i];
-
-		if (file_place_at(batch->dirfd, file->draft, file->name, why)) {
-			file->draft[0] = '\0'; // likewise
+	for (size_t i = 0; i < batch->count; i++)
+		if (place(batch, &batch->files[i], why))
 			return -1;
-		}
-		file->draft[0] = '\0';
-	}
 	return batch->count ? dir_sync(batch->dirfd, why) : 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several files of one directory that are made durable together: none has its name before it is, and the directory is
-// synced once for all.
+// Several files of one directory that are made durable together: each gets its final name only after its contents are synced,
+// and the directory is synced once for all.
 #pragma once
 
 #include <stddef.h>
@@ -17,14 +17,15 @@ struct batch {
 	size_t count;
 };
 
-// Like file_store_at, but that nothing is written before batch_settle.
+// Adds a file, as file_store_at would write it. Nothing is written before batch_settle; `data` is copied.
 int batch_store(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 		struct fault *why) MUST_CHECK;
-// With the others, and not made durable: what may be lost, and is known for damaged when it is read.
+// Likewise, but for a cache whose reader detects damage: the contents are not synced, and a file that cannot be written is left
+// out without a refusal.
 int batch_note(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 	       struct fault *why) MUST_CHECK;
-// Writes all of them, in their order. On a refusal those that have their names are durable or may not be, and no others are
-// there. The batch is empty then.
+// Writes all of them, in order, and empties the batch. After a refusal some of the files may exist, durable or not; none is
+// torn.
 int batch_settle(struct batch *batch, struct fault *why) MUST_CHECK;
-// Forgets what was not settled.
+// Frees what was not settled. The descriptor stays open.
 void batch_drop(struct batch *batch);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which code this process is made of, to the byte: what was found out by it holds for the same code only.
+// The identity of the code that runs: a result that is cached under it is used by exactly the same code only.
 #pragma once
 
 #include "base/digest.h"

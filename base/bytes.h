@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run of bytes on the heap. One NUL stands behind the last byte, so text can be read in place.
+// A growing byte buffer. It is always followed by a NUL, so text can be read in place.
 #pragma once
 
 #include <stddef.h>
@@ -15,7 +15,7 @@ struct bytes {
 	size_t room;
 };
 
-// Gives the memory back and leaves the empty run: OWNED(bytes_drop) struct bytes b = {0};
+// Frees the memory and leaves the empty run: OWNED(bytes_drop) struct bytes b = {0};
 void bytes_drop(struct bytes *bytes);
 
 // Appends a copy. On a refusal (no memory) the run is as it was.
@@ -24,7 +24,7 @@ int bytes_append_text(struct bytes *bytes, const char *text, struct fault *why) 
 int bytes_format(struct bytes *bytes, struct fault *why, const char *format, ...) MUST_CHECK
 	__attribute__((format(printf, 3, 4)));
 
-// Moves the run to a new owner: *to is dropped first, *from is left empty.
+// Moves the buffer to a new owner: *to is dropped first, *from is left empty.
 void bytes_move(struct bytes *to, struct bytes *from);
 
 // The run as text: "" when empty, never NULL. Borrowed.
@@ -36,10 +36,10 @@ void hex_write(const void *data, size_t len, char *hex);
 // Exactly 2 * len lower-case digits and nothing else, or -1 (A18: no spaces, no upper case, no short form).
 int hex_read(const char *hex, void *data, size_t len) MUST_CHECK;
 
-// A copy of a NUL-terminated text. Refuses only when memory is out.
+// A copy of a NUL-terminated text; `*out` is the caller's. Refuses only when memory is out.
 int text_copy(const char *text, char **out, struct fault *why) MUST_CHECK;
 
-// Zeroed memory for `count` rows of `size` bytes; NULL when there is none. `rows` is the address of the pointer to them.
+// Zeroed memory for `count` elements of `size` bytes, the caller's; NULL for a count of 0. `rows` is the address of the pointer.
 int rows_make(size_t count, size_t size, void *rows, struct fault *why) MUST_CHECK;
 
 // True when the whole text is 1..max characters of [a-z0-9._-] and starts with a letter or a digit: the

@@ -35,7 +35,7 @@ struct cli_program {
 	const char *name;
 	const char *summary;
 	const struct cli_command *commands;
-	// It asks nobody over a network: what it does not find is a file that the caller named, and that is wrong usage.
+	// It uses no network: FAULT_NOT_FOUND then concerns a file that the caller named, and exits with the usage status.
 	bool asks_nobody;
 };
 
@@ -62,7 +62,7 @@ int cli_duration(const struct cli *cli, const char *option, int64_t fallback_s, 
 bool cli_json(const struct cli *cli);
 bool cli_quiet(const struct cli *cli);
 const char *cli_root(const struct cli *cli); // the --root directory, or NULL
-// An absolute path of the layout below --root. `*out` is yours.
+// An absolute path of the installed layout, below --root if given. `*out` is the caller's.
 int cli_path(const struct cli *cli, const char *path, char **out, struct fault *why) MUST_CHECK;
 // The clock, read once by cli_main: the one reference time of the whole command.
 int64_t cli_now(const struct cli *cli);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process gives up before it looks at anything that somebody else wrote.
+// Privileges that a process drops before it reads untrusted input: environment, user, capabilities, file access, system calls.
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ bool jail_can(uint64_t caps);
 // (FAULT_CONFIG with the command that makes it).
 int jail_become(const char *user, uint64_t caps, struct fault *why) MUST_CHECK;
 
-// Later, in a jail that is shut: without any capability from now on.
+// After jail_syscalls: drops the capabilities that jail_become kept.
 int jail_lose_caps(struct fault *why) MUST_CHECK;
 
 // The ids of a user and its primary group. FAULT_CONFIG when there is none.
@@ -46,6 +46,6 @@ enum jail_profile {
 	JAIL_KERNEL,  // loader: bpf(2), netlink, files, fork; no inet socket, exec, ptrace, mount
 	JAIL_OFFLINE, // keys, signer: files and an inherited socket; no new socket at all, no exec
 	JAIL_PURE,    // a worker: read, write, memory, exit
-	JAIL_NAMER, // who names programs: read, write, exit, and the two of bpf(2) that look one up by its id
+	JAIL_NAMER, // loader/namer: read, write, exit, and of bpf(2) the two commands that look up a program by id
 };
 int jail_syscalls(enum jail_profile profile, struct fault *why) MUST_CHECK;

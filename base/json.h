@@ -35,7 +35,7 @@ static inline void json_drop(struct json **json)
 	*json = NULL;
 }
 
-// Another reference to the same value, to be freed as well.
+// Another reference to the same value, which must be freed as well.
 struct json *json_keep(const struct json *json);
 // A deep copy that may be edited.
 int json_clone(const struct json *json, struct json **out, struct fault *why) MUST_CHECK;
@@ -85,8 +85,8 @@ const char *json_nearest(const char *word, const char *const *list);
 bool json_place(const struct json *root, const char *text, size_t len, const struct json *parent,
 		const char *key, size_t index, unsigned *line, unsigned *column);
 
-// Making. Every json_make_* returns NULL only when memory is out; json_put and json_add take over `value`
-// (also on a refusal) and refuse a NULL value, so makers can be nested in them.
+// Construction. Every json_make_* returns NULL only when memory is out; json_put and json_add take ownership of `value`
+// (also on a refusal) and refuse a NULL value, so calls can be nested.
 struct json *json_make_object(void);
 struct json *json_make_array(void);
 struct json *json_make_text(const char *text);

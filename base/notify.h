@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a service tells systemd of itself: that it is ready, and that it is alive. Nothing anywhere else.
+// sd_notify(3) without libsystemd: tells the service manager that a service is ready, alive or stopping. Does nothing where
+// there is no service manager.
 #pragma once
 
-// The socket that NOTIFY_SOCKET names, to be opened before the jail shuts; -1 where there is none. Yours to close.
+// Opens the socket that NOTIFY_SOCKET names, before the sandbox is entered; -1 where there is none. The caller closes it.
 int notify_open(void);
-// "READY=1", "WATCHDOG=1", "STOPPING=1". Never blocks, and what is not heard is not missed.
+// Sends "READY=1", "WATCHDOG=1" or "STOPPING=1". Never blocks; errors are ignored.
 void notify_say(int fd, const char *state);

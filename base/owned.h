@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Locals that give themselves back at the end of their block.
+// Locals that free themselves at the end of their scope.
 #pragma once
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `bundle check` hands to the loader's `trial` through a pipe: a bundle's members, the policy to ask, packets. The one
-// cannot load programs, the other cannot open archives.
+// The message that `bundle check` sends to the loader's `trial` through a pipe: a bundle's members, the policy to apply, packets.
+// `bundle` may not load programs, and the loader has no archive parser.
 #pragma once
 
 #include <stddef.h>
@@ -25,5 +25,5 @@ void brief_drop(struct brief *brief);
 // Borrows everything. `policy_name` NULL: no policy.
 int brief_write(const struct bundle *bundle, const char *policy_name, const struct bytes *policy,
 		const struct traffic *traffic, struct bytes *out, struct fault *why) MUST_CHECK;
-// FAULT_FORMAT when it is none. Digests of the members are taken anew.
+// FAULT_FORMAT for a malformed message. The members' digests are computed again.
 int brief_read(const void *data, size_t len, struct brief *out, struct fault *why) MUST_CHECK;

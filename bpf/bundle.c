@@ -167,7 +167,7 @@ static int check_members(const struct packed *files, size_t count, struct fault 
 			return fault_set(why, FAULT_FORMAT, "'%.80s' cannot be a bundle's member",
 					 files[i].name);
 		if (i && strcmp(files[i - 1].name, files[i].name) == 0)
-			return fault_set(why, FAULT_FORMAT, "member '%s' stands twice",
+			return fault_set(why, FAULT_FORMAT, "member '%s' occurs twice",
 					 files[i].name);
 		if (__builtin_add_overflow(total, files[i].len, &total) ||
 		    total > BUNDLE_UNPACKED_MAX - MANIFEST_MAX)
@@ -299,7 +299,7 @@ static int check_entry(const struct unpacking *unpacking, struct archive_entry *
 	// A37: of two members of one name, one reader sees the first and another the last.
 	for (size_t i = 0; i < unpacking->count; i++) {
 		if (strcmp(unpacking->members[i].name, name) == 0)
-			return fault_set(why, FAULT_FORMAT, "member '%s' stands twice", name);
+			return fault_set(why, FAULT_FORMAT, "member '%s' occurs twice", name);
 	}
 	if (unpacking->count == BUNDLE_MEMBERS_MAX)
 		return fault_set(why, FAULT_TOO_LARGE, "the bundle has more than %d members",
@@ -319,11 +319,12 @@ static int unpack_member(struct archive *archive, struct archive_entry *entry, s
 
 	// The tar is in memory: no member can be larger than it (A38).
 	if (!archive_entry_size_is_set(entry) || size < 0 || (uint64_t)size > tar_len)
-		return fault_set(why, FAULT_FORMAT, "member '%s' lies about its size",
+		return fault_set(why, FAULT_FORMAT, "member '%s' has another size than it declares",
 				 member->name);
 	while ((got = archive_read_data(archive, piece, sizeof piece)) > 0) {
 		if ((size_t)got > (size_t)size - member->data.len)
-			return fault_set(why, FAULT_FORMAT, "member '%s' lies about its size",
+			return fault_set(why, FAULT_FORMAT,
+					 "member '%s' has another size than it declares",
 					 member->name);
 		if (bytes_append(&member->data, piece, (size_t)got, why))
 			return -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bundle: a deterministic tar under zstd, manifest.json first. The door to libarchive, always opened in a worker.
+// A bundle: a deterministic tar compressed with zstd, manifest.json first. The only user of libarchive, which runs in a worker.
 #pragma once
 
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct bundle_member {
 	struct sha256 sha256;
 };
 
-// Members in archive order, the first being manifest.json, parsed and held against every other member.
+// Members in archive order; the first is manifest.json, parsed and checked against all others.
 struct bundle {
 	struct manifest *manifest;
 	struct bundle_member *members;
@@ -46,7 +46,7 @@ static inline void bundle_drop(struct bundle **bundle)
 	*bundle = NULL;
 }
 
-// The worker's job itself, for a broker process that has jailed itself; answers in the framing of bundle_decode.
+// The worker's job itself, for a broker process that is sandboxed already; the answer is framed for bundle_decode.
 int bundle_job(const void *data, size_t len, struct bytes *answer, struct fault *why);
 int bundle_decode(const void *answer, size_t len, struct bundle **out, struct fault *why)
 	MUST_CHECK;

@@ -158,6 +158,13 @@ static int check_map(const struct inspection *inspection, const struct manifest_
 	if (said->shared && !map_type_is_data(map->type))
 		return fault_set(why, FAULT_FORMAT, "map %s is of type %s, which cannot be shared",
 				 said->name, type);
+	// What another program keeps alive keeps the timer going, and the code that started it, when that was replaced.
+	if (said->shared && inspection_starts(inspection)) {
+		fault_set(why, FAULT_FORMAT,
+			  "map %s is shared, and programs of its object start timers or the like",
+			  said->name);
+		return fault_fix(why, "share the maps of an object that starts none");
+	}
 	return 0;
 }
 

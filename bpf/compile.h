@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs clang on an author's own sources, always with the same words: the same sources give the same object in whatever
-// directory they lie. No shell; the environment is what jail_start left.
+// Runs clang on an author's own sources, always with the same arguments: the same sources give the same object in any
+// directory. No shell; the environment is the one that jail_start left.
 #pragma once
 
 #include <stddef.h>
@@ -18,7 +18,7 @@ struct compile_place {
 	size_t include_count;
 };
 
-// The files that were read and are not the system's: what the author answers for. Zeroed to begin with.
+// The source files and headers that were read, without those of the system. Starts zeroed.
 struct compile_inputs {
 	char *names
 		[COMPILE_INPUTS_MAX]; // below `dir`, or "include-1/..." below the first of `includes`; sorted

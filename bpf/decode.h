@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of a map key or value or of a global variable as the JSON that node.json would write them in.
+// Decodes the bytes of a map key, map value or global variable to JSON in the notation of node.json.
 #pragma once
 
 #include "base/fault.h"
 #include "base/json.h"
 #include "bpf/mapcodec.h"
 
-// What bpf/encode takes. Of a union the largest member is shown; what the kernel keeps in a value is not. `*out` is yours.
-// FAULT_CONFIG when the BTF makes no sense.
+// The inverse of bpf/encode. Of a union the largest member is shown; kernel-owned fields (locks, timers) are not. `*out` is the
+// caller's. FAULT_CONFIG for inconsistent BTF.
 int decode_value(const struct mapcodec *codec, const void *data, struct json **out,
 		 struct fault *why) MUST_CHECK;

@@ -131,7 +131,7 @@ static int parse_entry(const struct json *object, struct deny *deny, struct faul
 	if (sha256_read(hex, &sha256))
 		return fault_set(why, FAULT_FORMAT, "'%.70s' is not a SHA-256 digest", hex);
 	if (deny->count && compare(&deny->entries[deny->count - 1].sha256, &sha256) >= 0)
-		return fault_set(why, FAULT_FORMAT, "%s is out of order or stands twice", hex);
+		return fault_set(why, FAULT_FORMAT, "%s is out of order or occurs twice", hex);
 	return deny_add(deny, &sha256, reason, since, why);
 }
 

@@ -26,7 +26,7 @@ struct deny {
 	size_t count;
 };
 
-// {"schema":"bpfseal.deny/1","denied":[{"sha256","reason","since"}]}. Strict: digests ascend, so none stands twice.
+// {"schema":"bpfseal.deny/1","denied":[{"sha256","reason","since"}]}. Strict: digests ascend, so none occurs twice.
 int deny_parse(const void *data, size_t len, struct deny **out, struct fault *why) MUST_CHECK;
 int deny_new(struct deny **out, struct fault *why) MUST_CHECK; // empty
 void deny_free(struct deny *deny);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON values into the exact bytes of a map key or value or of a global variable.
+// Encodes JSON values as the exact bytes of a map key, map value or global variable.
 #pragma once
 
 #include "base/fault.h"

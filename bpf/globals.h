@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The global variables in a bundle's specification: what the author wrote about them, completed from the object.
+// Completes the global variables of a draft manifest from the compiled objects.
 #pragma once
 
 #include <stddef.h>
@@ -14,8 +14,8 @@ struct globals_object {
 	const struct inspection *inspection;
 };
 
-// Puts every variable that an admin may set into the manifest, in the order of the objects and of the variables in them, in
-// place of what its author listed. FAULT_FORMAT when he names one that no object has, that the compiler may have built into
-// the code, or that is not as he says.
+// Replaces the manifest's list of variables by all that an admin may set, in the order of the objects and of the variables in
+// them, keeping what the author wrote about each. FAULT_FORMAT when the author lists one that no object has, whose value the
+// compiler may have inlined, or that differs from the description.
 int globals_fill(struct manifest *manifest, const struct globals_object *objects, size_t count,
 		 struct fault *why) MUST_CHECK;

@@ -149,7 +149,7 @@ static int parse_version(const struct json *object, struct index *index, struct 
 	// Of two entries for one version, one reader would see the first and another the last (A37).
 	if (index->count &&
 	    version_compare(index->versions[index->count - 1].version, version) >= 0)
-		return fault_set(why, FAULT_FORMAT, "version %.40s is out of order or stands twice",
+		return fault_set(why, FAULT_FORMAT, "version %.40s is out of order or occurs twice",
 				 version);
 	return index_add(index, version, path, &sha256, channel, why);
 }

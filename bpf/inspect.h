@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an object file contains, told from its bytes alone: programs, every helper and kfunc that any of its code calls,
-// maps. Runs in a worker: libbpf and libelf are not meant for hostile files (A78, A79).
+// Static inspection of an object file: its programs, every helper and kfunc that any of its code calls, its maps. Runs in a
+// worker: libbpf and libelf are not hardened against hostile files (A78, A79).
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 // What the worker may use: memory, time and answer of the largest object that we take are far below.
 extern const struct worker_limits inspect_limits;
 
-// In a worker. FAULT_FORMAT for anything that is not a sane BPF object.
+// Forks a worker. FAULT_FORMAT for anything that is not a well-formed BPF object. `*out` is the caller's.
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
 	MUST_CHECK;
 // Several, each in a worker of its own, as many at a time as there are CPUs.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf/inspection.h"
 
+#include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,17 @@ struct inspect_ways inspection_ways(const struct inspection *inspection,
 			ways.through++;
 	}
 	return ways;
+}
+
+bool inspection_starts(const struct inspection *inspection)
+{
+	static const char *const kfuncs[] = {"bpf_wq_", "bpf_task_work_", "bpf_timer_"};
+
+	for (size_t i = 0; i < inspection->kfunc_count; i++)
+		for (size_t k = 0; k < sizeof(kfuncs) / sizeof(*kfuncs); k++)
+			if (!strncmp(inspection->kfuncs[i], kfuncs[k], strlen(kfuncs[k])))
+				return true;
+	return inspection->helpers[BPF_FUNC_timer_start];
 }
 
 const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name)

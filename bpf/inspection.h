@@ -100,6 +100,8 @@ struct inspect_ways {
 struct inspect_ways inspection_ways(const struct inspection *inspection,
 				    const struct inspect_program *program, const char *map);
 // The map of that name, or NULL. Inner shapes are not found.
+// Whether it starts what runs later by itself, for as long as a map of its is there: timers, work queues.
+bool inspection_starts(const struct inspection *inspection);
 const struct inspect_map *inspection_map(const struct inspection *inspection, const char *name);
 const struct inspect_global *inspection_global(const struct inspection *inspection,
 					       const char *name);

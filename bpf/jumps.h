@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tail calls that a program can make, told from its instructions: through which map each goes, and how many one run can
-// make at the most. Pure, and bounded by the number of instructions, which may be anybody's.
+// Static analysis of the tail calls that a program can make: through which map each goes, and how many one run can make at most.
+// Pure, and bounded in the number of instructions, which are untrusted.
 //
-// What is said is always true of the code; where it cannot be told, that is said: the address of a map is followed through
-// registers, branches and calls of the program's own functions, not through the stack.
+// Sound, not complete: what it reports is true of the code, and what cannot be determined is reported as unknown. The address of
+// a map is tracked through registers, branches and calls of the program's own functions, not through the stack.
 #pragma once
 
 #include <stdbool.h>

@@ -97,7 +97,7 @@ static int add_programs(struct reader *reader, const struct payload_item *progra
 			return -1;
 		if (i && hook != HOOK_PROBE && places[i].seq == places[i - 1].seq &&
 		    payload_note(&reader->payload, &program, "seq_id",
-				 "stands twice: they go in the order in which they are listed"))
+				 "occurs twice: they go in the order in which they are listed"))
 			return -1;
 		if (l3afmember_add(&reader->member, &program, hook, chain))
 			return -1;
@@ -129,7 +129,7 @@ static int add_interface(struct reader *reader, const struct payload_item *entry
 			&reader->payload, entry, *iface ? "iface" : NULL,
 			"an interface has a name of 1 to 15 letters, and none of / : * ? [");
 	if (json_member(reader->interfaces, iface))
-		return payload_refuse(&reader->payload, entry, "iface", "%s stands twice", iface);
+		return payload_refuse(&reader->payload, entry, "iface", "%s occurs twice", iface);
 	interface = json_make_object();
 	if (json_put(reader->interfaces, iface, interface, reader->payload.why) ||
 	    payload_take(&reader->payload, entry, "bpf_programs", JSON_KIND_OBJECT,

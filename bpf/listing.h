@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All code of an object file in one row, its relocations followed as the loader's library follows them: which load gives
-// the address of which map, and which call reaches which function. For those who follow the code without loading it.
+// All code of an object file in one array, with relocations resolved as libbpf would: which load yields the address of which
+// map, which call reaches which function. For static analysis.
 #pragma once
 
 #include <stddef.h>
@@ -25,8 +25,8 @@ struct listing {
 	char *names;
 };
 
-// Of an object that shape_check has found sane; its maps are in `inspection`. In a worker: libelf is not meant for hostile
-// files. What cannot be followed is written so that it leads nowhere.
+// For an object that shape_check has accepted; its maps are in `inspection`. Must run in a worker: libelf is not hardened against
+// hostile files. Relocations that cannot be resolved are replaced by instructions without a target.
 int listing_make(const void *object, size_t len, const struct inspection *inspection,
 		 struct listing *out, struct fault *why) MUST_CHECK;
 void listing_drop(struct listing *listing);

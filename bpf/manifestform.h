@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The form of manifest.json: which members it may have, and of what kind. Whether its values agree with each other is checked in manifestreader.c.
+// The schema of manifest.json: its members and their types. Whether values agree with each other is checked in
+// manifestreader.c.
 #pragma once
 
 #include "bpf/schema.h"
 
 #define MANIFEST_SCHEMA "bpfseal.bundle/1"
 
-// Of a bundle's manifest, and of the draft that a person writes for `bundle build`, which lacks some of it.
+// For a bundle's manifest and for the draft that a person writes for `bundle build`, which may lack some members.
 extern const struct schema manifest_form;
 // By enum linkage; ends with NULL.
 extern const char *const manifest_linkages[];

@@ -141,7 +141,7 @@ static int take_continue(const struct reader *reader, const struct json *object,
 			return at(reader, list, NULL, i, why);
 		for (size_t j = 0; j < i; j++) {
 			if (program->continue_on[j] == *verdict)
-				return refuse(reader, list, NULL, i, why, "a verdict stands twice");
+				return refuse(reader, list, NULL, i, why, "a verdict occurs twice");
 		}
 	}
 	program->continue_count = json_count(list);
@@ -225,7 +225,7 @@ static int take_programs(const struct reader *reader, struct manifest *manifest,
 			if (manifest->programs[j].hook == program->hook &&
 			    strcmp(manifest->programs[j].entry, program->entry) == 0)
 				return refuse(reader, list, NULL, i, why,
-					      "program '%s' stands twice for hook %s",
+					      "program '%s' occurs twice for hook %s",
 					      program->entry, hook_name(program->hook));
 		}
 	}
@@ -281,7 +281,7 @@ static int take_maps(const struct reader *reader, struct manifest *manifest, str
 			return refuse(reader, list, NULL, i, why, "map '%s' has no type",
 				      map->name);
 		if (manifest_map(manifest, map->object, map->name) != map)
-			return refuse(reader, list, NULL, i, why, "map '%s' stands twice",
+			return refuse(reader, list, NULL, i, why, "map '%s' occurs twice",
 				      map->name);
 	}
 	return 0;
@@ -323,7 +323,7 @@ static int take_globals(const struct reader *reader, struct manifest *manifest, 
 			return refuse(reader, json_item(list, i), "section", 0, why,
 				      "'%s' is no section of variables", global->section);
 		if (manifest_global(manifest, global->object, global->name) != global)
-			return refuse(reader, list, NULL, i, why, "global '%s' stands twice",
+			return refuse(reader, list, NULL, i, why, "global '%s' occurs twice",
 				      global->name);
 	}
 	return 0;
@@ -355,7 +355,7 @@ static int take_files(const struct reader *reader, struct manifest *manifest, st
 		if ((i && strcmp(file[-1].name, file->name) >= 0) ||
 		    strcmp(file->name, MANIFEST_NAME) == 0)
 			return refuse(reader, list, NULL, i, why,
-				      "file '%s' is out of order or stands twice", file->name);
+				      "file '%s' is out of order or occurs twice", file->name);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the bytes of a map key, a map value or a global variable are: their type in BTF, and how the manifest says they are
-// written. bpf/encode makes them from JSON, bpf/decode makes JSON of them.
+// The type of a map key, map value or global variable: its BTF, and the notation from the manifest. bpf/encode and bpf/decode
+// convert between JSON and bytes by it.
 #pragma once
 
 #include <stdbool.h>
@@ -22,9 +22,8 @@ struct mapcodec {
 };
 
 bool mapcodec_has_types(const struct mapcodec *codec);
-// Whether the type has the size, and everything that is said fits the type. FAULT_CONFIG.
+// Checks that the BTF type has the stated size and that the notations fit it. FAULT_CONFIG.
 int mapcodec_check(const struct mapcodec *codec, struct fault *why) MUST_CHECK;
-// How what stands at a place is to be written; NOTATION_TYPE: as its type has it. `type` is NULL where nothing is known but
-// the codec's size.
+// The notation for a field; NOTATION_TYPE: the natural one of its type. `type` is NULL where only the size is known.
 enum notation mapcodec_notation(const struct mapcodec *codec, const struct spot *spot,
 				const struct layout_type *type);

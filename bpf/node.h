@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// node.json: the node admin's word on what runs. Strict; every refusal has file:line:column and the nearest known name.
+// node.json: the node's configuration, written by its admin, the only authority for what runs. Strict; every refusal has
+// file:line:column and the nearest known name.
 #pragma once
 
 #include <stdbool.h>
@@ -47,7 +48,7 @@ struct node_use {
 	char where[FAULT_TEXT_MAX];
 };
 
-// What stands in the place of a member that was put on the deny list while it ran.
+// on_denied: what replaces a member that is put on the deny list while it runs.
 enum node_on_denied {
 	NODE_DENIED_REMOVE, // nothing: the chain goes on without it
 	NODE_DENIED_DROP,   // a program that drops every packet
@@ -99,14 +100,14 @@ static inline void node_drop(struct node **node)
 	node_free(*node);
 	*node = NULL;
 }
-// "file:line:column" of a member, or with key NULL of item `index`, of `parent` in the document.
+// Formats "file:line:column" of a member, or with key NULL of item `index`, of `parent` in the document.
 void node_where(const struct node *node, const struct json *parent, const char *key, size_t index,
 		char where[static FAULT_TEXT_MAX]);
 const struct node_repository *node_repository(const struct node *node, const char *name);
-// What the file says of an interface: the entry of its name, else of the longest pattern that matches it (node_parse has
-// refused those of one length that could match one name). NULL: nothing.
+// The entry for an interface: that of its name, else of the longest pattern that matches (node_parse refuses two patterns of the
+// same length that could match the same name). NULL: none. Borrowed.
 const struct node_interface *node_interface(const struct node *node, const char *iface);
-// Whether a name that the kernel has can stand in the file, in our pins and in our records.
+// Whether an interface name of the kernel can be used in node.json, in pins and in records.
 bool node_is_interface_name(const char *name);
 // The JSON Schema (2020-12) of the file, for `bpfseal config schema`. Yours.
 int node_schema(struct json **out, struct fault *why) MUST_CHECK;

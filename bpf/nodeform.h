@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The form of node.json: which keys it may have, of what kind, with a line of help each. What one value says about another
-// is node.c's.
+// The schema of node.json: its keys with types and a line of help each. Whether values agree with each other is checked in
+// node.c.
 #pragma once
 
 #include "bpf/schema.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How bytes are written where their type is silent: addresses, prefixes, byte order. The manifest says it of a map
-// ("key_format", "value_format") or a global variable ("format"), as a whole or by field.
+// Notations for bytes whose BTF type does not tell how to write them: addresses, prefixes, byte order. The manifest gives them for
+// a map ("key_format", "value_format") or a global variable ("format"), as a whole or by field.
 #pragma once
 
 #include <stdbool.h>
@@ -23,9 +23,9 @@ enum notation {
 };
 
 const char *notation_name(enum notation notation); // "ipv4", "prefix", "be16", ...
-// What a person reads in a refusal: "an IPv4 address".
+// Its description in a refusal: "an IPv4 address".
 const char *notation_what(enum notation notation);
-// Whether so many bytes can be written so.
+// Whether `size` bytes can be written in this notation.
 bool notation_fits(enum notation notation, size_t size);
 bool notation_is_number(enum notation notation);
 

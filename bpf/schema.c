@@ -256,7 +256,7 @@ static int check_list(const struct schema *schema, const struct schema_source *s
 			return -1;
 		for (size_t j = 0; schema->distinct && j < i; j++)
 			if (json_same(json_item(array, i), json_item(array, j)))
-				return refuse(source, &inner, why, "\"%s\" stands here twice",
+				return refuse(source, &inner, why, "\"%s\" is listed twice here",
 					      json_text(json_item(array, i)));
 	}
 	return 0;

@@ -127,8 +127,8 @@ static int check_section(const struct shape *shape, unsigned index, struct fault
 		return refuse(why, "a section has no name");
 	name = name_of(shape, &section);
 	if (strcmp(name, "maps") == 0) {
-		refuse(why,
-		       "its maps are in section \"maps\", the old way, which libbpf reads no more");
+		refuse(why, "its maps are in section \"maps\", the legacy format, which libbpf no "
+			    "longer reads");
 		return fault_fix(why, "define them in SEC(\".maps\")");
 	}
 	if ((strcmp(name, ".BTF") == 0 || strcmp(name, ".BTF.ext") == 0) &&

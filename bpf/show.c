@@ -143,7 +143,8 @@ static int helper_list(const struct inspection *inspection, struct bytes *out, s
 static void show_jumps(const struct cli *cli, const struct inspect_program *program)
 {
 	if (program->jumps_most == JUMPS_ENDLESS)
-		cli_say(cli, "  tail calls    %s: nobody can tell how many a run", program->name);
+		cli_say(cli, "  tail calls    %s: their number in one run cannot be determined",
+			program->name);
 	else if (program->jumps_most)
 		cli_say(cli, "  tail calls    %s: at most %u a run", program->name,
 			program->jumps_most);

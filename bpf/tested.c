@@ -70,7 +70,7 @@ int tested_read(const struct json *list, bool sorted, struct tested *out, struct
 		if (sorted && (out->count != i + 1 || strcmp(out->list[i].kernel, kernel) != 0 ||
 			       strcmp(out->list[i].machine, machine) != 0))
 			return fault_set(why, FAULT_FORMAT,
-					 "entry %zu of \"tested\" is out of order or stands twice",
+					 "entry %zu of \"tested\" is out of order or occurs twice",
 					 i + 1);
 	}
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes to and from one repository under hard caps, and no opinion about them. The door to curl.
+// HTTP transfers from and to one repository, with limits on time and size; verifies nothing. The only user of libcurl.
 #pragma once
 
 #include <stdbool.h>
@@ -13,8 +13,8 @@
 #define DOWNLOAD_HEADERS_MAX 65536
 #define DOWNLOAD_ERROR_MAX   16384
 
-// How long a repository may take (A07). A request may last base_ms and what its cap needs at rate_plan; all requests
-// of one door together may last budget_ms.
+// How long a repository may take (A07). A request may last base_ms plus its size cap divided by rate_plan; all requests of
+// one struct download together may last budget_ms.
 struct download_limits {
 	unsigned connect_ms;
 	unsigned base_ms;
@@ -28,8 +28,8 @@ struct download_limits download_limits_default(void);
 
 struct download;
 
-// A door to everything below `base` ("https://repo.example", with or without a slash at the end). The URL must pass
-// pin_url_check. `ca_file` replaces the system's certificates; NULL keeps them. Connects to nothing yet.
+// A client for everything below `base` ("https://repo.example", with or without a trailing slash). The URL must pass
+// pin_url_check. `ca_file` replaces the system's CA certificates; NULL keeps them. Does not connect yet.
 int download_new(const char *base, const char *ca_file, const struct download_limits *limits,
 		 struct download **out, struct fault *why) MUST_CHECK;
 void download_free(struct download *download);
@@ -42,13 +42,13 @@ static inline void download_drop(struct download **download)
 // True when the directory holds a certificate under the name that TLS looks it up by: eight hex digits and ".0".
 bool download_is_hashed(const char *dir) MUST_CHECK;
 
-// GET of `path` below the base, already quoted for a URL. At most `max` bytes come back (FAULT_TOO_LARGE). 404 is
-// FAULT_NOT_FOUND, and 403 too: object stores answer so for what is not there. All else is FAULT_NETWORK. Appends to
-// `out`, which is as it was after a refusal.
+// GET of `path` below the base, already quoted for a URL. A body of more than `max` bytes is FAULT_TOO_LARGE. 404 is
+// FAULT_NOT_FOUND, and so is 403, which object stores return for a missing object. Everything else is FAULT_NETWORK. Appends
+// to `out`, which is unchanged after a refusal.
 int download_get(struct download *download, const char *path, size_t max, struct bytes *out,
 		 struct fault *why) MUST_CHECK;
 
-// One request of another kind, for those who publish. `headers` is NULL-terminated ("Name: value").
+// Any other request, for publishing. `headers` is NULL-terminated ("Name: value").
 struct download_request {
 	const char *method; // "HEAD", "PUT", "POST"
 	const char *path;   // quoted, below the base
@@ -65,7 +65,7 @@ static inline void download_answer_drop(struct download_answer *answer)
 {
 	bytes_drop(&answer->body);
 }
-// 0 whenever there is a whole answer, whatever its status. `*out` starts as {0} and is yours.
+// 0 whenever there is a complete answer, whatever its status. `*out` starts as {0} and is the caller's.
 int download_ask(struct download *download, const struct download_request *request,
 		 struct download_answer *out, struct fault *why) MUST_CHECK;
 
@@ -74,6 +74,6 @@ const char *download_base_path(const struct download *download);
 // The base URL, with a slash at its end. Borrowed.
 const char *download_base(const struct download *download);
 
-// Quotes a relative path for a URL, segment by segment: all but [A-Za-z0-9._~-] becomes %XX. A path that is absolute
-// or has an empty, "." or ".." segment is FAULT_FORMAT: servers and caches would each read it in their own way.
+// Percent-encodes a relative path, segment by segment: all but [A-Za-z0-9._~-] becomes %XX. A path that is absolute or has an
+// empty, "." or ".." segment is FAULT_FORMAT: servers and caches would normalize it differently.
 int download_quote(const char *path, struct bytes *out, struct fault *why) MUST_CHECK;

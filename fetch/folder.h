@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ceremony directory, as publishing reads it: metadata/<role>.json, metadata/<version>.root.json, targets/<path>.
+// The publisher's working directory, as `publish` reads it: metadata/<role>.json, metadata/<version>.root.json, targets/<path>.
 #pragma once
 
 #include <stdbool.h>
@@ -16,11 +16,11 @@
 struct paper {
 	char *role;
 	char *quoted;
-	struct bytes data;     // empty where is_published, and nothing more is asked of it
+	struct bytes data;     // empty if is_published, unless more of it is needed
 	struct json *document; // likewise, unless it delegates
 	int64_t version;
 	bool is_signed;	   // carries at least one signature
-	bool is_published; // the server has these very bytes
+	bool is_published; // the server has exactly these bytes
 };
 void paper_drop(struct paper *paper);
 
@@ -29,21 +29,20 @@ const struct json *paper_signed(const struct paper *paper);
 struct folder {
 	char *dir;
 	struct paper root;
-	struct paper *
-		roles; // targets first, then every delegated role behind the one that delegates to it
+	struct paper *roles; // targets first; every delegated role after its delegator
 	size_t count;
-	struct json *known; // the names of those looked for
+	struct json *known; // names of the roles that were looked for
 };
 
-// Reads root.json. `*out` is yours, also after a refusal.
+// Reads root.json. `out` is the caller's (folder_drop), also after a refusal.
 int folder_open(const char *dir, struct folder *out, struct fault *why) MUST_CHECK;
-// What the server has: the `meta` of its snapshot (NULL: none), and what was seen of our own files (NULL: nothing).
+// What the server is known to have: the `meta` of its snapshot (NULL: none), and the memo of our files (NULL: none).
 struct folder_known {
 	const struct json *published;
 	struct memo *memo;
 };
-// Reads targets.json, and each delegated role that has a file. What the server lists by its digest is held against that
-// and looked into no further.
+// Reads targets.json and each delegated role that has a file. A file with the digest that the server's snapshot lists is not
+// parsed.
 int folder_roles(struct folder *folder, const struct folder_known *known, struct fault *why)
 	MUST_CHECK;
 void folder_drop(struct folder *folder);
@@ -52,7 +51,7 @@ void folder_drop(struct folder *folder);
 int folder_root(const struct folder *folder, int64_t version, struct paper *out, struct fault *why)
 	MUST_CHECK;
 
-// A target file's bytes, held against the signed length and SHA-256. `path` comes from metadata and is checked.
+// A target file's bytes, checked against the signed length and SHA-256. `path` comes from metadata and is validated.
 int folder_target(const struct folder *folder, const char *path, int64_t length,
 		  const struct sha256 *digest, size_t max, struct bytes *out, struct fault *why)
 	MUST_CHECK;

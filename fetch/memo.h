@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files of a ceremony directory the server was last seen to have: what each looked like to stat() and its digest,
-// so that a publication need not read 100,000 targets to find the two files that changed. Only a memory: without it, or
-// when it is damaged, everything is read; what it says of a file counts while the file is the very same.
+// A cache of the digests of the files in a publisher's directory, keyed by what stat() says of them, so that a publication
+// need not read 100,000 targets to find the two that changed. Without it, or when it is damaged, everything is read.
 #pragma once
 
 #include <stdbool.h>
@@ -12,8 +11,8 @@
 
 struct memo;
 
-// Opens DIR/.published for reading and for memo_save: to be called before the jail is shut, which lets nothing be
-// written. Where it cannot be opened the memory is empty and stays so; refuses only for want of memory.
+// Opens DIR/.published for reading and for memo_save; must be called before the sandbox is entered, which forbids writing. If
+// it cannot be opened the cache is empty and is not saved. Refuses only when memory is out.
 int memo_open(const char *dir, struct memo **out, struct fault *why) MUST_CHECK;
 void memo_free(struct memo *memo);
 static inline void memo_drop(struct memo **memo)
@@ -22,11 +21,11 @@ static inline void memo_drop(struct memo **memo)
 	*memo = NULL;
 }
 
-// The digest of this file, if it is as it was when that was noted. NULL is an empty memory.
+// The digest of this file, if stat() says the same as when it was noted. `memo` NULL: an empty cache.
 bool memo_recall(struct memo *memo, const char *file, const struct stat *now, struct sha256 *out);
-// Remembers it; `then` is from before it was read. One that has changed since the memory was opened is not remembered:
-// another change within the same tick of the file system's clock would go unseen.
+// Stores the digest; `then` is from a stat() before the file was read. A file that was changed since the cache was opened is
+// not stored: a further change within the same tick of the file system's clock could not be noticed.
 int memo_note(struct memo *memo, const char *file, const struct stat *then,
 	      const struct sha256 *sha256, struct fault *why) MUST_CHECK;
-// Writes what was recalled and noted, if that is not what was there. Best effort: not durable, and no refusal.
+// Writes the entries that were used or added, if they differ from the file. Best effort: not durable, errors are ignored.
 void memo_save(struct memo *memo);

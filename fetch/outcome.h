@@ -12,7 +12,7 @@
 #include "keys/client.h"
 
 enum outcome_state {
-	OUTCOME_REFUSED, // until it is known to be better
+	OUTCOME_REFUSED, // the initial state
 	OUTCOME_PRESENT, // nothing new
 	OUTCOME_NEW,
 };
@@ -21,7 +21,7 @@ struct outcome_repository {
 	char *name, *url;
 	struct client_versions versions; // zero: not known
 	int64_t refreshed_at;		 // when its metadata was last verified as current; 0: never
-	bool is_held; // verified, and not made current: something it names could not be had
+	bool is_held; // verified but not made current, because a file that it names could not be fetched
 	enum outcome_state state;
 	struct fault fault;
 };
@@ -51,13 +51,13 @@ static inline void outcome_drop(struct outcome **outcome)
 	*outcome = NULL;
 }
 
-// Adds one; pointers that were handed out before are no longer good. A use that is there already is not added twice.
+// Adds one, which invalidates pointers into the arrays. A use that is there already is not added twice.
 int outcome_add_repository(struct outcome *outcome, const char *name, const char *url,
 			   struct fault *why) MUST_CHECK;
 int outcome_add_use(struct outcome *outcome, const char *use, const char *wanted,
 		    const char *channel, const char *from, struct fault *why) MUST_CHECK;
 
-// A repository that could not be refreshed for so long is warned of (A23): who withholds it hides what was taken back.
+// A repository that could not be refreshed for this long gets a warning (A23): withheld metadata hides withdrawals.
 #define OUTCOME_OLD_S INT64_C(86400)
 
 // Keeps the first refusal.
@@ -73,5 +73,5 @@ int outcome_document(const struct outcome *outcome, struct json **out, struct fa
 	MUST_CHECK;
 int outcome_print(const struct outcome *outcome, const struct cli *cli, struct fault *why)
 	MUST_CHECK;
-// One line for each thing that came, one warning for each that was refused, and nothing for what is as it was: for a log.
+// For a log: one line for each new item, one warning for each refused one, nothing for what did not change.
 void outcome_print_changes(const struct outcome *outcome, const struct cli *cli);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The team's side of the network: brings a repository from what it serves to what a ceremony directory holds.
+// The publisher's client: brings a repository up to date with the publisher's directory.
 #pragma once
 
 #include <stdint.h>
@@ -18,8 +18,8 @@ struct publish_options {
 };
 
 // Uploads the files that newer roles name and the server lacks, then submits newer roots, targets, and delegated roles,
-// parents first. What the server says it has is a hint that saves work: it is not verified here, nodes do that.
-// `*document` (bpfseal.publish/1, yours) lists the steps: {"kind": "root" | "role" | "blob", "name", "version" or
-// "sha256", "state": "sent" | "present"}. After a refusal it lists what was done before it.
+// parents first. What the server claims to have only saves work; it is not verified here, nodes do that.
+// `*document` (bpfseal.publish/1, the caller's) lists the steps: {"kind": "root" | "role" | "blob", "name", "version" or
+// "sha256", "state": "sent" | "present"}; after a refusal those that were done.
 int publish_run(const struct publish_options *options, struct json **document, struct fault *why)
 	MUST_CHECK;

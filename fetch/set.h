@@ -26,8 +26,8 @@ static inline void set_drop(struct set **set)
 int set_add(struct set *set, const char *file, const void *data, size_t len, struct fault *why)
 	MUST_CHECK;
 
-// Makes the set current below a repository's directory. Nothing is written when the current one is the same byte for
-// byte. After a refusal the old set is current. The set before is kept: somebody may be reading it.
+// Makes the set current below a repository's directory. Nothing is written when the current one has the same bytes. After a
+// refusal the old set is current. The previous set is kept, since a reader may be using it.
 int set_switch(struct set *set, int repo_dirfd, bool *switched, struct fault *why) MUST_CHECK;
 
 // The number of the current set, 0 when there is none (or the link is not one of ours).

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two doors of the TUF client on this side of the network: untrusted bytes from a repository, trusted bytes in a
-// directory.
+// Input and output for the TUF client (keys/client.h): untrusted files from a repository, trusted files in a directory.
 #pragma once
 
 #include <stddef.h>
@@ -21,8 +20,8 @@ struct source {
 // The source must stay where it is as long as the client lives.
 struct client_io source_io(struct source *source);
 
-// Fetches a target below `prefix` and holds it against what was signed. At most the signed length is read, and never
-// more than `max` (FAULT_TOO_LARGE before anything is asked for).
+// Fetches a target below `prefix` and checks it against its signed length and digests. At most the signed length is read; one
+// of more than `max` is FAULT_TOO_LARGE without a request.
 int source_target(struct download *download, const char *prefix, const struct target *target,
 		  bool consistent, size_t max, struct bytes *out, struct fault *why) MUST_CHECK;
 

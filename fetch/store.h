@@ -29,7 +29,7 @@ static inline void store_drop(struct store **store)
 	*store = NULL;
 }
 
-// Is this blob there, and does it hash to its name? A damaged one counts as absent: it will be fetched again.
+// Whether this blob exists and hashes to its name. A damaged one counts as absent, so it is fetched again.
 int store_has(const struct store *store, const struct sha256 *digest, uint64_t len, bool *out,
 	      struct fault *why) MUST_CHECK;
 // Its bytes, hashed again. FAULT_NOT_FOUND when absent or damaged.
@@ -47,8 +47,8 @@ int store_repository(const struct store *store, const char *name, int *out, stru
 int store_blobs_fd(const struct store *store);
 int store_repositories_fd(const struct store *store);
 
-// Makes (or opens) a directory that the group may enter, and that hands down the group it has from its parent: made under
-// a umask of its own, as a chmod by a fetcher outside the group would take the setgid bit away.
+// Makes (or opens) a directory that the group may enter and that is setgid, like its parent. The mode is set by the umask of
+// this call: a chmod by a process outside the group would clear the setgid bit.
 int store_make_dir(int dirfd, const char *name, int *out, struct fault *why) MUST_CHECK;
 
 // Removes a directory of plain files, and its files; absent is fine.

@@ -23,12 +23,12 @@ struct sync_options {
 	void *ctx;
 };
 
-// One pass. Returns 0 with an outcome whenever the repositories were asked: refusals stand in it. -1 when nothing could be
-// begun: node.json, the store, the lock.
+// One pass. Returns 0 with an outcome, which has the refusals of each repository and bundle. -1 only when the pass could not
+// start: node.json, the store, the lock. `*out` is the caller's.
 int sync_run(const struct sync_options *options, struct outcome **out, struct fault *why)
 	MUST_CHECK;
 
-// How long to wait before pass `pass` (the first is 0 and waits for nothing) of a sync every `every_s` seconds, in ms.
-// `host` is any number that differs between hosts: it spreads a fleet's second pass over one whole interval, so that
-// nodes booted together do not ask together for ever. `random` adds up to a tenth.
+// How long to wait before pass number `pass` (0 is the first and starts at once) of a sync every `every_s` seconds, in ms.
+// `host` is any number that differs between hosts: it spreads the second pass of a fleet over a whole interval, so that nodes
+// that booted together do not stay synchronized. `random` adds up to a tenth.
 uint64_t sync_wait_ms(int64_t every_s, uint64_t pass, uint64_t host, uint64_t random);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metadata of one repository that the fetcher has verified so far, step by step, starting at the admin's pin.
+// The metadata of one repository that the fetcher has verified so far, starting from the pinned root.
 #pragma once
 
 #include <stdint.h>
@@ -13,8 +13,8 @@ struct trusted {
 	int roots_dirfd; // repo/NAME/roots: every root since the pin
 };
 
-// Opens the directory. When it is empty, or grew from another pin than `pinned`, it begins anew: what was there is
-// moved aside to "trusted.old" and "roots.old", and the pinned root is the first thing trusted.
+// Opens the directory. If it is empty, or started from another pinned root than `pinned`, it starts anew: the old contents are
+// moved to "trusted.old" and "roots.old", and the pinned root is trusted first.
 int trusted_open(int repo_dirfd, const struct bytes *pinned, struct trusted *out, struct fault *why)
 	MUST_CHECK;
 void trusted_drop(struct trusted *trusted); // takes one with both descriptors -1

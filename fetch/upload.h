@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests that write to a repository: each signed by the publisher's key, each refusal told in the server's words.
+// Requests that write to a repository. Each is signed with the publisher's key; a refusal has the server's message.
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 struct upload {
 	struct download *download;
 	const struct secret_key *key;
-	// The time now. Asked for each request: a long upload would outlive one signature's window (HTTPSIG_WINDOW_S).
+	// The clock, read for each request: a long upload would outlive the validity of one signature (HTTPSIG_WINDOW_S).
 	int64_t (*clock)(void);
 };
 

@@ -44,7 +44,7 @@ int cmd_doctor(struct cli *cli, struct fault *why)
 	say_grade(cli, findings, "warning");
 	say_grade(cli, findings, "note");
 	if (json_count(findings) == 0)
-		cli_say(cli, "nothing to see to");
+		cli_say(cli, "nothing needs attention");
 	if (json_put(document, "findings", findings, why) != 0 ||
 	    report_document(cli, "bpfseal.keys-doctor/1", !due, HAND_OVER(document), why) != 0)
 		return -1;

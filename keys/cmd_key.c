@@ -26,7 +26,7 @@ static int new_passphrase(const struct cli *cli, struct passphrase_source *sourc
 	if (!cli_has(cli, "--no-passphrase"))
 		return passphrase_ask_new(source, path, out, why);
 	if (cli_has(cli, "--kdf"))
-		return fault_set(why, FAULT_USAGE, "--kdf says nothing with --no-passphrase");
+		return fault_set(why, FAULT_USAGE, "--kdf has no effect with --no-passphrase");
 	return 0;
 }
 

@@ -326,8 +326,10 @@ static int key_open_fd(struct passphrase_source *source, int fd, const char *nam
 	if (!facts.locked)
 		return key_of_image(image + KEYFILE_HEAD, &facts, name, out, why);
 	if (!source)
-		return fault_set(why, FAULT_USAGE,
-				 "%s is locked with a passphrase and nobody can be asked", name);
+		return fault_set(
+			why, FAULT_USAGE,
+			"%s is locked with a passphrase, and there is no terminal to ask for it",
+			name);
 	return image_open_locked(source, image, &facts, name, out, why);
 }
 

@@ -289,7 +289,7 @@ static int prompt_signal(struct prompt *prompt, struct fault *why)
 	prompt->quiet = false;
 	sigprocmask(SIG_SETMASK, &prompt->mask, NULL);
 	if (tcgetattr(prompt->fd, &prompt->before) != 0)
-		return fault_errno(why, FAULT_USAGE, "the terminal is gone");
+		return fault_errno(why, FAULT_USAGE, "the terminal was closed");
 	return prompt_hush(prompt, why);
 }
 

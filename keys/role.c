@@ -38,8 +38,8 @@ static int check_signatures(const struct json *signatures, struct fault *why)
 	qsort(ids, count, sizeof(*ids), text_order);
 	for (size_t i = 1; i < count; i++)
 		if (strcmp(ids[i - 1], ids[i]) == 0)
-			return fault_set(why, FAULT_FORMAT,
-					 "key id \"%.80s\" stands in two signatures", ids[i]);
+			return fault_set(why, FAULT_FORMAT, "key id \"%.80s\" has two signatures",
+					 ids[i]);
 	return 0;
 }
 

@@ -348,7 +348,7 @@ static int find_terms(const struct trust *trust, const struct targets *delegator
 	out->authority =
 		delegator ? targets_authority(delegator, role) : &trust->root->roles[ROOT_TARGETS];
 	if (!out->authority || (!delegator && strcmp(role, "targets") != 0))
-		return fault_set(why, FAULT_UNTRUSTED, "nobody delegates to role \"%s\"", role);
+		return fault_set(why, FAULT_UNTRUSTED, "no trusted role delegates to \"%s\"", role);
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #include "bpf/manifestreader.h"
 #include "bpf/policy.h"
 #include "keys/client.h"
-#include "loader/aside.h"
+#include "loader/background.h"
 #include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/muster.h"
@@ -49,8 +49,10 @@ struct admit {
 	int blobs_dirfd;
 	struct repo *repos;
 	size_t repo_count;
+	struct recall recall;
+	struct seen seen;
 	struct batch copies; // of what was admitted
-	struct aside keeping;
+	struct background keeping;
 };
 
 int admit_new(const struct admit_places *places, struct admit **out, struct fault *why)
@@ -62,6 +64,7 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 	admit->places = *places;
 	admit->blobs_dirfd = -1;
 	admit->copies.dirfd = places->objects_dirfd;
+	recall_init(&admit->recall, places->objects_dirfd);
 	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
 	if (!admit->repos)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -82,6 +85,7 @@ void admit_free(struct admit *admit)
 	if (admit_kept(admit, &unasked))
 		fault_clear(&unasked);
 	batch_drop(&admit->copies);
+	seen_drop(&admit->seen);
 	for (size_t i = 0; i < admit->repo_count; i++)
 		repo_drop(&admit->repos[i]);
 	free(admit->repos);
@@ -254,13 +258,13 @@ int admit_settle(struct admit *admit, bool beside, struct fault *why)
 {
 	if (!beside)
 		return admit_make_durable(admit, why);
-	aside_start(&admit->keeping, admit_make_durable, admit);
+	background_start(&admit->keeping, admit_make_durable, admit);
 	return 0;
 }
 
 int admit_kept(struct admit *admit, struct fault *why)
 {
-	return aside_wait(&admit->keeping, why);
+	return background_wait(&admit->keeping, why);
 }
 
 void admit_deny(struct admit *admit)
@@ -480,6 +484,7 @@ static int admit_inspected(const struct policy *policy, const struct inspection 
 	    policy_check(policy, inspection, member->manifest, why))
 		return -1;
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
+	member->starts = inspection_starts(inspection);
 	admit_jumps(inspection, member);
 	card_bar(inspection, member->manifest, member->program, member->card_bar);
 	return admit_asked(inspection, member, why);
@@ -490,13 +495,30 @@ static int refuse_member(const struct member *member, struct fault *why)
 	return fault_within(why, "%s %s is not admitted", member->name, member->version);
 }
 
-int admit_object(const struct policy *policy, struct member *member, struct fault *why)
+static int inspect_member(struct admit *admit, const struct member *member, struct inspection **out,
+			  struct fault *why)
 {
-	OWNED(inspection_drop) struct inspection *inspection = NULL;
 	OWNED(bytes_drop) struct bytes bytes = {0};
 
-	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why) ||
-	    inspect_object(bytes.data, bytes.len, &inspection, why) ||
+	*out = admit ? seen_get(&admit->seen, &member->object) : NULL;
+	if (*out)
+		return 0;
+	if (admit)
+		*out = recall_get(&admit->recall, &member->object);
+	if (!*out && (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &bytes, why) ||
+		      inspect_object(bytes.data, bytes.len, out, why)))
+		return -1;
+	if (admit)
+		seen_put(&admit->seen, &member->object, *out);
+	return 0;
+}
+
+int admit_object(struct admit *admit, const struct policy *policy, struct member *member,
+		 struct fault *why)
+{
+	OWNED(inspection_drop) struct inspection *inspection = NULL;
+
+	if (inspect_member(admit, member, &inspection, why) ||
 	    admit_inspected(policy, inspection, member, why))
 		return refuse_member(member, why);
 	return 0;
@@ -509,8 +531,8 @@ static int refuse_use(const struct node_use *use, struct fault *why)
 }
 
 // What was let in is kept, and what was seen in it.
-static int admit_one(struct admit *admit, const struct recall *recall, struct muster_object *object,
-		     struct member *member, struct fault *why)
+static int admit_one(struct admit *admit, struct muster_object *object, struct member *member,
+		     struct fault *why)
 {
 	if (!object->inspection)
 		*why = object->refused;
@@ -520,7 +542,7 @@ static int admit_one(struct admit *admit, const struct recall *recall, struct mu
 	if (admit_keep(admit, &object->digest, &object->bytes, why))
 		return -1;
 	if (!object->recalled)
-		recall_put(recall, &object->digest, object->inspection, &admit->copies);
+		recall_put(&admit->recall, &object->digest, object->inspection, &admit->copies);
 	object->recalled = true;
 	member->pending = false;
 	return 0;
@@ -530,18 +552,15 @@ int admit_members(struct admit *admit, const struct node_use *uses, struct membe
 		  size_t count, size_t *place, struct fault *why)
 {
 	OWNED(muster_drop) struct muster muster = {0};
-	struct recall recall;
 
 	*place = 0;
-	recall_init(&recall, admit->places.objects_dirfd);
-	if (muster_call(&recall, members, count, &muster, why))
+	if (muster_call(&admit->recall, &admit->seen, members, count, &muster, why))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		if (!members[i].pending)
 			continue;
 		*place = members[i].place;
-		if (admit_one(admit, &recall, muster_find(&muster, &members[i].object), &members[i],
-			      why))
+		if (admit_one(admit, muster_find(&muster, &members[i].object), &members[i], why))
 			return refuse_use(&uses[members[i].place], why);
 	}
 	return 0;

@@ -61,8 +61,10 @@ int admit_members(struct admit *admit, const struct node_use *uses, struct membe
 		  size_t count, size_t *place, struct fault *why) MUST_CHECK;
 
 // For the restore of copies that were admitted before, whose bytes the caller has verified: checks the object against its
-// manifest and today's policy without any metadata, and fills in what the object tells (section, tail calls).
-int admit_object(const struct policy *policy, struct member *member, struct fault *why) MUST_CHECK;
+// manifest and today's policy without any metadata, and fills in what the object tells (section, tail calls). `admit`
+// (may be NULL) remembers what was found in an object, so that the same one is inspected once.
+int admit_object(struct admit *admit, const struct policy *policy, struct member *member,
+		 struct fault *why) MUST_CHECK;
 
 // Copies the admin's values for maps and globals from a use into member->maps and member->globals.
 int admit_values(const struct node_use *use, struct member *member, struct fault *why) MUST_CHECK;

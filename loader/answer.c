@@ -118,7 +118,7 @@ int answer_read(int fd, enum answer_status *status, bool *head, struct fault *wh
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return fault_set(why, FAULT_NETWORK, "the asker is gone");
+			return fault_set(why, FAULT_NETWORK, "the client closed the connection");
 		len += (size_t)got;
 	}
 	*status = answer_judge(request, len, head);
@@ -161,7 +161,8 @@ static int write_all(int fd, const struct bytes *text, struct fault *why)
 		ssize_t put;
 
 		if (!wait_for(fd, POLLOUT, deadline))
-			return fault_set(why, FAULT_NETWORK, "nobody takes the answer within %d s",
+			return fault_set(why, FAULT_NETWORK,
+					 "the client did not read the answer within %d s",
 					 ANSWER_SECONDS);
 		put = write_some(fd, (const char *)text->data + done, text->len - done);
 		if (put < 0 && (errno == EINTR || errno == EAGAIN))

@@ -8,7 +8,7 @@
 #include "base/audit.h"
 #include "base/owned.h"
 #include "loader/admit.h"
-#include "loader/aside.h"
+#include "loader/background.h"
 #include "loader/bpffs.h"
 #include "loader/follow.h"
 #include "loader/heir.h"
@@ -364,7 +364,7 @@ static int grace_job(void *ctx, struct fault *why)
 
 // Waits until no packet is in what was replaced: once for all chains, as it is the longest step by far, and beside what is
 // written meanwhile.
-static void apply_begin_grace(const struct apply *out, struct aside *grace)
+static void apply_begin_grace(const struct apply *out, struct background *grace)
 {
 	bool waits = false;
 
@@ -372,7 +372,7 @@ static void apply_begin_grace(const struct apply *out, struct aside *grace)
 		waits |= out->chains[i].done && out->chains[i].chain &&
 			 chain_replaces(out->chains[i].chain);
 	if (waits)
-		aside_start(grace, grace_job, NULL);
+		background_start(grace, grace_job, NULL);
 }
 
 static void keep_first(struct fault *first, const struct fault *why)
@@ -400,7 +400,7 @@ static int apply_audit_all(const struct apply_places *places, const struct apply
 static int apply_settle(const struct apply_places *places, const struct plan *plan,
 			const struct apply *out, struct fault *why)
 {
-	struct aside grace = {0};
+	struct background grace = {0};
 	struct fault first = {0}, late = {0};
 	bool recorded;
 
@@ -408,7 +408,7 @@ static int apply_settle(const struct apply_places *places, const struct plan *pl
 	recorded = !apply_record(places, plan, out, why);
 	if (!recorded || apply_audit_all(places, out, why))
 		first = *why;
-	if (aside_wait(&grace, &late))
+	if (background_wait(&grace, &late))
 		keep_first(&first, &late);
 	// Without a record the next run has to find what was replaced as it is.
 	for (size_t i = 0; i < out->count && recorded && late.code == FAULT_NONE; i++)

@@ -248,7 +248,7 @@ static int update_link(const struct attach *attach, const struct truth *truth, i
 		return 0;
 	if (errno == EPERM && old >= 0)
 		return fault_set(why, FAULT_KERNEL,
-				 "somebody has just put another program under our link");
+				 "another program was just attached to our link");
 	return fault_errno(why, FAULT_KERNEL, "cannot put our root under the link");
 }
 

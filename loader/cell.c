@@ -111,7 +111,7 @@ int cell_clear(struct cell *cell, struct fault *why)
 	}
 	if (!bpf_map_delete_elem(cell->fd, cell->key) || errno == ENOENT)
 		return 0;
-	return fault_errno(why, FAULT_KERNEL, "the kernel keeps the entry");
+	return fault_errno(why, FAULT_KERNEL, "the kernel does not delete the entry");
 }
 
 int cell_next(struct cell *cell, struct cell_walk *walk, bool *more, struct fault *why)
@@ -240,7 +240,7 @@ int cell_poke(int map_fd, size_t offset, const void *data, size_t len, struct fa
 	room = (info.value_size + page - 1) / page * page;
 	memory = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 	if (memory == MAP_FAILED)
-		return fault_errno(why, FAULT_KERNEL, "the kernel lets nobody write to %s in place",
+		return fault_errno(why, FAULT_KERNEL, "the kernel refuses to map %s for writing",
 				   info.name);
 	store(memory + offset, data, len);
 	munmap(memory, room);

@@ -118,6 +118,25 @@ static int look_at_unprivileged(struct doctor *doctor, struct fault *why)
 			  "users without privileges load no BPF");
 }
 
+// See loader/listen.c: level 3 is Debian's own, and its default.
+static int look_at_events(struct doctor *doctor, struct fault *why)
+{
+	char line[32];
+
+	if (!read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)))
+		return doctor_add(doctor, DOCTOR_UNKNOWN, "events", NULL, why,
+				  "kernel.perf_event_paranoid cannot be read");
+	if (strtol(line, NULL, 10) > 2)
+		return doctor_add(
+			doctor, DOCTOR_WARNING, "events",
+			"if probes shall run: sysctl -w kernel.perf_event_paranoid=2", why,
+			"kernel.perf_event_paranoid is %s: the loader gets no tracepoints "
+			"and kprobes, raw tracepoints only",
+			line);
+	return doctor_add(doctor, DOCTOR_OK, "events", NULL, why,
+			  "tracepoints and kprobes can be watched");
+}
+
 static int look_at_btf(struct doctor *doctor, struct fault *why)
 {
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
@@ -310,7 +329,7 @@ static int look_at_schedule(struct doctor *doctor, struct fault *why)
 int doctor_machine(struct doctor *doctor, struct fault *why)
 {
 	if (look_at_release(doctor, why) || look_at_unprivileged(doctor, why) ||
-	    look_at_btf(doctor, why) || look_at_bpffs(doctor, why) ||
+	    look_at_events(doctor, why) || look_at_btf(doctor, why) || look_at_bpffs(doctor, why) ||
 	    look_at_user(doctor, USER_LOADER, why) || look_at_user(doctor, USER_FETCH, why) ||
 	    look_at_group(doctor, why) || look_at_directories(doctor, why))
 		return -1;
@@ -338,10 +357,7 @@ static int look_at_jit(struct doctor *doctor, int program_fd, struct fault *why)
 
 static int look_at_tcx(struct doctor *doctor, struct fault *why)
 {
-	struct fault refusal = {0};
-	uint32_t ids[1], count = 0;
-
-	if (!sys_tcx_programs(LOOPBACK, HOOK_TC_INGRESS, ids, &count, &refusal) || errno == ENOSPC)
+	if (sys_has_tcx(LOOPBACK))
 		return doctor_add(doctor, DOCTOR_OK, "tcx", NULL, why,
 				  "TC chains are attached by links");
 	return doctor_add(doctor, DOCTOR_WARNING, "tcx", "use a kernel of 6.6 or later", why,
@@ -369,7 +385,7 @@ int doctor_kernel(struct doctor *doctor, struct fault *why)
 	if (fd < 0)
 		return doctor_add(doctor, DOCTOR_FAILED, "bpf",
 				  "look for what forbids bpf(2): a container, a lockdown, an LSM",
-				  why, "the kernel lets the loader load nothing: %s",
+				  why, "the kernel refuses every program of the loader: %s",
 				  strerror(number));
 	if (doctor_add(doctor, DOCTOR_OK, "bpf", NULL, why, "programs can be loaded") ||
 	    look_at_jit(doctor, fd, why) || look_at_tcx(doctor, why))
@@ -468,8 +484,8 @@ static int look_at_audit(struct doctor *doctor, struct fault *why)
 		return 0;
 	if (audit_check(dirfd, "audit.log", &records, &refusal)) {
 		if (refusal.code == FAULT_DIGEST)
-			fault_fix(&refusal, "somebody wrote to it: keep its files for who looks "
-					    "into it, and move them away");
+			fault_fix(&refusal, "somebody wrote to it: keep its files for an "
+					    "investigation, and move them away");
 		return add_refusal(doctor, DOCTOR_FAILED, "audit log", &refusal, why);
 	}
 	return doctor_add(doctor, DOCTOR_OK, "audit log", NULL, why,

@@ -448,7 +448,7 @@ int findings_unsigned(struct findings *findings, const char *iface, enum hook ho
 		    verdict.code != FAULT_UNTRUSTED)
 			continue;
 		if (add(findings, place, why, "no_longer_signed",
-			"%.60s %.30s still runs, and %.60s vouches for it no more: %s",
+			"%.60s %.30s still runs, and %.60s no longer signs it: %s",
 			json_member_text(member, "name"), json_member_text(member, "version"),
 			json_member_text(member, "from"), verdict.text))
 			return -1;

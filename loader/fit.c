@@ -28,7 +28,7 @@ static int check_order(const struct member *members, size_t count, struct fault 
 	for (size_t i = 0; i + 1 < count; i++)
 		if (members[i].program->linkage == LINK_TERMINAL)
 			return fault_set(why, FAULT_CONFIG,
-					 "%s never goes on: it can only stand last",
+					 "%s is a terminal program: it can only be the last",
 					 members[i].name);
 	return 0;
 }
@@ -149,7 +149,8 @@ static void sum_member(struct sum *sum, const struct member *member)
 static int refuse_endless(const struct member *member, struct fault *why)
 {
 	fault_set(why, FAULT_CONFIG,
-		  "%s makes tail calls in a loop, or such that nobody can count: it may spend all "
+		  "%s makes tail calls in a loop, or in a number that cannot be determined: it may "
+		  "use all "
 		  "%d that the kernel follows",
 		  member->name, NODE_CHAIN_MAX);
 	return fault_fix(why,

@@ -64,6 +64,7 @@ static int foretell_places(const struct foretelling *at, size_t index,
 					     : NULL,
 		.shared_dir = shared,
 		.recorded = member->recorded,
+		.apart = member_stands_apart(member),
 		.named = member->maps,
 		.card = wish.on_card ? chain->truth.iface_index : 0};
 	return 0;

@@ -13,10 +13,10 @@
 #include "bpf/chain.h"
 #include "bpf/inspect.h"
 #include "loader/card.h"
-#include "loader/crew.h"
 #include "loader/fit.h"
 #include "loader/fuse.h"
 #include "loader/lift.h"
+#include "loader/parallel.h"
 #include "loader/rider.h"
 #include "loader/shared.h"
 
@@ -75,6 +75,7 @@ static int hop_places(const struct generation *generation, struct hop *hop, stru
 	hop->places = (struct maps_places){.old_dir = old,
 					   .shared_dir = hop->shared_maps,
 					   .recorded = member->recorded,
+					   .apart = member_stands_apart(member),
 					   .named = member->maps,
 					   .card = generation->card};
 	return 0;
@@ -119,7 +120,7 @@ static int hop_begin(const struct generation *generation, struct hop *hop, struc
 
 	member_label(member, hop->label);
 	if (member->pending)
-		return fault_set(why, FAULT_OTHER, "nobody has looked at %s", hop->label);
+		return fault_set(why, FAULT_OTHER, "%s has not been inspected", hop->label);
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &hop->bytes, why))
 		return fault_within(why, "cannot read %s", hop->label);
 	hop->source =
@@ -402,7 +403,7 @@ static int batch_build(struct batch *batch, size_t size, struct fault *why)
 	for (size_t i = 0; i < size; i++)
 		if (hop_begin(batch->generation, &batch->hops[i], why))
 			return refuse_hop(batch->generation, &batch->hops[i], why);
-	crew_run(batch_load, batch, size);
+	parallel_run(batch_load, batch, size);
 	for (size_t i = 0; i < size; i++)
 		if (batch_finish(batch, &batch->hops[i], why))
 			return refuse_hop(batch->generation, &batch->hops[i], why);

@@ -151,7 +151,7 @@ static int settle_old(struct settling *settling, const struct bpf_map_info *defi
 	    shared_has(shared_dir, pinned.id, &was_shared, settling->why))
 		return -1;
 	settling->row.fate = MAP_LOST;
-	if (was_shared || pinned.ifindex != settling->places->card ||
+	if (was_shared || settling->places->apart || pinned.ifindex != settling->places->card ||
 	    !same_definition(definition, &pinned))
 		return 0;
 	settling->row.fate = MAP_KEPT;
@@ -237,7 +237,9 @@ static int settle_section(struct settling *settling, const struct meaning *meani
 	    get_old(settling, pin, &settling->kept))
 		return -1;
 	if (settling->kept >= 0) {
-		settling->row.fate = MAP_KEPT;
+		settling->row.fate = settling->places->apart ? MAP_LOST : MAP_KEPT;
+		if (settling->places->apart)
+			drop_fd(&settling->kept);
 		return 0;
 	}
 	if (has_other_section(settling, section, &other))

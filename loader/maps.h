@@ -45,6 +45,7 @@ struct maps_places {
 	const char *shared_dir; // loader/shared.h; NULL: there is no interface
 	const struct json *
 		recorded; // the member before: whose maps those are (loader/mapid.h); NULL: not known
+	bool apart;	  // nothing of old_dir is taken over (member_stands_apart)
 	const struct json *named; // the maps that node.json names, with values or without
 	uint32_t card; // index of the interface on whose card they shall be; 0: in the host
 };

@@ -22,6 +22,17 @@ void member_drop(struct member *member)
 	member->object_fd = -1;
 }
 
+bool member_stands_apart(const struct member *member)
+{
+	const char *was = json_text(json_member(member->recorded, "object"));
+	char hex[SHA256_HEX];
+
+	if (!json_bool(json_member(member->recorded, "starts_timers")))
+		return false;
+	sha256_hex(&member->object, hex);
+	return !was || strcmp(was, hex) != 0;
+}
+
 // Probes of one object ride together, whichever of them is named: only a second object makes a choice of it.
 static bool is_another(const struct manifest_program *found, const struct manifest_program *program)
 {

@@ -35,6 +35,7 @@ struct member {
 	size_t asked_count;
 	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
 	uint64_t map_bytes;	       // what its maps take, about
+	bool starts;		       // timers and the like, which run on in its maps
 	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
 	char *maps_from; // the directory of maps that it takes over; "": none; NULL: that of its own key
 	struct json *
@@ -42,6 +43,9 @@ struct member {
 	const struct json *recorded; // what was applied of it before; NULL: not known. Of the plan
 };
 
+// Whether the maps that it would take over may not be: code of another object that was started there would run on in them,
+// replaced or denied as it is.
+bool member_stands_apart(const struct member *member);
 void member_drop(struct member *member);
 static inline void members_free(struct member *members, size_t count)
 {

@@ -329,7 +329,7 @@ static int apply_mended(const struct mend_places *places, struct plan *plan, str
 		return -1;
 	for (size_t i = 0; i < out->count; i++)
 		if (out->chains[i].lost)
-			return fault_set(why, FAULT_NOT_FOUND, "its interface has gone again");
+			return fault_set(why, FAULT_NOT_FOUND, "its interface vanished again");
 	return 0;
 }
 
@@ -379,7 +379,7 @@ static int restore_one(struct plan *plan, const struct plan_places *at,
 		else
 			plan_reset(&plan->chains[i]);
 	if (*index == plan->count)
-		return fault_set(why, FAULT_NOT_FOUND, "its interface has gone again");
+		return fault_set(why, FAULT_NOT_FOUND, "its interface vanished again");
 	if (plan->chains[*index].lost.code == FAULT_NONE)
 		return 0;
 	*why = plan->chains[*index].lost;

@@ -25,8 +25,8 @@ struct muster_object *muster_find(const struct muster *muster, const struct sha2
 }
 
 // From the sealed memory of which the digest was taken.
-static int enter(const struct recall *recall, const struct member *member, struct muster *muster,
-		 struct fault *why)
+static int enter(const struct recall *recall, const struct seen *seen, const struct member *member,
+		 struct muster *muster, struct fault *why)
 {
 	struct muster_object *object = &muster->objects[muster->count];
 
@@ -34,7 +34,9 @@ static int enter(const struct recall *recall, const struct member *member, struc
 	muster->count++;
 	if (file_read_fd(member->object_fd, INSPECT_OBJECT_MAX, &object->bytes, why))
 		return -1;
-	object->inspection = recall_get(recall, &object->digest);
+	object->inspection = seen_get(seen, &object->digest);
+	if (!object->inspection)
+		object->inspection = recall_get(recall, &object->digest);
 	object->recalled = object->inspection != NULL;
 	return 0;
 }
@@ -62,8 +64,8 @@ static int inspect_rest(struct muster *muster, struct fault *why)
 	return 0;
 }
 
-int muster_call(const struct recall *recall, const struct member *members, size_t count,
-		struct muster *out, struct fault *why)
+int muster_call(const struct recall *recall, struct seen *seen, const struct member *members,
+		size_t count, struct muster *out, struct fault *why)
 {
 	OWNED(muster_drop) struct muster muster = {0};
 
@@ -72,10 +74,13 @@ int muster_call(const struct recall *recall, const struct member *members, size_
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < count; i++)
 		if (members[i].pending && !muster_find(&muster, &members[i].object) &&
-		    enter(recall, &members[i], &muster, why))
+		    enter(recall, seen, &members[i], &muster, why))
 			return -1;
 	if (inspect_rest(&muster, why))
 		return -1;
+	for (size_t i = 0; i < muster.count; i++)
+		if (muster.objects[i].inspection)
+			seen_put(seen, &muster.objects[i].digest, muster.objects[i].inspection);
 	*out = muster;
 	muster = (struct muster){0};
 	return 0;

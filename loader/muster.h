@@ -10,6 +10,7 @@
 #include "bpf/inspect.h"
 #include "loader/member.h"
 #include "loader/recall.h"
+#include "loader/seen.h"
 
 struct muster_object {
 	struct sha256 digest;
@@ -25,9 +26,10 @@ struct muster {
 	size_t count;
 };
 
-// Of the members that are pending. What was refused of one stands with it. Only from a single-threaded process.
-int muster_call(const struct recall *recall, const struct member *members, size_t count,
-		struct muster *out, struct fault *why) MUST_CHECK;
+// Of the members that are pending. What was refused of one stands with it; of all others `seen` knows then. Only from a
+// single-threaded process.
+int muster_call(const struct recall *recall, struct seen *seen, const struct member *members,
+		size_t count, struct muster *out, struct fault *why) MUST_CHECK;
 void muster_drop(struct muster *muster);
 // NULL: not of these.
 struct muster_object *muster_find(const struct muster *muster, const struct sha256 *digest);

@@ -16,7 +16,7 @@ enum news_kind {
 	NEWS_GONE,     // a finding that no longer holds
 	NEWS_MENDED,   // a chain was repaired
 	NEWS_FAILED,   // a repair failed
-	NEWS_ALARM,    // a chain is removed again and again: repairs pause (fight.h)
+	NEWS_ALARM,    // a chain is removed again and again: repairs pause (backoff.h)
 	NEWS_EVICTED,  // a foreign program was detached
 	NEWS_TROUBLE,  // an error of the watcher itself
 	NEWS_ENDED,

@@ -208,7 +208,7 @@ static int object_prepare(struct object *object, struct bpf_program *program,
 	if (object_rewrite(object, why))
 		return -1;
 	if (bpf_program__set_insns(program, code->insns, code->count))
-		return fault_set(why, FAULT_OTHER, "libbpf does not take instructions");
+		return fault_set(why, FAULT_OTHER, "libbpf refuses the rewritten instructions");
 	opts->func_info = code->functions.data;
 	opts->func_info_cnt = code->functions.count;
 	opts->line_info = code->lines.data;
@@ -438,7 +438,7 @@ static int object_explain(struct object *object, int error, struct fault *why)
 	if (!word.reason[0] && error == EPERM && source->probe)
 		return fault_set(
 			why, FAULT_KERNEL,
-			"%s cannot be loaded: this kernel lets nobody load a probe of kind %s",
+			"%s cannot be loaded: this kernel refuses to load probes of kind %s",
 			source->label, probe_kind_name(source->probe->probe));
 	if (!word.reason[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
@@ -501,14 +501,14 @@ static int object_set_frags(struct object *object, struct fault *why)
 		return 0;
 	if (!source->frags && !strncmp(section, "xdp.frags", strlen("xdp.frags"))) {
 		fault_set(why, FAULT_KERNEL,
-			  "%s is in section \"%s\": this chain takes no frags programs",
+			  "%s is in section \"%s\": this chain has no multi-buffer support",
 			  source->label, section);
 		return fault_fix(why, "build it with SEC(\"xdp\")");
 	}
 	if (source->frags &&
 	    bpf_program__set_flags(object->program,
 				   bpf_program__flags(object->program) | BPF_F_XDP_HAS_FRAGS))
-		return fault_set(why, FAULT_OTHER, "libbpf does not take flags");
+		return fault_set(why, FAULT_OTHER, "libbpf refuses the program's flags");
 	return 0;
 }
 

@@ -578,6 +578,19 @@ static int plan_check_held(const struct plan_chain *chain, const struct policy *
 	return 0;
 }
 
+struct restore plan_restore_of(const struct plan_chain *chain, const struct plan_places *places,
+			       const struct plan_copies *copies)
+{
+	return (struct restore){.objects_dirfd = copies->objects_dirfd,
+				.trust_dirfd = copies->trust_dirfd,
+				.admit = copies->admit,
+				.node = places->node,
+				.interface = chain->interface,
+				.iface = chain->iface,
+				.hook = chain->hook,
+				.record = chain->like};
+}
+
 static int plan_hold_from(struct plan_chain *chain, const struct restore *restore,
 			  const struct plan_places *places, struct fault *why)
 {
@@ -598,21 +611,17 @@ static int plan_hold(struct plan_chain *chain, const struct plan_places *places,
 {
 	OWNED(drop_fd) int objects = -1;
 	OWNED(drop_fd) int trust = -1;
+	struct restore restore;
 
 	if (dir_open_at(places->loader_dirfd, "objects", &objects, why) ||
 	    dir_open_at(places->loader_dirfd, "trust", &trust, why))
 		return -1;
-	const struct restore restore = {.objects_dirfd = objects,
-					.trust_dirfd = trust,
-					.admit = admit,
-					.node = places->node,
-					.interface = chain->interface,
-					.iface = chain->iface,
-					.hook = chain->hook,
-					.record = chain->like,
-					.runs = chain->truth.root_id && !chain->damage.count,
-					.unasked = true};
-
+	restore = plan_restore_of(chain, places,
+				  &(struct plan_copies){.objects_dirfd = objects,
+							.trust_dirfd = trust,
+							.admit = admit});
+	restore.runs = chain->truth.root_id && !chain->damage.count;
+	restore.unasked = true;
 	return plan_hold_from(chain, &restore, places, why);
 }
 
@@ -735,18 +744,11 @@ static bool plan_is_broken(const struct plan_chain *chain)
 static int plan_restore_chain(struct plan_chain *chain, const struct plan_places *places,
 			      const struct plan_copies *copies, struct fault *why)
 {
-	struct restore restore = {.objects_dirfd = copies->objects_dirfd,
-				  .trust_dirfd = copies->trust_dirfd,
-				  .admit = copies->admit,
-				  .node = places->node,
-				  .interface = chain->interface,
-				  .iface = chain->iface,
-				  .hook = chain->hook,
-				  .record = chain->like,
-				  .runs = chain->truth.root_id};
+	struct restore restore = plan_restore_of(chain, places, copies);
 	const struct json *hold = places->resume ? NULL : hold_of(chain->like);
 	bool denied;
 
+	restore.runs = chain->truth.root_id;
 	restore.unasked = hold_stands(hold, chain->interface, chain->hook);
 
 	if (restore_has_denied(&restore, &denied, why))

@@ -106,6 +106,11 @@ struct plan_copies {
 	int objects_dirfd, trust_dirfd;
 	struct admit *admit;
 };
+struct restore;
+// What to restore on a chain from them: its record, by today's node.json. The caller sets `runs` and `unasked`
+// (loader/restore.h). Borrows all three.
+struct restore plan_restore_of(const struct plan_chain *chain, const struct plan_places *places,
+			       const struct plan_copies *copies);
 // Plans from them alone, chain by chain, after plan_decide has refused: what is denied and runs goes, or gets a stand-in;
 // a recorded chain that is damaged or gone comes back, exactly it but for what is denied, when each member is still
 // vouched for (admit_recorded) and nothing but the store kept it from being admitted. All else is kept as it is, with

@@ -45,7 +45,7 @@ int progtype_register(libbpf_prog_prepare_load_fn_t prepare, struct fault *why)
 		if (id == -EBUSY && !sections[i].prefix)
 			return 0;
 		if (id < 0)
-			return fault_set(why, FAULT_OTHER, "libbpf takes no handler: %s",
+			return fault_set(why, FAULT_OTHER, "libbpf refuses our program handler: %s",
 					 strerror(-id));
 	}
 	return 0;

@@ -318,6 +318,7 @@ static int member_record(const struct chain_spec *spec, size_t index,
 	if (record_of_member(&spec->members[index], &made, why) ||
 	    json_put_text(made, "key", key, why) ||
 	    json_put_text(made, "fell_counted", fall_ways_word(&program->falls), why) ||
+	    (spec->members[index].starts && json_put_bool(made, "starts_timers", true, why)) ||
 	    (program->probes && json_put_int(made, "probes", (int64_t)program->probes, why)) ||
 	    put_pins(made, &program->maps, why) ||
 	    json_put_int(made, "program_id", program->program.id, why) ||

@@ -46,9 +46,11 @@ static int restore_file(int objects_dirfd, const struct json *record, const char
 	return 0;
 }
 
-static int restore_member(int objects_dirfd, const struct json *record, const struct policy *policy,
-			  enum hook hook, struct member *out, struct fault *why)
+static int restore_member(const struct restore *restore, const struct json *record,
+			  struct member *out, struct fault *why)
 {
+	const struct policy *policy = &restore->node->policy;
+	int objects_dirfd = restore->objects_dirfd;
 	OWNED(member_drop) struct member member = {.object_fd = -1};
 	OWNED(bytes_drop) struct bytes manifest = {0};
 	OWNED(bytes_drop) struct bytes object = {0};
@@ -69,7 +71,7 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	    restore_file(objects_dirfd, record, "manifest", MANIFEST_MAX, &member.manifest_sha256,
 			 &manifest_fd, &manifest, why) ||
 	    manifest_parse(manifest.data, manifest.len, name, &member.manifest, why) ||
-	    member_choose(&member, hook, entry, why) ||
+	    member_choose(&member, restore->hook, entry, why) ||
 	    restore_file(objects_dirfd, record, "object", INSPECT_OBJECT_MAX, &member.object,
 			 &member.object_fd, &object, why))
 		return -1;
@@ -77,7 +79,7 @@ static int restore_member(int objects_dirfd, const struct json *record, const st
 	if (!file || !sha256_equal(&file->sha256, &member.object))
 		return fault_set(why, FAULT_DIGEST, "the record of %s and its manifest differ",
 				 name);
-	if (admit_object(policy, &member, why))
+	if (admit_object(restore->admit, policy, &member, why))
 		return -1;
 	*out = member;
 	member = (struct member){.object_fd = -1};
@@ -166,8 +168,7 @@ static int restore_place(const struct restore *restore, size_t index, struct jso
 		return -1;
 	if (*made && restore_may_stand(restore, record, why))
 		return -1;
-	if (*made && restore_member(restore->objects_dirfd, record, &restore->node->policy,
-				    restore->hook, out, why)) {
+	if (*made && restore_member(restore, record, out, why)) {
 		// What breaks today's policy goes with the denied one: it must not keep that where it is.
 		if (!restore->runs || why->code != FAULT_POLICY)
 			return -1;

@@ -7,7 +7,7 @@
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
-#include "loader/listen.h"
+#include "loader/probelink.h"
 
 #define RIDERS_DIR "probes"
 
@@ -30,15 +30,15 @@ static int rider_link(const struct riders *riders, size_t ordinal, int program_f
 		      struct fault *why)
 {
 	const struct manifest_program *program = &riders->member->manifest->programs[ordinal];
-	const struct listen_event event = {.kind = program->probe,
-					   .target = program->target,
-					   .tracepoint_id =
-						   events_id(riders->events, program->target)};
+	const struct probelink_event event = {.kind = program->probe,
+					      .target = program->target,
+					      .tracepoint_id =
+						      events_id(riders->events, program->target)};
 	OWNED(drop_fd) int link = -1;
 	char dir[BPFFS_PATH_MAX], name[32];
 
 	snprintf(name, sizeof(name), "%zu-%zu", riders->index, ordinal);
-	if (listen_probe(&event, program_fd, &link, why) ||
+	if (probelink_make(&event, program_fd, &link, why) ||
 	    bpffs_join(riders->dir, RIDERS_DIR, dir, why) || bpffs_make_dir(dir, why))
 		return -1;
 	return bpffs_put(link, dir, name, why);

@@ -56,16 +56,10 @@ static int rollback_chain(struct plan_chain *chain, const struct plan_places *pl
 			  struct fault *why)
 {
 	OWNED(json_drop) struct json *hold = NULL;
-	const struct restore restore = {.objects_dirfd = copies->objects_dirfd,
-					.trust_dirfd = copies->trust_dirfd,
-					.admit = copies->admit,
-					.node = places->node,
-					.interface = chain->interface,
-					.iface = chain->iface,
-					.hook = chain->hook,
-					.record = earlier,
-					.unasked = true};
+	struct restore restore = plan_restore_of(chain, places, copies);
 
+	restore.record = earlier;
+	restore.unasked = true;
 	if (rollback_hold(chain, copies->admit, now, &hold, why) ||
 	    restore_members(&restore, &chain->members, &chain->count, &chain->denied, why))
 		return -1;

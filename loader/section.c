@@ -88,6 +88,7 @@ int section_preset(const struct bpf_map *map, const struct values *values, struc
 		memcpy(image + first[i].offset, first[i].data, first[i].len);
 	}
 	if (bpf_map__set_initial_value(writable, image, size))
-		return fault_set(why, FAULT_OTHER, "libbpf does not take section %s", section);
+		return fault_set(why, FAULT_OTHER, "libbpf refuses the contents of section %s",
+				 section);
 	return 0;
 }

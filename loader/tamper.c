@@ -18,7 +18,7 @@ static int check_root(const struct tamper *tamper, struct findings *findings, st
 		return 0;
 	return findings_add(findings, tamper->iface, tamper->hook, truth->root_id, why,
 			    "root_replaced",
-			    "program %u, tag %s, stands in our root's place, which has tag %s",
+			    "program %u, tag %s, is pinned in place of our root, which has tag %s",
 			    truth->root_id, truth->root_tag, tamper->root_tag);
 }
 

@@ -59,7 +59,8 @@ int trial_ready(struct fault *why)
 {
 	OWNED(drop_fd) int fd = sys_tiny_program(HOOK_XDP, false, WENT_ON);
 
-	return fd < 0 ? fault_errno(why, FAULT_KERNEL, "the kernel lets this process load nothing")
+	return fd < 0 ? fault_errno(why, FAULT_KERNEL,
+				    "the kernel refuses every program of this process")
 		      : 0;
 }
 
@@ -133,7 +134,7 @@ static int subject_member(struct subject *subject, const struct node *node,
 	    text_copy("", &member->from, why) || admit_values(use ? use : &none, member, why) ||
 	    sys_sealed(object->data.data, object->data.len, program->object, &member->object_fd,
 		       why) ||
-	    admit_object(subject->policy, member, why))
+	    admit_object(NULL, subject->policy, member, why))
 		return -1;
 	return use ? json_put_text(subject->report, "values", use->where, why) : 0;
 }

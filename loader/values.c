@@ -212,7 +212,7 @@ static int check_twice(const struct making *making)
 
 		if (two->variable || !two->key_len || compare(one, two) != 0)
 			continue;
-		fault_set(making->why, FAULT_CONFIG, "a key of map %s of %s stands twice", two->map,
+		fault_set(making->why, FAULT_CONFIG, "a key of map %s of %s occurs twice", two->map,
 			  making->member->name);
 		for (size_t k = json_count(list); k-- > 0;)
 			if (json_member(json_item(list, k), "key") == two->json_key ||

@@ -160,7 +160,7 @@ static int check_kept(const struct keeper *keeper, const struct ward *ward, stru
 	char first[128] = "", more[32] = "";
 	size_t lost;
 
-	if (!keeper || findings_has(now, "pin_missing"))
+	if (!keeper || findings_has(now, "pin_missing") || findings_has(now, "map_replaced"))
 		return 0;
 	if (keeper_check(keeper, &lost, first, sizeof(first), why))
 		return -1;

@@ -8,9 +8,9 @@
 
 #include "base/fault.h"
 #include "loader/attach.h"
+#include "loader/backoff.h"
 #include "loader/bell.h"
 #include "loader/bpffs.h"
-#include "loader/fight.h"
 #include "loader/finding.h"
 #include "loader/keeper.h"
 #include "loader/news.h"
@@ -28,12 +28,12 @@ struct ward {
 	struct sight sight;
 	bool has_sight;
 	bool deaf; // no events for its pins, or ward_settle failed: it gets the full check each time
-	struct fight fight;
+	struct backoff backoff;
 	struct findings known; // those that were reported and still hold
 	bool broken;	       // it is not as it was applied, or a foreign program is before it
 	int64_t broken_since;
 	bool apart; // a new interface, to be loaded alone, because loading it together with others failed
-	bool returned; // its interface has come back: attaching it again is no repair (fight.h)
+	bool returned; // its interface has come back: attaching it again is no repair (backoff.h)
 	char how[ATTACH_HOW]; // how it was repaired, until that is reported
 	uint64_t fell;	      // packets that fell through and were not reported yet
 	size_t fell_place;
@@ -45,7 +45,7 @@ struct ward {
 	bool suspect;	       // something may have changed: it is due for the full check
 	int64_t suspect_since; // steady ms; 0: not known
 	bool judged;	       // in this turn
-	bool fought;	       // repaired in this turn, not yet counted by fight_round
+	bool tried;	       // a repair was tried in this turn, not yet counted by backoff_note
 };
 
 struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t tag,

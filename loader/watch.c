@@ -91,7 +91,7 @@ static void tell_of(struct watch *watch, const struct ward *ward, enum news_kind
 				  .hook = ward->hook,
 				  .program = program,
 				  .text = text,
-				  .pause_ms = fight_wait_ms(&ward->fight, now_ms(watch))};
+				  .pause_ms = backoff_wait_ms(&ward->backoff, now_ms(watch))};
 
 	tell(watch, &news);
 }
@@ -160,17 +160,17 @@ struct arrivals {
 	size_t wards[MEND_COMERS_MAX * HOOK_COUNT], count;
 };
 
-// A round was fought. Whose interface had only been away has attacked nobody.
+// Counts one repair; one too many raises the alarm.
 static void count_round(struct watch *watch, struct ward *ward)
 {
 	char text[128];
 
-	if (!fight_round(&ward->fight, now_ms(watch)))
+	if (!backoff_note(&ward->backoff, now_ms(watch)))
 		return;
 	snprintf(text, sizeof(text),
 		 "it is taken apart again and again: the next time it is mended after %" PRId64
 		 " s at the earliest",
-		 fight_wait_ms(&ward->fight, now_ms(watch)) / 1000);
+		 backoff_wait_ms(&ward->backoff, now_ms(watch)) / 1000);
 	note(watch, ward, DIARY_ALARM, text);
 	tell_of(watch, ward, NEWS_ALARM, 0, text);
 }
@@ -196,19 +196,19 @@ static void mend(struct watch *watch, size_t index)
 		sentence(&why, text, sizeof(text));
 		tell_of(watch, ward, NEWS_FAILED, 0, text);
 	}
-	ward->fought |= failed || !ward->returned;
+	ward->tried |= failed || !ward->returned;
 	ward->suspect = true;
 }
 
-// Whether what was done was one round too many.
+// Attaching a chain again whose interface had only been away is no repair: nobody attacked it.
 static void count_rounds(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->scene.count; i++) {
 		struct ward *ward = watch->scene.wards[i];
 
-		if (ward->fought)
+		if (ward->tried)
 			count_round(watch, ward);
-		ward->fought = false;
+		ward->tried = false;
 	}
 }
 
@@ -231,7 +231,7 @@ static void welcome(struct watch *watch, const struct arrivals *arrivals)
 			ward->apart =
 				true; // one of them may be refused and keep the others waiting
 		} else {
-			ward->fought = true;
+			ward->tried = true;
 			tell_of(watch, ward, NEWS_FAILED, 0, text);
 		}
 	}
@@ -273,7 +273,7 @@ static bool evict(struct watch *watch, size_t index)
 	ward->others = others;
 	if (!evict_run(&evict))
 		return false;
-	ward->fought = true;
+	ward->tried = true;
 	ward->suspect = true;
 	return true;
 }
@@ -285,7 +285,7 @@ static bool may_mend(const struct watch *watch, size_t index)
 
 	return watch->places.mends && ward->judged && ward->broken && chain->truth.iface_index &&
 	       json_count(json_member(chain->record, "members")) &&
-	       fight_may(&ward->fight, now_ms(watch));
+	       backoff_allows(&ward->backoff, now_ms(watch));
 }
 
 // An interface that node.json has a chain for, and had none when that was applied.
@@ -313,7 +313,7 @@ static bool may_welcome(const struct watch *watch, size_t index)
 
 	return watch->places.mends && scene->wards[index]->judged && scene->applied &&
 	       has_come(&scene->plan->chains[index]) &&
-	       fight_may(&scene->wards[index]->fight, now_ms(watch));
+	       backoff_allows(&scene->wards[index]->backoff, now_ms(watch));
 }
 
 // Takes one more, with what waits on its other hooks: false when no more fit.
@@ -356,7 +356,7 @@ static bool may_evict(const struct watch *watch, size_t index)
 {
 	return watch->places.mends && watch->scene.wards[index]->judged && watch->scene.node_fits &&
 	       watch->scene.node->watch.evict_count &&
-	       fight_may(&watch->scene.wards[index]->fight, now_ms(watch));
+	       backoff_allows(&watch->scene.wards[index]->backoff, now_ms(watch));
 }
 
 // ---- one turn ----

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The broker: a process of one thread that lends the threaded server its workers (base/worker), so that archives and
-// objects are only ever parsed by a child with nothing but memory.
+// The broker: a single-threaded process that forks workers (base/worker) for the multi-threaded server, which must not fork.
+// Archives and objects are parsed only in these workers, which have no privileges and no file access.
 #pragma once
 
 #include "base/fault.h"
 #include "bpf/bundle.h"
 #include "bpf/inspect.h"
 
-// The broker's side: serves one channel until it closes. The caller has shut the jail before.
+// The broker's side: serves one channel until it closes. The caller has entered the sandbox before.
 int broker_serve(int fd, struct fault *why) MUST_CHECK;
 
 // The server's side. Faults are those of bundle_read and inspect_object, or FAULT_OTHER when the broker is gone.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The index over the signed files: which target paths were published, which bundles, which nonces were seen. Only an
-// index (A57): it can be made anew from the metadata, and a forged one can hide files but not change one. The door to
-// SQLite.
+// The index of the signed files: which target paths and bundles were published; and the nonces that were seen. It can be
+// rebuilt from the metadata (A57), and a forged one can hide files but not change any. The only user of SQLite.
 #pragma once
 
 #include <stdbool.h>
@@ -40,19 +39,19 @@ struct catalog_target {
 int catalog_begin(struct catalog *catalog, struct fault *why) MUST_CHECK;
 int catalog_commit(struct catalog *catalog, struct fault *why) MUST_CHECK;
 void catalog_undo(struct catalog *catalog);
-// Inside one: forgets all targets and bundles, before they are told anew.
+// Inside one: deletes all targets and bundles, before they are added again.
 int catalog_clear(struct catalog *catalog, struct fault *why) MUST_CHECK;
 // Inside one: adds a target, and a bundle if its path is <publisher>/<name>/<version>.bundle. Known ones stay as they
 // are; a bundle that is known with another digest is FAULT_UNTRUSTED (A54: the database itself holds the rule).
 int catalog_add(struct catalog *catalog, const struct catalog_target *target, int64_t now,
 		struct fault *why) MUST_CHECK;
-// Inside one: what the index now stands for (the digest of timestamp.json).
+// Inside one: stores which state the index describes (the digest of timestamp.json); catalog_marked reads it.
 int catalog_mark(struct catalog *catalog, const struct sha256 *timestamp, struct fault *why)
 	MUST_CHECK;
 int catalog_marked(struct catalog *catalog, bool *known, struct sha256 *timestamp,
 		   struct fault *why) MUST_CHECK;
 
-// Was this file ever published under this path?
+// Whether this file was ever published under this path.
 int catalog_has_target(struct catalog *catalog, const char *path, const struct sha256 *sha256,
 		       bool *has, struct fault *why) MUST_CHECK;
 // The digest under which a bundle's path was published; `*known` false when it never was.
@@ -68,11 +67,11 @@ struct catalog_bundle {
 	struct sha256 sha256;
 	int64_t length, role_version, committed_at;
 };
-// Bundles in the order of their paths, from the first behind `after` ("": from the start), at most `limit`.
+// Calls `each` for bundles in the order of their paths, starting after `after` ("": from the start), at most `limit`.
 int catalog_bundles(struct catalog *catalog, const char *after, int64_t limit,
 		    int (*each)(void *ctx, const struct catalog_bundle *bundle, struct fault *why),
 		    void *ctx, struct fault *why) MUST_CHECK;
 
-// Remembers a nonce, durable, and forgets those seen before `horizon`. `*fresh` is false when it was there (A60).
+// Stores a nonce durably and deletes those older than `horizon` (Unix time, s). `*fresh` is false for a replay (A60).
 int catalog_nonce(struct catalog *catalog, const char *nonce, int64_t now, int64_t horizon,
 		  bool *fresh, struct fault *why) MUST_CHECK;

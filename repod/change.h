@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files that a commit adds: what was submitted, and what an interrupted commit left.
+// The metadata files that a commit adds: those submitted, and those left by an interrupted commit.
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct change {
 	int64_t version;
 	struct targets *targets;
 	const struct bytes *data; // the file: those of `targets`
-	bool submitted;		  // or found on disk, as the signer knows it
+	bool submitted;		  // false: found on disk, and listed by the signer's last snapshot
 };
 
 struct changes {
@@ -26,12 +26,12 @@ struct changes {
 };
 
 void changes_drop(struct changes *changes);
-// Adds a file of a targets role. Takes over the envelope when it succeeds.
+// Adds a file of a targets role. Takes ownership of the envelope if it succeeds.
 int changes_add(struct changes *changes, const char *role, struct role **envelope, bool submitted,
 		struct fault *why) MUST_CHECK;
-// Does the signer's last snapshot list exactly these bytes under `file` ("net.json")?
+// Whether the signer's last snapshot lists exactly these bytes under `file` ("net.json").
 bool changes_signed(const struct signer_state *state, const char *file, int64_t version,
 		    const struct bytes *data);
-// Adds what the signer has signed further than `release`, as far as the files are in `metadata`.
+// Adds the files in `metadata` that the signer's last snapshot lists in a newer version than `release`.
 int changes_find_held(struct changes *changes, int metadata, const struct release *release,
 		      const struct signer_state *state, struct fault *why) MUST_CHECK;

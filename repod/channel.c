@@ -29,7 +29,7 @@ static int send_all(int fd, const void *data, size_t len, struct fault *why)
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
-			return fault_errno(why, FAULT_OTHER, "a process of the server has gone");
+			return fault_errno(why, FAULT_OTHER, "a process of the server has ended");
 		from += put;
 		len -= (size_t)put;
 	}
@@ -132,7 +132,7 @@ int channel_ask(int fd, uint32_t kind, const void *data, size_t len, size_t max,
 	    channel_receive(fd, max, &answer, &message, &open, why))
 		return -1;
 	if (!open)
-		return fault_set(why, FAULT_OTHER, "a process of the server has gone");
+		return fault_set(why, FAULT_OTHER, "a process of the server has ended");
 	if (answer == CHANNEL_REFUSED)
 		return take_refusal(&message, why);
 	if (answer != kind)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The committed part of a state directory, read from its signed files alone.
+// The committed state of a state directory, read from its signed files only.
 #pragma once
 
 #include <stdint.h>
@@ -15,7 +15,7 @@
 #define STATE_ROOT     "root.json" // in trust: the root that the server starts from
 #define STATE_AUDIT    "audit.log"
 
-// A reference time at which nothing has expired: for judging what was committed earlier.
+// A reference time at which nothing has expired, for verifying what was committed earlier.
 #define ANY_TIME	   INT64_C(0)
 #define COMMITTED_FILE_MAX 5000000 // what clients take for a targets role
 
@@ -24,7 +24,8 @@ int state_open(const char *path, int *out, struct fault *why) MUST_CHECK;
 int state_open_at(int state, const char *name, int *out, struct fault *why) MUST_CHECK;
 // The pinned root; FAULT_UNTRUSTED when there is none, with the command that pins.
 int committed_root(int state, struct bytes *root, struct fault *why) MUST_CHECK;
-// What our own client says of the files, whether or not they have expired. Before the first publication: the roots.
+// The release that our own client verifies from the files, expired or not; before the first publication only the roots.
+// `*out` is the caller's.
 int committed_release(int metadata, const struct bytes *root, struct release **out,
 		      struct fault *why) MUST_CHECK;
 // Parses the file of one version of a targets role. `*out` is NULL when there is none.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of `repod serve`, checked once.
+// The options of `repod serve`, validated once.
 #pragma once
 
 #include <stdint.h>
@@ -7,7 +7,8 @@
 #include "base/cli.h"
 #include "base/fault.h"
 
-// Longer lives would let a stolen online key, or a mirror that withholds, hold nodes back for longer.
+// Upper bounds of the lifetimes: they limit how long a stolen online key, or a mirror that withholds updates, can keep nodes
+// on old metadata.
 #define CONFIG_SNAPSHOT_MAX_S  (INT64_C(30) * 86400)
 #define CONFIG_TIMESTAMP_MAX_S (INT64_C(7) * 86400)
 

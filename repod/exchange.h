@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of an exchange, for those who make its answer (lookup, delivery, route). Everybody else sees route.h.
+// The internals of an exchange (one request and its answer), for the files that make answers: lookup, delivery, route. All
+// others use route.h.
 #pragma once
 
 #include "base/bytes.h"
@@ -24,23 +25,23 @@ struct exchange {
 	struct answer answer;
 	uint64_t length; // of the body that was announced
 	struct path path;
-	char raw[TARGET_MAX]; // the path as on the wire: that is what is signed
+	char raw[TARGET_MAX]; // the path as received, since request signatures cover it
 	const char *query;
 	// A request with a body, once it was admitted: exactly one of the two.
 	struct upload *upload;
 	bool is_metadata;
 	struct bytes body;
 	struct digest *digest;
-	struct sha256 wanted; // what the blob is called
+	struct sha256 wanted; // the blob's name
 	struct httpsig_claim claim;
 	struct fault refused; // while the body was coming
 };
 
-// Makes the answer a refusal (RFC 9457). Without memory for its text, the status says it alone.
+// Makes the answer a problem document (RFC 9457); if memory is out, only the status.
 void exchange_refuse(struct exchange *exchange, unsigned status, const struct fault *refusal);
 void exchange_refuse_text(struct exchange *exchange, unsigned status, enum fault_code code,
 			  const char *text);
-// Our own trouble: what it is goes to the log, not to strangers.
+// 500 for an internal error: the reason goes to the log, not to the client.
 void exchange_fail(struct exchange *exchange, const struct fault *why);
-// 200 with this document; NULL counts as no memory.
+// 200 with this document; NULL means that memory is out.
 void exchange_json(struct exchange *exchange, const struct json *document);

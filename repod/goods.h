@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A look into the goods: do the files that a targets role newly lists exist here, are bundles what they claim to be,
-// and could any node ever be allowed to run them?
+// Checks the files that a targets role newly lists: they exist, bundles are what they claim to be, and some policy could
+// allow a node to run them.
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ struct goods {
 	struct client *client; // has judged the role
 };
 
-// Checks what `next` lists and `last` (NULL-able: the version before) did not list in the same way. `*conflict` is true
-// when the refusal is that a published name and version would change its content.
+// Checks what `next` lists and the previous version `last` (may be NULL) did not list with the same digest. `*conflict`: the
+// refusal is that a published name and version would get other contents.
 int goods_check(const struct goods *goods, const struct targets *next, const struct targets *last,
 		bool *conflict, struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 in and out. The door to libmicrohttpd: one thread serves all connections, a second one does what waits for
-// the disk or the signer, and a tick from outside cuts what takes too long.
+// The HTTP/1.1 server, the only user of libmicrohttpd. One thread serves all connections, a second one runs requests that block
+// on the disk or the signer; the caller's tick enforces deadlines.
 #pragma once
 
 #include "base/fault.h"
@@ -15,8 +15,8 @@ struct http_setup {
 
 struct http;
 int http_start(const struct http_setup *setup, struct http **out, struct fault *why) MUST_CHECK;
-// To be called a few times a second: cuts connections whose request is past its deadline (A49). The library's own
-// timeout starts anew with every byte that drips in.
+// To be called a few times a second: closes connections whose request is past its deadline (A49). The library's own timeout is
+// restarted by every byte received.
 void http_tick(struct http *http);
-// Finishes what is being written, answers or closes the rest.
+// Finishes answers that are being written, closes the other connections, and frees everything.
 void http_stop(struct http *http);

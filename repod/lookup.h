@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be read: files, the state in words, numbers for a monitor. Each fills the exchange's answer.
+// Read requests: files, status, bundles, metrics. Each fills the exchange's answer.
 #pragma once
 
 #include <stdbool.h>
@@ -13,5 +13,5 @@ void lookup_status(struct exchange *exchange);
 void lookup_bundles(struct exchange *exchange);
 void lookup_metrics(struct exchange *exchange);
 
-// Does an If-None-Match header name this entity tag? (RFC 9110 13.1.2)
+// Whether an If-None-Match header names this entity tag (RFC 9110 13.1.2).
 bool lookup_has(const char *if_none_match, const char *etag);

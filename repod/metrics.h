@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server counts, as Prometheus reads it.
+// The server's counters, in the Prometheus text format.
 #pragma once
 
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is committed: the versions that timestamp.json leads to, and who may knock under them. Never changed once it is
-// made, so threads share it by counting references.
+// The committed state: the versions that timestamp.json leads to, and the keys that may sign requests. Immutable and
+// reference-counted, so threads can share it.
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,8 @@ struct release_role {
 	char *name; // "targets", "net/a"
 	int64_t version;
 	struct role_meta meta; // of its file
-	// Verified, for everybody who delegates to it; what no delegation leads to any more stays listed, and is not.
+	// Verified for every role that delegates to it. False for a role that no delegation leads to any more, but the snapshot
+	// still lists.
 	bool verified;
 	bool leaf; // it delegates to nobody
 };
@@ -43,8 +44,8 @@ struct release {
 
 struct vouch;
 
-// From a client that has verified everything but what `vouch` (NULL: nothing) vouched for; or, before the first
-// publication, only the roots.
+// Made from a client that has verified everything except what `vouch` (NULL: nothing) let it skip; before the first publication
+// only the roots. `*out` is the caller's reference.
 int release_new(const struct client *client, const struct vouch *vouch, struct release **out,
 		struct fault *why) MUST_CHECK;
 struct release *release_keep(struct release *release);
@@ -56,9 +57,9 @@ static inline void release_drop(struct release **release)
 }
 
 const struct release_role *release_role(const struct release *release, const char *role);
-// Is version `version` of this role's file one that was committed, now or earlier? Role "timestamp" has version 0.
+// Whether this version of the role's file was committed, now or earlier. Role "timestamp" has version 0.
 bool release_shows(const struct release *release, const char *role, int64_t version);
-// The key that a request names; NULL when it may not knock.
+// The public key with this id, if it may sign requests; else NULL. Borrowed.
 const unsigned char *release_knows(const struct release *release, const char *key_id);
 // The snapshot's `meta` object, for the signer to change. `*out` is yours.
 int release_meta(const struct release *release, struct json **out, struct fault *why) MUST_CHECK;

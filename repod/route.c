@@ -237,12 +237,12 @@ static void run_place(struct exchange *exchange, const struct request *request,
 
 	if (!(place->verbs & verb)) {
 		exchange_refuse_text(exchange, 405, FAULT_USAGE,
-				     "this place does not take that method");
+				     "this path does not allow that method");
 		answer->allow = place->allow;
 		return;
 	}
 	if (!place->takes_query && strchr(request->target, '?')) {
-		exchange_refuse_text(exchange, 400, FAULT_FORMAT, "this place takes no query");
+		exchange_refuse_text(exchange, 400, FAULT_FORMAT, "this path takes no query");
 		return;
 	}
 	if (verb & (VERB_PUT | VERB_POST)) {

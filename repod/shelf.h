@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that never change, kept in memory while there is room: what a fleet asks for again and again.
+// A memory cache of immutable files.
 #pragma once
 
 #include <stddef.h>
@@ -8,16 +8,16 @@
 #include "base/fault.h"
 
 struct shelf;
-struct shelf_item; // bytes that stay as long as somebody holds them
+struct shelf_item; // reference-counted bytes
 
-// Holds at most `max` bytes. One thread puts and finds; items may be dropped by any thread.
+// Holds at most `max` bytes. Only one thread may put and find; items may be dropped by any thread.
 int shelf_new(size_t max, struct shelf **out, struct fault *why) MUST_CHECK;
 void shelf_free(struct shelf *shelf);
 
-// The item of that name, kept for the caller; NULL when there is none.
+// A reference to the item of that name, for the caller to drop; NULL when there is none.
 struct shelf_item *shelf_find(struct shelf *shelf, const char *name);
-// Takes the bytes over. `*out` is kept for the caller, whether or not the shelf has room for it. When it is full it is
-// emptied: simpler than choosing, and the next requests fill it with what is asked for now.
+// Takes ownership of the bytes. `*out` is a reference for the caller, whether or not there was room. A full cache is emptied:
+// simpler than a replacement policy, and the next requests fill it with what is in use.
 int shelf_put(struct shelf *shelf, const char *name, const char *etag, struct bytes *data,
 	      struct shelf_item **out, struct fault *why) MUST_CHECK;
 

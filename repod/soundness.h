@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is the state whole? Signed files by our own client's verdict, blobs by their digests, the catalogue against both.
+// Consistency check of the state (`repod check`): signed files by our own client, blobs by their digests, the catalogue against
+// both.
 #pragma once
 
 #include <stdbool.h>
@@ -9,8 +10,8 @@
 #include "base/fault.h"
 #include "base/json.h"
 
-// What was looked at and found. A finding that the next start mends by itself (a crash left it) is a note; one that
-// somebody must see to is damage.
+// What was checked and found. A finding that the next start repairs by itself (left by a crash) is a note; one that needs
+// somebody's attention is damage.
 struct soundness {
 	size_t files, blobs, targets, audit_records;
 	int64_t timestamp, snapshot; // versions
@@ -19,6 +20,6 @@ struct soundness {
 };
 void soundness_drop(struct soundness *soundness);
 
-// Changes nothing. Refuses only when it cannot look; what it finds stands in `out`.
+// Changes nothing. Refuses only when it cannot check; findings are in `out`, which is the caller's (soundness_drop).
 int soundness_check(const char *state, int64_t now, struct soundness *out, struct fault *why)
 	MUST_CHECK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a release vouches for while the next state is judged: leaves of the delegation that are, by version and digest,
-// the files that it verified, for a delegator that is the same file too. A publication then costs what it changes and
-// not what there is; everything else, and everything at start, goes through the whole verdict.
+// What need not be verified again while a submission is checked: leaf roles whose file has the version and digest that the
+// last release verified, under a delegator that is unchanged too. So a publication costs in proportion to what it changes.
+// Everything else, and everything at start, is verified in full.
 #pragma once
 
 #include "keys/client.h"
@@ -9,7 +9,7 @@
 
 struct vouch;
 
-// Borrows the release, or NULL: then it vouches for nothing.
+// Borrows the release; NULL: nothing is skipped. `*out` is the caller's.
 int vouch_new(const struct release *release, struct vouch **out, struct fault *why) MUST_CHECK;
 void vouch_free(struct vouch *vouch);
 static inline void vouch_drop(struct vouch **vouch)
@@ -18,7 +18,7 @@ static inline void vouch_drop(struct vouch **vouch)
 	*vouch = NULL;
 }
 
-// As client_load_unknown asks; `ctx` is a struct vouch *.
+// The callback for client_load_unknown; `ctx` is a struct vouch *.
 bool vouch_knows(void *ctx, const struct client_edge *edge);
-// Has it vouched for this role since?
+// Whether it has let the client skip this role.
 bool vouch_used(const struct vouch *vouch, const char *role);

@@ -54,6 +54,8 @@ else
 	tcx=
 	check 'a kernel without TCX is told from one that refuses' said 'this kernel has no TCX'
 fi
+doctor_says() { "$BIN/bpfseal" doctor --json --root "$R" | jq -e --arg s "$1" 'any(.. | objects; .check? == "tcx" and .grade? == $s)' >/dev/null; }
+check '... and doctor knows it' doctor_says "$([ -n "$tcx" ] && echo ok || echo warning)"
 write_interfaces "\"eth0\": { \"tc_attach\": \"clsact\", $flow }"
 ends 'another way is a change' 8 node plan --check
 check '... that is made' node apply

@@ -20,10 +20,11 @@ check 'a chain runs' node apply
 ends '... and is sound' 0 node status --check
 
 maps() { echo "$R/sys/fs/bpf/bpfseal/eth0/xdp/maps/corp:net:count"; }
+# In one step: a pin that is only gone may be back before the next command.
 swap() { # OWNER
-	rm "$(maps)/counts"
-	bpftool map create "$(maps)/counts" type percpu_array key 4 value 16 entries 256 name counts
-	[ -z "$1" ] || chown "$1" "$(maps)/counts"
+	bpftool map create "$R/sys/fs/bpf/theirs" type percpu_array key 4 value 16 entries 256 name counts
+	[ -z "$1" ] || chown "$1" "$R/sys/fs/bpf/theirs"
+	mv "$R/sys/fs/bpf/theirs" "$(maps)/counts"
 }
 id() { bpftool -j map show pinned "$(maps)/counts" | jq .id; }
 says() { node status --json | jq -e "$@" >/dev/null; }
@@ -48,4 +49,38 @@ for owner in '' bpfseal-loader:; do
 	ends '... and all is sound' 0 node status --check
 	ends '... with nothing more to do' 0 node plan --check
 done
+
+# ---- watched ----
+nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/watch.json" 2>>"$R/watch.err" &
+WATCH=$!
+PIDS="$PIDS $WATCH"
+event() { # EVENT: a minute at most
+	for _ in $(seq 1200); do
+		jq -se --arg e "$1" 'any(.[]; .event == $e)' "$R/watch.json" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	cat "$R/watch.json" "$R/watch.err"
+	return 1
+}
+check 'a watch begins' event watching
+ours=$(id)
+for owner in '' bpfseal-loader:; do
+	[ -n "$owner" ] && again='again, with one that the loader may open' || again='who holds the map puts it back'
+	seen=$(jq -s '[.[] | select(.event == "mended")] | length' "$R/watch.json")
+	seen=${seen:-0} # a line may be half written
+	swap "$owner"
+	back() {
+		for _ in $(seq 1200); do
+			[ "$(jq -s '[.[] | select(.event == "mended")] | length' "$R/watch.json")" -gt "$seen" ] && [ "$(id)" = "$ours" ] && return 0
+			sleep 0.05
+		done
+		cat "$R/watch.json" "$R/watch.err"
+		return 1
+	}
+	check "$again" back
+	ends '... and all is sound' 0 node status --check
+done
+kill -TERM $WATCH
+wait $WATCH
+check 'it told it by its code alone' [ "$(jq -rs '[.[] | select(.event == "found") | .code] | unique | join(" ")' "$R/watch.json")" = map_replaced ]
 done_testing

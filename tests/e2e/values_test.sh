@@ -132,7 +132,7 @@ check '... with what is told without' sh -c "[ \"\$(sed '1,/^\r\$/d' '$R/answer'
 check 'another path is none' sh -c "printf 'GET /etc/passwd HTTP/1.1\r\n\r\n' | '$BIN/bpfseal' metrics --http --root '$R' | head -1 | grep -q '^HTTP/1.1 404 '"
 check 'another name is not ours' sh -c "printf 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n' | '$BIN/bpfseal' metrics --http --root '$R' | head -1 | grep -q '^HTTP/1.1 421 '"
 check 'one who goes away ends it' sh -c "! printf 'GET /met' | '$BIN/bpfseal' metrics --http --root '$R' 2>'$R/tap.out'"
-check '... and is told' said 'the asker is gone'
+check '... and is told' said 'the client closed the connection'
 powers_of_asked() { # what it holds while it waits for the request
 	mkfifo "$R/request"
 	# The request comes when it has been looked at.

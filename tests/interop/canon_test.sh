@@ -49,7 +49,7 @@ differ 'keys are sorted by code point; the other sorts by UTF-16 unit' \
 differ 'an integer of 64 bits stays what it is; the other keeps 53 bits' \
 	9007199254740993 9007199254740993 9007199254740992
 differ 'a real number is refused; the other takes one without a fraction for an integer' '[1.0]' 'refused format' '[1]'
-differ 'a key that stands twice is refused; the other takes the last' '{"a":1,"a":2}' 'refused format' '{"a":2}'
+differ 'a key that occurs twice is refused; the other takes the last' '{"a":1,"a":2}' 'refused format' '{"a":2}'
 differ 'a NUL is refused; the other writes it' '["\\u0000"]' 'refused format' '["\000"]'
 differ 'half a surrogate pair is refused; the other replaces it' '["\\ud800"]' 'refused format' "[\"$replacement\"]"
 differ 'invalid UTF-8 is refused; the other replaces it' '["\377"]' 'refused format' "[\"$replacement\"]"

@@ -892,7 +892,7 @@ static void what_was_put_under_our_link_meanwhile_is_not_replaced_unseen(void **
 	assert_int_equal(bpf_link_update(link, theirs, NULL), 0);
 	assert_int_equal(attach_root(&attach, &truth, other, us.id, how, &why), -1);
 	assert_int_equal(why.code, FAULT_KERNEL);
-	assert_string_equal(why.text, "somebody has just put another program under our link");
+	assert_string_equal(why.text, "another program was just attached to our link");
 	assert_int_equal(the_truth(ground, HOOK_XDP).link.program_id, them.id);
 	// Who has seen it may.
 	truth = the_truth(ground, HOOK_XDP);

@@ -383,7 +383,7 @@ static void fentries_work_or_are_refused_clearly(void **state)
 	if (chain_build(&spec, &chain, &why)) {
 		assert_int_equal(why.code, FAULT_KERNEL);
 		snprintf(all, sizeof(all), "%s: %s", why.text, why.cause);
-		if (!strstr(all, "this kernel lets nobody load a probe of kind fentry"))
+		if (!strstr(all, "this kernel refuses to load probes of kind fentry"))
 			fail_msg("%s", all);
 		assert_int_equal(the_truth(world, HOOK_XDP).generation, 0);
 		return;

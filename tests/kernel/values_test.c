@@ -426,7 +426,7 @@ a_value_that_does_not_fit_is_refused_with_its_place_before_anything_is_made(void
 	refused(stock,
 		"\n" KNOBS(",\n\"maps\":{\"nets\":[{\"key\":\"10.0.0.0/8\",\"value\":1},\n"
 			   "{\"key\":{\"prefixlen\":8,\"addr\":10},\"value\":2}]}"),
-		"stands twice", "node.json:4:2", "");
+		"occurs twice", "node.json:4:2", "");
 	refused(stock,
 		"\n" KNOBS(
 			",\n\"maps\":{\"learned\":[{\"key\":0,\"value\":1},{\"key\":1,\"value\":1},"

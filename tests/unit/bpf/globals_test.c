@@ -128,7 +128,7 @@ static void a_global_that_is_another_than_described_is_refused(void **state)
 		"global limit of knobs.bpf.o is not as", "");
 	refused(SOURCE(",\"globals\":[{\"name\":\"limit\",\"section\":\".text\"}]"),
 		"'.text' is no section of variables", "");
-	refused(SOURCE(",\"globals\":[{\"name\":\"limit\"},{\"name\":\"limit\"}]"), "stands twice",
+	refused(SOURCE(",\"globals\":[{\"name\":\"limit\"},{\"name\":\"limit\"}]"), "occurs twice",
 		"");
 	refused(SOURCE(",\"globals\":[{\"name\":\"limit\",\"purpose\":\"confg\"}]"),
 		"no map purpose", "");
@@ -175,6 +175,12 @@ static void only_data_can_be_shared(void **state)
 		"\"hook\":\"xdp\",\"linkage\":\"chain\"}],"
 		"\"maps\":[{\"name\":\"bpfseal_next\",\"shared\":true}]}",
 		"cannot be shared", "");
+	// A timer lives as long as its map, and that as long as anybody shares it.
+	refused("{\"publisher\":\"net\",\"name\":\"t\",\"version\":\"1.0.0\",\"license\":\"GPL\","
+		"\"programs\":[{\"object\":\"ticks.bpf.o\",\"entry\":\"tick\","
+		"\"hook\":\"xdp\",\"linkage\":\"wrap\"}],"
+		"\"maps\":[{\"name\":\"ticks\",\"shared\":true}]}",
+		"start timers", "share the maps of an object that starts none");
 	refused(SOURCE(",\"maps\":[{\"name\":\"together\",\"shared\":1}]"), "shared", "");
 }
 

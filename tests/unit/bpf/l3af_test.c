@@ -214,7 +214,7 @@ static void equal_places_keep_their_order_and_are_told(void **state)
 	(void)state;
 	same(chain_of(node, "eth0", "xdp"), "[{\"use\":\"net/b\",\"version\":\"1.0.0\"},"
 					    "{\"use\":\"net/a\",\"version\":\"1.0.0\"}]");
-	noted(&result, "bpf_programs.xdp_ingress[1].seq_id", "stands twice");
+	noted(&result, "bpf_programs.xdp_ingress[1].seq_id", "occurs twice");
 }
 
 static void another_host_is_told_or_left_out(void **state)
@@ -277,7 +277,7 @@ static void what_is_no_payload_is_refused_with_its_place(void **state)
 	refused(ENTRY("edge-1", "eth0", "\"xdp_ingress\":{}"), "not a list", NULL);
 	refused(ENTRY("edge-1", "*", ""), "1 to 15 letters", NULL);
 	refused(ENTRY("edge-1", "../../etc", ""), "1 to 15 letters", NULL);
-	refused("[" ENTRY("edge-1", "eth0", "") "," ENTRY("edge-1", "eth0", "") "]", "stands twice",
+	refused("[" ENTRY("edge-1", "eth0", "") "," ENTRY("edge-1", "eth0", "") "]", "occurs twice",
 		NULL);
 }
 

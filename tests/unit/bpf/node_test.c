@@ -399,7 +399,7 @@ static void a_word_that_is_not_known_offers_the_nearest(void **state)
 	refused("{\"interfaces\":{\"eth0\":{\"xdp_mode\":\"nativ\"}}}", "1:24",
 		"interfaces.eth0.xdp_mode: value \"nativ\" is not known: did you mean \"native\"?");
 	refused("{\"policy\":{\"helpers\":[\"base\",\"base\"]}}", "1:30",
-		"\"base\" stands here twice");
+		"\"base\" is listed twice here");
 }
 
 static void secure_is_the_only_mode(void **state)

@@ -87,8 +87,8 @@ static void each_departure_is_named_with_its_path_and_place(void **state)
 	refused("{\"text\":\"abcd\"}", "text: \"abcd\" is long", "f:1:2");
 	refused("{\"text\":\"a\",\"list\":[\"red\",\n\"grean\"]}",
 		"list[1]: value \"grean\" is not known: did you mean \"green\"?", "f:2:1");
-	refused("{\"text\":\"a\",\"list\":[\"red\",\"red\"]}", "list[1]: \"red\" stands here twice",
-		"f:1:27");
+	refused("{\"text\":\"a\",\"list\":[\"red\",\"red\"]}",
+		"list[1]: \"red\" is listed twice here", "f:1:27");
 	refused("{\"text\":\"a\",\"list\":[\"red\",\"green\",\"red\"]}",
 		"list[2]: the array has 3 items; at most 2 fit", "f:1:35");
 	refused("{\"text\":\"a\",\"table\":{\"a\":6}}", "table.a: 6 is not between -5 and 5",

@@ -139,7 +139,7 @@ static void who_takes_no_answer_is_not_waited_for(void **state)
 	assert_int_equal(answer_write(ends[1], ANSWER_OK, false, &body, &why), -1);
 	alarm(0);
 	assert_int_equal(why.code, FAULT_NETWORK);
-	assert_non_null(strstr(why.text, "nobody takes the answer"));
+	assert_non_null(strstr(why.text, "the client did not read the answer"));
 	close(ends[0]);
 	close(ends[1]);
 }

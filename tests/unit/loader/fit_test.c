@@ -58,7 +58,7 @@ static void a_terminal_program_stands_last_or_is_refused(void **state)
 
 	(void)state;
 	fits(members, 2);
-	refused(members, 3, "net/t never goes on: it can only stand last", "");
+	refused(members, 3, "net/t is a terminal program: it can only be the last", "");
 }
 
 static void thirty_three_programs_fit_and_their_own_jumps_take_room(void **state)

@@ -2,6 +2,7 @@
 // Objects are looked at once, and what was seen in them is remembered for the very same bytes and code only.
 #include "loader/muster.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +23,7 @@ struct place {
 	char path[64];
 	int fd;
 	struct recall recall;
+	struct seen seen;
 	struct member members[3]; // count, count, ratelimit
 };
 
@@ -63,6 +66,7 @@ static int tear_down(void **state)
 	for (size_t i = 0; i < 3; i++)
 		close(place->members[i].object_fd);
 	close(place->fd);
+	seen_drop(&place->seen);
 	snprintf(command, sizeof(command), "rm -r %s", place->path);
 	if (system(command))
 		return -1;
@@ -84,7 +88,8 @@ static struct muster called(struct place *place, size_t count)
 	struct muster muster = {0};
 	struct fault why = {0};
 
-	assert_int_equal(muster_call(&place->recall, place->members, count, &muster, &why), 0);
+	assert_int_equal(
+		muster_call(&place->recall, &place->seen, place->members, count, &muster, &why), 0);
 	return muster;
 }
 
@@ -165,6 +170,7 @@ static void what_was_seen_before_is_not_looked_at_again(void **state)
 	long faults;
 
 	note_all(place, &first);
+	seen_drop(&place->seen); // as in another process
 	faults = worker_faults();
 	again = called(place, 3);
 	assert_int_equal(worker_faults(), faults);
@@ -173,6 +179,21 @@ static void what_was_seen_before_is_not_looked_at_again(void **state)
 		assert_true(again.objects[i].recalled);
 		same_inspection(again.objects[i].inspection, first.objects[i].inspection);
 	}
+}
+
+// The second of a thousand chains of a pattern, before anything is noted on disk.
+static void what_one_chain_has_shown_the_next_need_not(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster first = called(place, 3);
+	OWNED(muster_drop) struct muster again = {0};
+	long faults = worker_faults();
+
+	again = called(place, 3);
+	assert_int_equal(worker_faults(), faults);
+	assert_int_equal(again.count, 2);
+	for (size_t i = 0; i < 2; i++)
+		same_inspection(again.objects[i].inspection, first.objects[i].inspection);
 }
 
 // The file of one note.
@@ -256,6 +277,42 @@ static void a_damaged_note_is_none(void **state)
 	assert_true(is_recalled(place, &place->members[0]));
 }
 
+static int truncate_at(const struct place *place, const char *name, off_t size)
+{
+	OWNED(drop_fd) int fd = openat(place->fd, name, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : ftruncate(fd, size);
+}
+
+// Of no kind but a file of its own, and of no size that has to be read; what stands in its place costs the note, and not
+// the apply.
+static void what_is_no_file_of_ours_is_no_note(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = called(place, 1);
+	char name[SHA256_HEX + 8];
+
+	note_all(place, &muster);
+	note_name(&place->members[0], name);
+	assert_int_equal(renameat(place->fd, name, place->fd, "sound"), 0);
+	assert_int_equal(symlinkat("sound", place->fd, name), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	assert_int_equal(unlinkat(place->fd, name, 0), 0);
+	assert_int_equal(mkfifoat(place->fd, name, 0600), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	note_all(place, &muster);
+	assert_true(is_recalled(place, &place->members[0]));
+	assert_int_equal(truncate_at(place, name, (off_t)2 << 30), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	assert_int_equal(unlinkat(place->fd, name, 0), 0);
+	assert_int_equal(mkdirat(place->fd, name, 0700), 0);
+	assert_false(is_recalled(place, &place->members[0]));
+	note_all(place, &muster);
+	assert_int_equal(unlinkat(place->fd, name, AT_REMOVEDIR), 0);
+	note_all(place, &muster);
+	assert_true(is_recalled(place, &place->members[0]));
+}
+
 static void this_code_has_a_name(void **state)
 {
 	struct sha256 one, again;
@@ -277,9 +334,11 @@ int main(void)
 		TEST(nobody_else_is_looked_at),
 		TEST(what_is_refused_of_one_stands_with_it),
 		TEST(what_was_seen_before_is_not_looked_at_again),
+		TEST(what_one_chain_has_shown_the_next_need_not),
 		TEST(another_code_looks_for_itself),
 		TEST(a_note_of_another_object_is_none),
 		TEST(a_damaged_note_is_none),
+		TEST(what_is_no_file_of_ours_is_no_note),
 		TEST(this_code_has_a_name),
 	};
 

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 // Job number `index`, from 0. Jobs run concurrently: they may share only what none of them writes.
-typedef void crew_job(void *ctx, size_t index);
+typedef void parallel_job(void *ctx, size_t index);
 
 // Runs jobs 0 to count-1, each once, in any order, and returns when all are done. If no thread can be created the calling
 // thread runs them all.
-void crew_run(crew_job *job, void *ctx, size_t count);
+void parallel_run(parallel_job *job, void *ctx, size_t count);

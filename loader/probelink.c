@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/listen.h"
+#include "loader/probelink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,15 +20,31 @@
 // Bit 0 of config, as .../kprobe/format/retprobe has had it since Linux 4.17.
 #define KPROBE_RETURN UINT64_C(1)
 
-static int refuse(const struct listen_event *event, int error, struct fault *why)
+static int refuse(const struct probelink_event *event, int error, struct fault *why)
 {
 	return fault_set(why, FAULT_KERNEL, "cannot watch %s %s: %s", probe_kind_name(event->kind),
 			 event->target, strerror(error));
 }
 
+// Debian's kernels know a level of their own, 3, and have it by default: no perf event without CAP_SYS_ADMIN, whatever
+// CAP_PERFMON says elsewhere. Tracepoints and kprobes are perf events; raw tracepoints and typed programs are none.
+static int refuse_event(const struct listen_event *event, int error, struct fault *why)
+{
+	if (error != EACCES)
+		return refuse(event, error, why);
+	fault_set(why, FAULT_KERNEL,
+		  "cannot watch %s %s: the kernel gives the loader no perf event, as where the "
+		  "sysctl "
+		  "kernel.perf_event_paranoid is above 2",
+		  probe_kind_name(event->kind), event->target);
+	return fault_fix(
+		why, "'sysctl -w kernel.perf_event_paranoid=2', and in /etc/sysctl.d for the next "
+		     "boot; or watch by a raw tracepoint");
+}
+
 // One event for the whole machine: a program on a perf event of a tracepoint or kprobe runs on every CPU, wherever the
 // event itself is counted.
-static int perf_open(const struct listen_event *event, struct perf_event_attr *attr, int *out,
+static int perf_open(const struct probelink_event *event, struct perf_event_attr *attr, int *out,
 		     struct fault *why)
 {
 	long fd;
@@ -38,7 +54,7 @@ static int perf_open(const struct listen_event *event, struct perf_event_attr *a
 	attr->wakeup_events = 1;
 	fd = syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
-		return refuse(event, errno, why);
+		return refuse_event(event, errno, why);
 	*out = (int)fd;
 	return 0;
 }
@@ -60,8 +76,8 @@ static int kprobe_type(uint32_t *out, struct fault *why)
 	return 0;
 }
 
-static int link_perf(const struct listen_event *event, struct perf_event_attr *attr, int program_fd,
-		     int *link_fd, struct fault *why)
+static int link_perf(const struct probelink_event *event, struct perf_event_attr *attr,
+		     int program_fd, int *link_fd, struct fault *why)
 {
 	OWNED(drop_fd) int event_fd = -1;
 
@@ -72,7 +88,7 @@ static int link_perf(const struct listen_event *event, struct perf_event_attr *a
 	return *link_fd < 0 ? refuse(event, -*link_fd, why) : 0;
 }
 
-static int link_tracepoint(const struct listen_event *event, int program_fd, int *link_fd,
+static int link_tracepoint(const struct probelink_event *event, int program_fd, int *link_fd,
 			   struct fault *why)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT,
@@ -84,7 +100,7 @@ static int link_tracepoint(const struct listen_event *event, int program_fd, int
 	return link_perf(event, &attr, program_fd, link_fd, why);
 }
 
-static int link_kprobe(const struct listen_event *event, int program_fd, int *link_fd,
+static int link_kprobe(const struct probelink_event *event, int program_fd, int *link_fd,
 		       struct fault *why)
 {
 	struct perf_event_attr attr = {
@@ -99,7 +115,7 @@ static int link_kprobe(const struct listen_event *event, int program_fd, int *li
 }
 
 // What typed programs watch was settled when they were loaded; only raw tracepoints are named here.
-static int link_raw(const struct listen_event *event, int program_fd, int *link_fd,
+static int link_raw(const struct probelink_event *event, int program_fd, int *link_fd,
 		    struct fault *why)
 {
 	const char *name = event->kind == PROBE_RAW_TRACEPOINT ? event->target : NULL;
@@ -108,7 +124,8 @@ static int link_raw(const struct listen_event *event, int program_fd, int *link_
 	return *link_fd < 0 ? refuse(event, -*link_fd, why) : 0;
 }
 
-int listen_probe(const struct listen_event *event, int program_fd, int *link_fd, struct fault *why)
+int probelink_make(const struct probelink_event *event, int program_fd, int *link_fd,
+		   struct fault *why)
 {
 	switch (event->kind) {
 	case PROBE_TRACEPOINT:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/aside.h"
+#include "loader/background.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,49 +32,49 @@ static int waits_for_a_byte(void *ctx, struct fault *why)
 
 static void it_is_done_once_and_told_once(void **state)
 {
-	struct aside aside = {0};
+	struct background task = {0};
 	struct fault why = {0};
 	int count = 0;
 
 	(void)state;
-	assert_int_equal(aside_wait(&aside, &why), 0);
-	aside_start(&aside, counts, &count);
-	assert_int_equal(aside_wait(&aside, &why), 0);
-	assert_int_equal(aside_wait(&aside, &why), 0);
+	assert_int_equal(background_wait(&task, &why), 0);
+	background_start(&task, counts, &count);
+	assert_int_equal(background_wait(&task, &why), 0);
+	assert_int_equal(background_wait(&task, &why), 0);
 	assert_int_equal(count, 1);
-	aside_start(&aside, refuses, NULL);
-	assert_int_equal(aside_wait(&aside, &why), -1);
+	background_start(&task, refuses, NULL);
+	assert_int_equal(background_wait(&task, &why), -1);
 	assert_int_equal(why.code, FAULT_BUSY);
-	assert_int_equal(aside_wait(&aside, &why), 0);
+	assert_int_equal(background_wait(&task, &why), 0);
 }
 
 static void it_is_done_beside_who_started_it(void **state)
 {
-	struct aside aside = {0};
+	struct background task = {0};
 	struct fault why = {0};
 	int ends[2];
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	aside_start(&aside, waits_for_a_byte, &ends[0]);
-	assert_true(aside.runs);
+	background_start(&task, waits_for_a_byte, &ends[0]);
+	assert_true(task.runs);
 	assert_int_equal(write(ends[1], "", 1), 1);
-	assert_int_equal(aside_wait(&aside, &why), 0);
+	assert_int_equal(background_wait(&task, &why), 0);
 	close(ends[0]);
 	close(ends[1]);
 }
 
-// What aside_start leaves where no thread is to be had.
+// What background_start leaves where no thread is to be had.
 static void without_a_thread_it_is_done_when_it_is_waited_for(void **state)
 {
 	int count = 0;
-	struct aside aside = {.job = counts, .ctx = &count};
+	struct background task = {.job = counts, .ctx = &count};
 	struct fault why = {0};
 
 	(void)state;
-	assert_int_equal(aside_wait(&aside, &why), 0);
+	assert_int_equal(background_wait(&task, &why), 0);
 	assert_int_equal(count, 1);
-	assert_int_equal(aside_wait(&aside, &why), 0);
+	assert_int_equal(background_wait(&task, &why), 0);
 	assert_int_equal(count, 1);
 }
 

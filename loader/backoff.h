@@ -7,22 +7,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FIGHT_ROUNDS	3
-#define FIGHT_WINDOW_MS 60000
-#define FIGHT_PAUSE_MS	10000  // the first pause; each further one is twice as long
-#define FIGHT_PAUSE_MAX 300000 // ms, the longest pause
-#define FIGHT_CALM_MS	600000 // after so long without a repair the next pause is the first again
+#define BACKOFF_ROUNDS	  3
+#define BACKOFF_WINDOW_MS 60000
+#define BACKOFF_PAUSE_MS  10000	 // the first pause; each further one is twice as long
+#define BACKOFF_PAUSE_MAX 300000 // ms, the longest pause
+#define BACKOFF_CALM_MS	  600000 // after so long without a repair the next pause is the first again
 
 // Starts as {0}.
-struct fight {
-	int64_t rounds[FIGHT_ROUNDS]; // times of repairs within the window, oldest first
+struct backoff {
+	int64_t rounds[BACKOFF_ROUNDS]; // times of repairs within the window, oldest first
 	unsigned count;
 	unsigned pauses; // since the last calm
 	int64_t until;	 // end of the pause: no repair before this
 };
 
 // Whether a repair may be tried now; how long until then.
-bool fight_may(const struct fight *fight, int64_t now_ms);
-int64_t fight_wait_ms(const struct fight *fight, int64_t now_ms);
+bool backoff_allows(const struct backoff *backoff, int64_t now_ms);
+int64_t backoff_wait_ms(const struct backoff *backoff, int64_t now_ms);
 // Records a repair, whether or not it succeeded. True when a pause begins with it: the caller raises the alarm.
-bool fight_round(struct fight *fight, int64_t now_ms);
+bool backoff_note(struct backoff *backoff, int64_t now_ms);

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "loader/crew.h"
+#include "loader/parallel.h"
 
 #define PIECES 100
 
@@ -42,7 +42,7 @@ static void each_piece_is_done_once(void **state)
 	for (size_t count = 0; count <= PIECES; count += 25) {
 		struct tally tally = {.first = pthread_self()};
 
-		crew_run(count_one, &tally, count);
+		parallel_run(count_one, &tally, count);
 		for (size_t i = 0; i < PIECES; i++)
 			assert_int_equal(tally.done[i], i < count);
 		assert_int_equal(tally.signals_open, 0);
@@ -56,7 +56,7 @@ static void the_callers_own_signals_are_as_before(void **state)
 
 	(void)state;
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
-	crew_run(count_one, &tally, PIECES);
+	parallel_run(count_one, &tally, PIECES);
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
 	assert_int_equal(sigismember(&after, SIGTERM), sigismember(&before, SIGTERM));
 }
@@ -80,7 +80,7 @@ static void two_processors_work_at_once(void **state)
 	if (sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) < 2)
 		skip();
 	together = 0;
-	crew_run(meet, NULL, 2);
+	parallel_run(meet, NULL, 2);
 	assert_int_equal(together, 2);
 }
 
@@ -99,7 +99,7 @@ static void without_threads_the_work_is_done_all_the_same(void **state)
 		if ((geteuid() == 0 && (setgid(65534) || setuid(65534))) ||
 		    setrlimit(RLIMIT_NPROC, &none))
 			_exit(2);
-		crew_run(count_one, &tally, PIECES);
+		parallel_run(count_one, &tally, PIECES);
 		for (size_t i = 0; i < PIECES; i++)
 			if (tally.done[i] != 1)
 				_exit(1);
