@@ -28,7 +28,7 @@ static int refuse(const struct probelink_event *event, int error, struct fault *
 
 // Debian's kernels know a level of their own, 3, and have it by default: no perf event without CAP_SYS_ADMIN, whatever
 // CAP_PERFMON says elsewhere. Tracepoints and kprobes are perf events; raw tracepoints and typed programs are none.
-static int refuse_event(const struct listen_event *event, int error, struct fault *why)
+static int refuse_event(const struct probelink_event *event, int error, struct fault *why)
 {
 	if (error != EACCES)
 		return refuse(event, error, why);
