@@ -118,7 +118,7 @@ static int look_at_unprivileged(struct doctor *doctor, struct fault *why)
 			  "users without privileges load no BPF");
 }
 
-// See loader/listen.c: level 3 is Debian's own, and its default.
+// See loader/probelink.c: level 3 is Debian's own, and its default.
 static int look_at_events(struct doctor *doctor, struct fault *why)
 {
 	char line[32];

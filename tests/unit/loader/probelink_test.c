@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What keeps a probe from its event is told with what mends it.
-#include "loader/listen.h"
+#include "loader/probelink.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const struct listen_event tracepoint = {
+static const struct probelink_event tracepoint = {
 	.kind = PROBE_TRACEPOINT, .target = "sched/sched_process_fork", .tracepoint_id = 1};
 
 // From here on perf_event_open(2) fails so in this process.
@@ -38,7 +38,7 @@ static void a_kernel_that_keeps_its_events_is_told_by_the_sysctl(void **state)
 
 	(void)state;
 	no_event(EACCES);
-	assert_int_equal(listen_probe(&tracepoint, -1, &fd, &why), -1);
+	assert_int_equal(probelink_make(&tracepoint, -1, &fd, &why), -1);
 	assert_int_equal(why.code, FAULT_KERNEL);
 	assert_non_null(strstr(why.text, "tracepoint sched/sched_process_fork"));
 	assert_non_null(strstr(why.text, "kernel.perf_event_paranoid"));
