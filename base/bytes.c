@@ -12,8 +12,8 @@ void bytes_drop(struct bytes *bytes)
 	*bytes = (struct bytes){0};
 }
 
-// Room for `more` bytes and the NUL behind them. Doubles, so appending stays linear.
-static int make_room(struct bytes *bytes, size_t more, struct fault *why)
+// Doubles, so appending stays linear.
+int bytes_reserve(struct bytes *bytes, size_t more, struct fault *why)
 {
 	size_t need, room = bytes->room ? bytes->room : 64;
 	unsigned char *data;
@@ -36,7 +36,7 @@ static int make_room(struct bytes *bytes, size_t more, struct fault *why)
 
 int bytes_append(struct bytes *bytes, const void *data, size_t len, struct fault *why)
 {
-	if (make_room(bytes, len, why))
+	if (bytes_reserve(bytes, len, why))
 		return -1;
 	if (len)
 		memcpy(bytes->data + bytes->len, data, len);

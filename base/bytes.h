@@ -18,6 +18,10 @@ struct bytes {
 // Frees the memory and leaves the empty run: OWNED(bytes_drop) struct bytes b = {0};
 void bytes_drop(struct bytes *bytes);
 
+// Makes room for `more` bytes behind `len` and for the NUL: who writes them there in place adds to `len` and ends with a NUL.
+// On a refusal (no memory) the run is as it was.
+int bytes_reserve(struct bytes *bytes, size_t more, struct fault *why) MUST_CHECK;
+
 // Appends a copy. On a refusal (no memory) the run is as it was.
 int bytes_append(struct bytes *bytes, const void *data, size_t len, struct fault *why) MUST_CHECK;
 int bytes_append_text(struct bytes *bytes, const char *text, struct fault *why) MUST_CHECK;

@@ -215,14 +215,24 @@ int file_open_at(int dirfd, const char *name, int *out, struct fault *why)
 	return open_regular(dirfd, name, O_NOFOLLOW, out, why);
 }
 
+#define READ_PIECE 16384
+
 int file_read_fd(int fd, size_t max, struct bytes *out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes all = {0};
-	unsigned char piece[16384];
+	struct stat st;
+	// A hint that saves growing: files of the kernel have no size, and any file may grow while it is read.
+	size_t hint =
+		fstat(fd, &st) == 0 && st.st_size > READ_PIECE ? (size_t)st.st_size : READ_PIECE;
 
+	if (bytes_reserve(&all, hint < max ? hint : max, why))
+		return -1;
 	for (;;) {
-		ssize_t got = pread(fd, piece, sizeof(piece), (off_t)all.len);
+		ssize_t got;
 
+		if (all.len + 1 == all.room && bytes_reserve(&all, READ_PIECE, why))
+			return -1;
+		got = pread(fd, all.data + all.len, all.room - all.len - 1, (off_t)all.len);
 		if (got < 0 && errno == EINTR)
 			continue;
 		// A read error is not the end of the file (apt CVE-2016-1252).
@@ -230,11 +240,11 @@ int file_read_fd(int fd, size_t max, struct bytes *out, struct fault *why)
 			return fault_errno(why, FAULT_OTHER, "cannot read");
 		if (got == 0)
 			break;
-		if (all.len + (size_t)got > max)
+		all.len += (size_t)got;
+		if (all.len > max)
 			return fault_set(why, FAULT_TOO_LARGE, "more than %zu bytes", max);
-		if (bytes_append(&all, piece, (size_t)got, why))
-			return -1;
 	}
+	all.data[all.len] = '\0';
 	bytes_move(out, &all);
 	return 0;
 }

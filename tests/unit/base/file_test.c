@@ -72,6 +72,33 @@ static void reading_stops_at_the_cap(void **state)
 	assert_int_equal(read.len, 0);
 }
 
+// Also where the size that a file tells is that of the buffer, and where it tells none.
+static void a_file_of_any_size_is_read_whole(void **state)
+{
+	static const size_t sizes[] = {0,     1,     63,    64,	    16383, 16384,
+				       16385, 32767, 32768, 131071, 131072};
+	static char text[131072];
+	const struct place *place = *state;
+	OWNED(bytes_drop) struct bytes none = {0};
+	struct fault why = {0};
+
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		OWNED(bytes_drop) struct bytes read = {0};
+
+		assert_int_equal(file_replace_at(place->fd, "a", text, sizes[i], 0600, &why), 0);
+		assert_int_equal(file_read_at(place->fd, "a", sizes[i], &read, &why), 0);
+		assert_int_equal(read.len, sizes[i]);
+		assert_int_equal(strlen(bytes_text(&read)), sizes[i]);
+		if (sizes[i])
+			assert_int_equal(file_read_at(place->fd, "a", sizes[i] - 1, &none, &why),
+					 -1);
+		assert_int_equal(none.len, 0);
+	}
+	assert_int_equal(file_read("/proc/self/status", 65536, &none, &why), 0);
+	assert_non_null(strstr(bytes_text(&none), "Name:"));
+}
+
 static void symlinks_directories_and_pipes_are_not_read(void **state)
 {
 	const struct place *place = *state;
@@ -375,6 +402,7 @@ int main(void)
 		TEST(a_replaced_file_is_whole_and_leaves_no_temporary),
 		TEST(only_temporaries_are_swept),
 		TEST(reading_stops_at_the_cap),
+		TEST(a_file_of_any_size_is_read_whole),
 		TEST(symlinks_directories_and_pipes_are_not_read),
 		TEST(an_existing_file_is_never_overwritten_by_create),
 		TEST(a_damaged_content_file_is_mended_and_a_sound_one_left_alone),
