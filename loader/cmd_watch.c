@@ -200,7 +200,7 @@ int run_watch(struct cli *cli, struct fault *why)
 	struct watch_places places;
 	struct foothold foothold;
 
-	if (desk_open(&desk, cli, DESK_NAMES, why) ||
+	if (desk_open(&desk, cli, once ? DESK_NAMES : DESK_NAMES | DESK_EVICTS, why) ||
 	    (!once && (be_the_only_one(&desk, &lock, why) || bell_new(&bell, why))))
 		return -1;
 	foothold.tree = desk.tree;

@@ -160,7 +160,8 @@ static int desk_give_up_root(struct desk *desk, const struct cli *cli, unsigned 
 	if (node_load(cli_root(cli), NULL, &node, &ignored))
 		fault_clear(&ignored);
 	// A namer that does not start costs the names; the ids have to do. A timer's service need not hear it each time.
-	if ((needs & DESK_NAMES) && node && namer_start(node, &desk->namer, &ignored) &&
+	if ((needs & DESK_NAMES) && node &&
+	    namer_start(&node->watch, needs & DESK_EVICTS, &desk->namer, &ignored) &&
 	    !cli_has(cli, "--changes"))
 		cli_note(cli, "warning: %s", ignored.text);
 	return desk_become(desk, cli, node, why);

@@ -34,6 +34,7 @@ void desk_drop(struct desk *desk);
 enum desk_need {
 	DESK_LOCKED = 1, // wait for the loader's lock
 	DESK_NAMES = 2,	 // start the namer
+	DESK_EVICTS = 4, // the namer hands out what node.json lets evict
 };
 // Becomes the loader's user, opens its directories, enters the sandbox (base/jail.h). `needs` is a set of enum desk_need.
 // Once in a process. On a refusal the process may be half confined: it should only report and exit.
