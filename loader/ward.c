@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/owned.h"
 
@@ -46,6 +47,7 @@ void ward_let_go(struct ward *ward, size_t *room)
 	sight_drop(&ward->sight);
 	keeper_drop(&ward->keeper);
 	ward->has_sight = false;
+	ward->stands_at = 0;
 }
 
 void ward_free(struct ward *ward, struct bell *bell, size_t *room)
@@ -60,13 +62,22 @@ void ward_free(struct ward *ward, struct bell *bell, size_t *room)
 	free(ward);
 }
 
+// Something mounted over the pins changes none of their directories, so no event tells of it.
+static bool stands_elsewhere(const struct ward *ward)
+{
+	struct stat now;
+
+	return ward->stands_at && (stat(ward->place, &now) || now.st_dev != ward->stands_on ||
+				   now.st_ino != ward->stands_at);
+}
+
 void ward_glance(struct ward *ward, int64_t now_ms)
 {
 	size_t place = 0;
 	uint64_t more;
 
 	// Who cannot hear has to look: pins that are gone, or all of it.
-	if (ward->deaf)
+	if (ward->deaf || stands_elsewhere(ward))
 		ward_suspect(ward, now_ms);
 	if (!ward->has_sight)
 		return;
@@ -305,7 +316,7 @@ static int hold(struct ward *ward, const struct truth *truth, struct bell *bell,
 			     keeper_program(ward->keeper) != truth->members[0].program.id))
 		ward_let_go(ward, room);
 	// First the bell: what changes after the pins have been opened shall ring.
-	if (!ward->keeper || ward->deaf)
+	if (!ward->keeper || ward->deaf || stands_elsewhere(ward))
 		ward->deaf = bell && bell_watch(bell, ward->place, ward->tag, why);
 	if (ward->keeper)
 		return 0;
@@ -324,6 +335,7 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 		struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
+	struct stat now = {0};
 
 	// What we took away ourselves is held no more: timers of a denied program would run on in its maps.
 	if (!is_applied(chain))
@@ -334,10 +346,14 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	// Until all of this has worked there is no cheap look.
 	sight_drop(&ward->sight);
 	ward->has_sight = false;
+	if (stat(ward->place, &now))
+		now.st_ino = 0;
 	if (hold(ward, truth, bell, room, why)) {
 		ward->deaf = true;
 		return -1;
 	}
+	ward->stands_on = now.st_dev;
+	ward->stands_at = now.st_ino;
 	if (ward->hook == HOOK_PROBE) // only pins can be taken from them, and that rings
 		return ward->deaf ? -1 : 0;
 	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why)) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/fault.h"
 #include "loader/attach.h"
@@ -22,7 +23,9 @@ struct ward {
 	char was[64];	// the name under which it is pinned
 	enum hook hook;
 	char place[BPFFS_PATH_MAX];
-	uint32_t tag; // of its directories' events (bell.h)
+	dev_t stands_on; // its directory when it was sound: another one under this name rings no bell
+	ino_t stands_at; // 0: not known
+	uint32_t tag;	 // of its directories' events (bell.h)
 	struct keeper *keeper;
 	uint32_t kept_index; // of the interface that it was attached to when the keeper was opened
 	struct sight sight;
