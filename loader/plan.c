@@ -400,13 +400,6 @@ static int plan_admit_use(struct plan_chain *chain, size_t place, struct admit *
 	return 0;
 }
 
-static void fault_first(struct fault *first, struct fault *why)
-{
-	if (first->code == FAULT_NONE)
-		*first = *why;
-	fault_clear(why);
-}
-
 // Of what shall be on a card: whether a card takes each member.
 static int plan_check_card(const struct plan_chain *chain, struct fault *why)
 {
