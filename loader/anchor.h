@@ -53,6 +53,13 @@ int anchor_newest(const char *place, struct anchor *out, struct fault *why) MUST
 // The tag (a digest of the instructions) that the kernel gives our embedded root, learned by loading it once. A program that
 // is pinned as our root and has another tag is not ours (A84, A87).
 int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why) MUST_CHECK;
+// The tags of both kinds of roots, XDP and TC, each learned when it is first asked for. Starts as {0}.
+struct anchor_tags {
+	char tags[2][SYS_TAG_HEX];
+};
+// `*out` is borrowed from `tags`.
+int anchor_tags_get(struct anchor_tags *tags, enum hook hook, const char **out, struct fault *why)
+	MUST_CHECK;
 // How many packets fell through behind the root since it was loaded.
 int anchor_fell(const struct anchor *root, uint64_t *count, struct fault *why) MUST_CHECK;
 

@@ -95,7 +95,7 @@ static int find_root(struct mend *mend, const struct keeper *keeper, struct faul
 	uint32_t number = keeper ? keeper_root(keeper) : truth->root_number;
 	const char *tag;
 
-	if (plan_tag(mend->places->tags, mend->chain->hook, &tag, why))
+	if (anchor_tags_get(mend->places->tags, mend->chain->hook, &tag, why))
 		return -1;
 	if (!number || anchor_at(mend->place, number, &mend->root, why) ||
 	    !(mend->root.on_card ? is_recorded(mend) : !strcmp(mend->root.tag, tag)))

@@ -20,7 +20,7 @@ struct mend_places {
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
 	const char *logs_path;
 	const struct events *events; // for probes; may be NULL
-	struct plan_tags *tags;
+	struct anchor_tags *tags;
 	int64_t now;
 	int64_t (*ticks_us)(void);
 };

@@ -216,17 +216,7 @@ static int plan_add_held(struct plan *plan, const struct plan_places *places, st
 	return 0;
 }
 
-int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
-{
-	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
-
-	if (!tag[0] && anchor_tag(hook, tag, why))
-		return -1;
-	*out = tag;
-	return 0;
-}
-
-int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct anchor_tags *tags,
 	     struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
@@ -250,7 +240,7 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 	if (!truth->root_id)
 		return 0;
 	// Probes have no root to forge.
-	if (chain->hook != HOOK_PROBE && plan_tag(tags, chain->hook, &tamper.root_tag, why))
+	if (chain->hook != HOOK_PROBE && anchor_tags_get(tags, chain->hook, &tamper.root_tag, why))
 		return -1;
 	return tamper_findings(&tamper, &chain->damage, why);
 }
@@ -258,7 +248,7 @@ int plan_see(struct plan_chain *chain, const struct plan_places *places, struct 
 int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
 		  enum hook hook, struct plan_chain **out, struct fault *why)
 {
-	struct plan_tags tags = {0};
+	struct anchor_tags tags = {0};
 
 	*out = plan_find(plan, iface, hook);
 	if (*out)
@@ -293,7 +283,7 @@ static const struct json *plan_like(const struct plan *plan, const struct plan_p
 
 static int plan_see_all(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
-	struct plan_tags tags = {0};
+	struct anchor_tags tags = {0};
 
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/edit.h"
 #include "loader/finding.h"
@@ -64,11 +65,6 @@ struct plan {
 	struct admit *keeping; // makes durable what was admitted, beside all else; NULL: it is
 };
 
-// The tags of our roots, XDP and TC, as they are learned; starts as {0}.
-struct plan_tags {
-	char tags[2][SYS_TAG_HEX];
-};
-
 // Borrowed while the plan lives.
 struct plan_places {
 	const struct node *node;
@@ -85,11 +81,8 @@ int plan_look(const struct plan_places *places, struct plan **out, struct fault 
 // The same for one hook.
 int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
 		 struct plan **out, struct fault *why) MUST_CHECK;
-// Learns a tag when it is asked for first. Borrowed.
-int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
-	MUST_CHECK;
 // What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
-int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
+int plan_see(struct plan_chain *chain, const struct plan_places *places, struct anchor_tags *tags,
 	     struct fault *why) MUST_CHECK;
 // Admits what node.json asks for and decides each chain's action; a chain that is held (loader/hold.h) stays as it was rolled
 // back. All or nothing: a refusal of one is the refusal of all, the first one's is told, each chain has its own. Nothing

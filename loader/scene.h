@@ -29,7 +29,7 @@ struct scene {
 	struct plan *plan; // NULL: nothing has been read yet
 	struct ward **wards;
 	size_t count; // of wards, and of the plan's chains
-	struct plan_tags tags;
+	struct anchor_tags tags;
 	size_t room; // descriptors that keepers may still open
 	struct stamp config, record, next, noted;
 	uint32_t next_tag;

@@ -326,7 +326,7 @@ static void a_watch_puts_back_what_it_holds_and_destroys_nothing(void **state)
 {
 	struct world *world = the_world(state);
 	struct stock *stock = &world->stock;
-	struct plan_tags tags = {0};
+	struct anchor_tags tags = {0};
 	const struct mend_places places = {.root = world->ground.root,
 					   .node = stock->node,
 					   .tree = world->ground.tree,

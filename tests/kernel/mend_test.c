@@ -24,7 +24,7 @@
 static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
 
 static bool ready;
-static struct plan_tags tags; // as they are learned in one test
+static struct anchor_tags tags; // as they are learned in one test
 
 static int up(void **state)
 {
@@ -34,7 +34,7 @@ static int up(void **state)
 
 	if (!ready)
 		return 0;
-	tags = (struct plan_tags){0};
+	tags = (struct anchor_tags){0};
 	world = world_up(state, manifests);
 	stock_configure(&world->stock, counted);
 	assert_int_equal(
