@@ -74,16 +74,6 @@ struct plan_places {
 	bool beside; // what is admitted is made durable beside what follows (admit_settle)
 };
 
-// A plan of the kernel's side: every hook that node.json names, or that has pins of ours, or that is held; what runs and what
-// is damaged.
-// Nothing is admitted yet: what `status` shows.
-int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
-// The same for one hook.
-int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
-		 struct plan **out, struct fault *why) MUST_CHECK;
-// What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
-int plan_see(struct plan_chain *chain, const struct plan_places *places, struct anchor_tags *tags,
-	     struct fault *why) MUST_CHECK;
 // Admits what node.json asks for and decides each chain's action; a chain that is held (loader/hold.h) stays as it was rolled
 // back. All or nothing: a refusal of one is the refusal of all, the first one's is told, each chain has its own. Nothing
 // has changed then but what is kept of the metadata.
@@ -126,9 +116,6 @@ bool plan_notes_differ(const struct plan_chain *chain);
 
 // ---- the parts, for who plans something else than node.json (loader/rollback.h) ----
 
-// The chain of a hook, added where the plan has none yet.
-int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
-		  enum hook hook, struct plan_chain **out, struct fault *why) MUST_CHECK;
 // Fills in what node.json asks for.
 int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why) MUST_CHECK;
 // Whether the maps of all that is filled in are within the policy's total.

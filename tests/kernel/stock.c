@@ -25,6 +25,7 @@
 #include "keys/signing.h"
 #include "loader/apply.h"
 #include "loader/rollback.h"
+#include "loader/survey.h"
 
 #define MUST(call)                                 \
 	do {                                       \
@@ -307,7 +308,7 @@ static int plan_with(struct stock *stock, int64_t now, bool resume, struct admit
 					   .loader_dirfd = stock->loader_dirfd,
 					   .resume = resume};
 
-	if (plan_look(&places, out, why) || admit_new(&at, admit, why))
+	if (survey_all(&places, out, why) || admit_new(&at, admit, why))
 		return -1;
 	return plan_decide(*out, &places, *admit, why);
 }
@@ -351,7 +352,7 @@ int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct p
 				     .trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
 
-	if (plan_look(&places, out, why) || admit_new(&at, &admit, why))
+	if (survey_all(&places, out, why) || admit_new(&at, &admit, why))
 		return -1;
 	copies.admit = admit;
 	return rollback_plan(*out, &places, &copies, iface, now, why);
