@@ -6,9 +6,12 @@
 #include "base/owned.h"
 #include "loader/applied.h"
 #include "loader/apply.h"
+#include "loader/decide.h"
 #include "loader/desk.h"
+#include "loader/fallback.h"
 #include "loader/moment.h"
 #include "loader/report.h"
+#include "loader/restore.h"
 #include "loader/survey.h"
 #include "loader/sweep.h"
 
@@ -50,7 +53,7 @@ static int session_decide(struct session *session, const struct cli *cli, struct
 {
 	const struct report_who who = {.namer = &session->desk.namer, .now = moment_now()};
 
-	if (plan_decide(session->plan, &session->places, session->admit, why)) {
+	if (decide_all(session->plan, &session->places, session->admit, why)) {
 		report_squatters(cli, session->plan, &who);
 		return -1;
 	}
@@ -147,13 +150,13 @@ static int apply_copies(struct cli *cli, const struct session *session, struct f
 {
 	const struct desk *desk = &session->desk;
 	const struct fault refused = *why;
-	const struct plan_copies copies = {.objects_dirfd = desk->objects_dirfd,
-					   .trust_dirfd = desk->trust_dirfd,
-					   .admit = session->admit};
+	const struct restore_copies copies = {.objects_dirfd = desk->objects_dirfd,
+					      .trust_dirfd = desk->trust_dirfd,
+					      .admit = session->admit};
 	struct plan *plan = session->plan;
 	struct fault trouble = {0};
 
-	plan_restore(plan, &session->places, &copies);
+	fallback_plan(plan, &session->places, &copies);
 	for (size_t i = 0; i < plan->count; i++)
 		say_lost(cli, &plan->chains[i]);
 	if (plan_is_pending(plan)) {

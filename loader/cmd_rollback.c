@@ -5,6 +5,7 @@
 #include "loader/cmd_apply.h"
 #include "loader/desk.h"
 #include "loader/report.h"
+#include "loader/restore.h"
 #include "loader/rollback.h"
 #include "loader/survey.h"
 
@@ -28,7 +29,7 @@ int run_rollback(struct cli *cli, struct fault *why)
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
-	struct plan_copies copies;
+	struct restore_copies copies;
 	struct plan_places places;
 
 	// Its policy holds here too; without it, 'unload' is what is left.
@@ -37,9 +38,9 @@ int run_rollback(struct cli *cli, struct fault *why)
 	places = desk_plan_places(&desk);
 	if (desk_admit(&desk, cli, &admit, why) || survey_all(&places, &plan, why))
 		return -1;
-	copies = (struct plan_copies){.objects_dirfd = desk.objects_dirfd,
-				      .trust_dirfd = desk.trust_dirfd,
-				      .admit = admit};
+	copies = (struct restore_copies){.objects_dirfd = desk.objects_dirfd,
+					 .trust_dirfd = desk.trust_dirfd,
+					 .admit = admit};
 	if (rollback_plan(plan, &places, &copies, cli_arg(cli, 0), desk.now, why))
 		return -1;
 	say_stale(cli, plan);

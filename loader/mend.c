@@ -12,6 +12,8 @@
 #include "loader/apply.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
+#include "loader/decide.h"
+#include "loader/fallback.h"
 #include "loader/mapid.h"
 #include "loader/restore.h"
 #include "loader/survey.h"
@@ -369,11 +371,11 @@ static int look_for(const struct plan_places *at, const char *iface, enum hook h
 
 // Its place in the plan, of which nothing else is done.
 static int restore_one(struct plan *plan, const struct plan_places *at,
-		       const struct plan_copies *copies, const char *iface, enum hook hook,
+		       const struct restore_copies *copies, const char *iface, enum hook hook,
 		       size_t *index, struct fault *why)
 {
 	*index = plan->count;
-	plan_restore(plan, at, copies);
+	fallback_plan(plan, at, copies);
 	for (size_t i = 0; i < plan->count; i++)
 		if (is_one(&plan->chains[i], iface, hook))
 			*index = i;
@@ -393,8 +395,8 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
 	const struct admit_places admits = admit_places(places);
-	struct plan_copies copies = {.objects_dirfd = places->objects_dirfd,
-				     .trust_dirfd = places->trust_dirfd};
+	struct restore_copies copies = {.objects_dirfd = places->objects_dirfd,
+					.trust_dirfd = places->trust_dirfd};
 	OWNED(apply_drop) struct apply apply = {0};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -450,7 +452,7 @@ int mend_welcome(const struct mend_places *places, const struct mend_comers *com
 
 	how[0] = '\0';
 	if (admit_new(&admits, &admit, why) || survey_all(&at, &plan, why) ||
-	    plan_decide_some(plan, &at, admit, has_come, comers, why))
+	    decide_some(plan, &at, admit, has_come, comers, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->chains[i].action != PLAN_LOAD)

@@ -49,6 +49,6 @@ struct mend_comers {
 int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
 		 char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
 
-// Builds the chain anew from our copies (plan_restore), without what is denied. `how` likewise.
+// Builds the chain anew from our copies (fallback_plan), without what is denied. `how` likewise.
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,
 		 char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;

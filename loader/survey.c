@@ -78,8 +78,8 @@ static int add(struct plan *plan, const struct plan_places *places, const char *
 	return 0;
 }
 
-// Adds recorded chains that are held and that the roster does not have: node.json does not name them, and after a reboot
-// the kernel has no pins of them.
+// Adds recorded chains that are held and that the roster does not have: node.json does not name them, and after a
+// reboot the kernel has no pins of them.
 static int add_held(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	const struct json *chains = json_member(plan->record, "chains");
@@ -143,9 +143,9 @@ int survey_add(struct plan *plan, const struct plan_places *places, const char *
 	return survey_chain(*out, places, &tags, why);
 }
 
-// The record that a chain goes by: its own. An interface that has just come under a pattern has none, and goes by that of another
-// interface of the same pattern: for denials that are known there, a rollback that is held there and, while nothing new can be
-// admitted, what runs there.
+// The record that a chain goes by: its own. An interface that has just come under a pattern has none, and goes by
+// that of another interface of the same pattern: for denials that are known there, a rollback that is held there and,
+// while nothing new can be admitted, what runs there.
 static const struct json *like_of(const struct plan *plan, const struct plan_places *places,
 				  const struct plan_chain *chain)
 {

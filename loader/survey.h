@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts a plan: reads what the kernel runs on each hook, compares it with the record, and notes the damage. Decides nothing.
+// Starts a plan: reads what the kernel runs on each hook, compares it with the record, and notes the damage. Decides
+// nothing.
 #pragma once
 
 #include "base/fault.h"
@@ -7,9 +8,9 @@
 #include "loader/anchor.h"
 #include "loader/plan.h"
 
-// All hooks: those that node.json names, those that have pins of ours, and recorded ones that are held. Admits nothing and
-// changes nothing: it is what `status` shows. `*out` is the caller's (plan_free); it borrows from `places`. FAULT_KERNEL and
-// FAULT_OTHER when the state cannot be read, FAULT_FORMAT for a damaged record.
+// All hooks: those that node.json names, those that have pins of ours, and recorded ones that are held. Admits
+// nothing and changes nothing: it is what `status` shows. `*out` is the caller's (plan_free); it borrows from
+// `places`. FAULT_KERNEL and FAULT_OTHER when the state cannot be read, FAULT_FORMAT for a damaged record.
 int survey_all(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
 // The same for one hook.
 int survey_hook(const struct plan_places *places, const char *iface, enum hook hook,

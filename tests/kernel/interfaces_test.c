@@ -16,6 +16,7 @@
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/decide.h"
 #include "loader/finding.h"
 #include "loader/keeper.h"
 #include "loader/record.h"
@@ -568,7 +569,7 @@ static void a_plan_of_one_hook_forgets_no_other(void **state)
 	assert_int_equal(survey_hook(&mine, "seal1", HOOK_XDP, &plan, &why), 0);
 	assert_int_equal(plan->count, 1);
 	assert_int_equal(admit_new(&admits, &admit, &why), 0);
-	assert_int_equal(plan_decide(plan, &mine, admit, &why), 0);
+	assert_int_equal(decide_all(plan, &mine, admit, &why), 0);
 	assert_string_equal(line_of(plan), "seal1 load");
 	run(stock, plan);
 	assert_true(is_recorded(stock, "seal0") && is_recorded(stock, "seal1"));
@@ -598,7 +599,7 @@ static void a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along(void
 	all_applied(stock);
 	rename_iface("seal1", "seal9");
 	if (survey_hook(&places, "seal9", HOOK_XDP, &plan, &why) ||
-	    admit_new(&admits, &admit, &why) || plan_decide(plan, &places, admit, &why))
+	    admit_new(&admits, &admit, &why) || decide_all(plan, &places, admit, &why))
 		fail_msg("%s", why.text);
 	assert_string_equal(line_of(plan), "seal9 move");
 	run(stock, plan);

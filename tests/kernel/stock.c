@@ -24,6 +24,9 @@
 #include "keys/pin.h"
 #include "keys/signing.h"
 #include "loader/apply.h"
+#include "loader/decide.h"
+#include "loader/fallback.h"
+#include "loader/restore.h"
 #include "loader/rollback.h"
 #include "loader/survey.h"
 
@@ -310,7 +313,7 @@ static int plan_with(struct stock *stock, int64_t now, bool resume, struct admit
 
 	if (survey_all(&places, out, why) || admit_new(&at, admit, why))
 		return -1;
-	return plan_decide(*out, &places, *admit, why);
+	return decide_all(*out, &places, *admit, why);
 }
 
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why)
@@ -325,14 +328,14 @@ enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **ou
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
-	struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-				     .trust_dirfd = stock->trust_dirfd};
+	struct restore_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	struct fault why = {0};
 
 	assert_int_equal(plan_with(stock, now, false, &admit, out, &why), -1);
 	copies.admit = admit;
-	plan_restore(*out, &places, &copies);
+	fallback_plan(*out, &places, &copies);
 	return why.code;
 }
 
@@ -348,8 +351,8 @@ int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct p
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
-	struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-				     .trust_dirfd = stock->trust_dirfd};
+	struct restore_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
 
 	if (survey_all(&places, out, why) || admit_new(&at, &admit, why))
