@@ -12,7 +12,7 @@
 #include "loader/moment.h"
 #include "loader/report.h"
 #include "loader/restore.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 #include "loader/sweep.h"
 
 // Everything that a plan is made from, and what is in the kernel now.
@@ -43,7 +43,7 @@ static int session_open(struct session *session, const struct cli *cli, struct f
 	session->places = desk_plan_places(desk);
 	session->places.resume = cli_has(cli, "--resume");
 	return desk_admit(desk, cli, &session->admit, why) ||
-			       survey_all(&session->places, &session->plan, why)
+			       scan_all(&session->places, &session->plan, why)
 		       ? -1
 		       : 0;
 }

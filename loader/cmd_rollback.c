@@ -7,7 +7,7 @@
 #include "loader/report.h"
 #include "loader/restore.h"
 #include "loader/rollback.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 
 // An outage is when people roll back: what the store lacks is told, and is no reason to leave a bad program where it is.
 static void say_stale(const struct cli *cli, const struct plan *plan)
@@ -36,7 +36,7 @@ int run_rollback(struct cli *cli, struct fault *why)
 	if (desk_open(&desk, cli, DESK_LOCKED, why) || desk_node(&desk, cli, why))
 		return -1;
 	places = desk_plan_places(&desk);
-	if (desk_admit(&desk, cli, &admit, why) || survey_all(&places, &plan, why))
+	if (desk_admit(&desk, cli, &admit, why) || scan_all(&places, &plan, why))
 		return -1;
 	copies = (struct restore_copies){.objects_dirfd = desk.objects_dirfd,
 					 .trust_dirfd = desk.trust_dirfd,

@@ -3,8 +3,8 @@
 
 #include "base/owned.h"
 #include "loader/desk.h"
+#include "loader/scan.h"
 #include "loader/statusreport.h"
-#include "loader/survey.h"
 
 // What the record and our own files say beside the kernel. The store is not looked at: nothing is verified anew.
 static int status_findings(const struct desk *desk, const struct cli *cli, const struct plan *plan,
@@ -57,7 +57,7 @@ int run_status(struct cli *cli, struct fault *why)
 	places = desk_plan_places(&desk);
 	if (!desk.node)
 		places.node = &nothing;
-	if (survey_all(&places, &plan, why))
+	if (scan_all(&places, &plan, why))
 		return -1;
 	if (status_findings(&desk, cli, plan, &drift, why))
 		return -1;

@@ -3,7 +3,7 @@
 
 #include "base/owned.h"
 #include "loader/desk.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 #include "loader/unload.h"
 
 int run_unload(struct cli *cli, struct fault *why)
@@ -22,7 +22,7 @@ int run_unload(struct cli *cli, struct fault *why)
 		return -1;
 	places = desk_plan_places(&desk);
 	places.node = &nothing; // a broken node.json must not keep a chain in the kernel
-	if (survey_all(&places, &plan, why))
+	if (scan_all(&places, &plan, why))
 		return -1;
 	unload = (struct unload_places){
 		.tree = desk.tree, .loader_dirfd = desk.loader_dirfd, .now = desk.now};

@@ -16,7 +16,7 @@
 #include "loader/fallback.h"
 #include "loader/mapid.h"
 #include "loader/restore.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 #include "loader/sys.h"
 #include "loader/tamper.h"
 
@@ -358,11 +358,11 @@ static int look_for(const struct plan_places *at, const char *iface, enum hook h
 {
 	OWNED(plan_drop) struct plan *plan = NULL;
 
-	if (survey_hook(at, iface, hook, &plan, why))
+	if (scan_hook(at, iface, hook, &plan, why))
 		return -1;
 	if (strcmp(plan->chains[0].was, plan->chains[0].iface) != 0) {
 		plan_drop(&plan);
-		if (survey_all(at, &plan, why))
+		if (scan_all(at, &plan, why))
 			return -1;
 	}
 	*out = HAND_OVER(plan);
@@ -451,7 +451,7 @@ int mend_welcome(const struct mend_places *places, const struct mend_comers *com
 	OWNED(plan_drop) struct plan *plan = NULL;
 
 	how[0] = '\0';
-	if (admit_new(&admits, &admit, why) || survey_all(&at, &plan, why) ||
+	if (admit_new(&admits, &admit, why) || scan_all(&at, &plan, why) ||
 	    decide_some(plan, &at, admit, has_come, comers, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++)

@@ -26,7 +26,7 @@ struct mend_places {
 };
 
 // Puts back pins, slots and the attachment; loads nothing but a root of our own, where another program has come before
-// ours on a TCX hook: there the old root leaves when the new one stands. `chain` was seen (survey_chain) just now; `keeper`
+// ours on a TCX hook: there the old root leaves when the new one stands. `chain` was seen (scan_chain) just now; `keeper`
 // is of the recorded generation, or NULL. FAULT_DRIFT when the recorded generation is not whole, or may not run any more: mend_restore() is next.
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The difference between the kernel and node.json, chain by chain. survey.h starts a plan; decide.h, fallback.h or
+// The difference between the kernel and node.json, chain by chain. scan.h starts a plan; decide.h, fallback.h or
 // rollback.h completes it; apply.h carries it out.
 #pragma once
 
@@ -39,13 +39,13 @@ struct plan_chain {
 	enum hook hook;
 	const struct node_interface *interface; // NULL: not in node.json
 
-	// The state that was found (survey.h).
+	// The state that was found (scan.h).
 	struct truth truth;
 	struct findings damage;
 	const struct json *record; // of what was applied here; NULL: nothing was
 	const struct json *
 		like; // the record to go by: `record`, or for an interface that has just come that of another
-		// interface of its pattern; NULL: none
+		      // interface of its pattern; NULL: none
 
 	// What shall run (desired.h), and what that takes (decide.h).
 	struct member *members;
@@ -66,7 +66,7 @@ struct plan {
 	struct plan_chain *chains;
 	size_t count;
 	struct json *record;
-	bool is_whole;	  // of all hooks (survey_all): what it does not name exists nowhere
+	bool is_whole;	  // of all hooks (scan_all): what it does not name exists nowhere
 	bool from_copies; // made by fallback_plan
 	struct admit
 		*keeping; // still makes durable what was admitted (admit_kept); NULL: that is done
@@ -87,7 +87,7 @@ static inline void plan_drop(struct plan **plan)
 	plan_free(*plan);
 	*plan = NULL;
 }
-// Frees what shall run on a chain and sets PLAN_KEEP: it is as survey.h left it, but for `refused`, `lost` and
+// Frees what shall run on a chain and sets PLAN_KEEP: it is as scan.h left it, but for `refused`, `lost` and
 // `put_off`.
 void plan_reset(struct plan_chain *chain);
 

@@ -10,7 +10,7 @@
 #include "loader/hold.h"
 #include "loader/previous.h"
 #include "loader/record.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 
 // Whether node.json asks for just what we go back to.
 static bool is_wished(const struct json *wish, const struct member *members, size_t count)
@@ -83,7 +83,7 @@ static int rollback_one(struct plan *plan, const struct plan_places *places,
 
 	if (json_need_text(earlier, "interface", &iface, why) ||
 	    json_need_text(earlier, "hook", &hook_text, why) || hook_parse(hook_text, &hook, why) ||
-	    survey_add(plan, places, iface, hook, &chain, why) ||
+	    scan_add(plan, places, iface, hook, &chain, why) ||
 	    rollback_chain(chain, places, copies, earlier, now, why))
 		return fault_within(why, "the earlier plan cannot be had back");
 	return 0;

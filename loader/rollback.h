@@ -7,7 +7,7 @@
 #include "loader/plan.h"
 #include "loader/restore.h"
 
-// Turns a plan that survey_all made into one that restores what the last change replaced, on this interface or (NULL)
+// Turns a plan that scan_all made into one that restores what the last change replaced, on this interface or (NULL)
 // on the whole node; every other chain is kept. Each restored chain is held (plan_chain.hold), unless it is what
 // node.json asks for. All or nothing: FAULT_UNTRUSTED if one of the programs was withdrawn, is no longer signed, or
 // its repository's root is no longer pinned; FAULT_POLICY if one may not run here any more. Denied programs are left

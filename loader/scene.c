@@ -10,7 +10,7 @@
 #include "loader/applied.h"
 #include "loader/record.h"
 #include "loader/roster.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 
 void scene_init(struct scene *scene, const struct scene_places *places, size_t room)
 {
@@ -143,7 +143,7 @@ int scene_read(struct scene *scene, struct fault *refused, struct fault *why)
 	scene->record = stamp_of(scene->places.loader_dirfd, RECORD_ACTIVE);
 	scene->next = stamp_of(scene->places.loader_dirfd, RECORD_NEXT);
 	scene->noted = stamp_of(scene->places.loader_dirfd, APPLIED_FILE);
-	if (survey_all(&places, &plan, why) || arrange(scene, plan, why)) {
+	if (scan_all(&places, &plan, why) || arrange(scene, plan, why)) {
 		scene->record = scene->config = (struct stamp){0}; // stale still
 		return -1;
 	}
@@ -184,7 +184,7 @@ int scene_see(struct scene *scene, size_t index, struct fault *why)
 	struct plan_chain *chain = &scene->plan->chains[index];
 	char text[FAULT_TEXT_MAX / 2];
 
-	if (!survey_chain(chain, &places, &scene->tags, why))
+	if (!scan_chain(chain, &places, &scene->tags, why))
 		return 0;
 	snprintf(text, sizeof(text), "%.120s%s%.80s", why->text, why->cause[0] ? ": " : "",
 		 why->cause);

@@ -65,7 +65,7 @@ struct ward_ear {
 void ward_suspect(struct ward *ward, int64_t now_ms);
 // The cheap check (sight.h). Makes it a suspect if something changed; counts packets that fell through.
 void ward_glance(struct ward *ward, int64_t now_ms);
-// After survey_chain(), which read the chain: reports findings that are new or no longer hold.
+// After scan_chain(), which read the chain: reports findings that are new or no longer hold.
 int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct ward_ear *ear,
 	       struct fault *why) MUST_CHECK;
 // Reports packets that fell through, at most every ten seconds.

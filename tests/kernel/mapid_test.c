@@ -22,7 +22,7 @@
 #include "loader/peek.h"
 #include "loader/record.h"
 #include "loader/running.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 #include "tests/kernel/world.h"
 
 #define ONE "{\"use\":\"net/count\",\"version\":\"1.0.0\"}"
@@ -118,7 +118,7 @@ static struct plan *seen(struct world *world)
 	struct plan *plan = NULL;
 	struct fault why = {0};
 
-	must(survey_all(&places, &plan, &why), &why);
+	must(scan_all(&places, &plan, &why), &why);
 	return plan;
 }
 

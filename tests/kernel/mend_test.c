@@ -18,7 +18,7 @@
 #include "keys/signing.h"
 #include "loader/bpffs.h"
 #include "loader/record.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 #include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 
@@ -74,7 +74,7 @@ static struct plan *seen(struct world *world, enum hook hook)
 	struct plan *plan = NULL;
 	struct fault why = {0};
 
-	if (survey_hook(&at, GROUND_IFACE, hook, &plan, &why))
+	if (scan_hook(&at, GROUND_IFACE, hook, &plan, &why))
 		fail_msg("%s", why.text);
 	return plan;
 }

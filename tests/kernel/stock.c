@@ -28,7 +28,7 @@
 #include "loader/fallback.h"
 #include "loader/restore.h"
 #include "loader/rollback.h"
-#include "loader/survey.h"
+#include "loader/scan.h"
 
 #define MUST(call)                                 \
 	do {                                       \
@@ -311,7 +311,7 @@ static int plan_with(struct stock *stock, int64_t now, bool resume, struct admit
 					   .loader_dirfd = stock->loader_dirfd,
 					   .resume = resume};
 
-	if (survey_all(&places, out, why) || admit_new(&at, admit, why))
+	if (scan_all(&places, out, why) || admit_new(&at, admit, why))
 		return -1;
 	return decide_all(*out, &places, *admit, why);
 }
@@ -355,7 +355,7 @@ int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct p
 					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
 
-	if (survey_all(&places, out, why) || admit_new(&at, &admit, why))
+	if (scan_all(&places, out, why) || admit_new(&at, &admit, why))
 		return -1;
 	copies.admit = admit;
 	return rollback_plan(*out, &places, &copies, iface, now, why);

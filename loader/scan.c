@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/survey.h"
+#include "loader/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,8 +99,8 @@ static int add_held(struct plan *plan, const struct plan_places *places, struct 
 	return 0;
 }
 
-int survey_chain(struct plan_chain *chain, const struct plan_places *places,
-		 struct anchor_tags *tags, struct fault *why)
+int scan_chain(struct plan_chain *chain, const struct plan_places *places, struct anchor_tags *tags,
+	       struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
 	struct tamper tamper = {.tree = places->tree,
@@ -128,8 +128,8 @@ int survey_chain(struct plan_chain *chain, const struct plan_places *places,
 	return tamper_findings(&tamper, &chain->damage, why);
 }
 
-int survey_add(struct plan *plan, const struct plan_places *places, const char *iface,
-	       enum hook hook, struct plan_chain **out, struct fault *why)
+int scan_add(struct plan *plan, const struct plan_places *places, const char *iface, enum hook hook,
+	     struct plan_chain **out, struct fault *why)
 {
 	struct anchor_tags tags = {0};
 
@@ -140,7 +140,7 @@ int survey_add(struct plan *plan, const struct plan_places *places, const char *
 		return -1;
 	*out = &plan->chains[plan->count - 1];
 	(*out)->record = record_chain(plan->record, iface, hook_name(hook));
-	return survey_chain(*out, places, &tags, why);
+	return scan_chain(*out, places, &tags, why);
 }
 
 // The record that a chain goes by: its own. An interface that has just come under a pattern has none, and goes by
@@ -165,7 +165,7 @@ static const struct json *like_of(const struct plan *plan, const struct plan_pla
 	return NULL;
 }
 
-static int survey_chains(struct plan *plan, const struct plan_places *places, struct fault *why)
+static int scan_chains(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	struct anchor_tags tags = {0};
 
@@ -176,28 +176,28 @@ static int survey_chains(struct plan *plan, const struct plan_places *places, st
 			chain->record =
 				record_chain(plan->record, chain->was, hook_name(chain->hook));
 		chain->like = like_of(plan, places, chain);
-		if (survey_chain(chain, places, &tags, why))
+		if (scan_chain(chain, places, &tags, why))
 			return -1;
 	}
 	return 0;
 }
 
-int survey_all(const struct plan_places *places, struct plan **out, struct fault *why)
+int scan_all(const struct plan_places *places, struct plan **out, struct fault *why)
 {
 	OWNED(roster_drop) struct roster roster = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
 
 	if (roster_make(places->node, places->tree, &roster, why) ||
 	    new_plan(places, roster.lines, roster.count, &plan, why) ||
-	    add_held(plan, places, why) || survey_chains(plan, places, why))
+	    add_held(plan, places, why) || scan_chains(plan, places, why))
 		return -1;
 	plan->is_whole = true;
 	*out = HAND_OVER(plan);
 	return 0;
 }
 
-int survey_hook(const struct plan_places *places, const char *iface, enum hook hook,
-		struct plan **out, struct fault *why)
+int scan_hook(const struct plan_places *places, const char *iface, enum hook hook,
+	      struct plan **out, struct fault *why)
 {
 	struct roster_line line = {.hook = hook, .interface = node_interface(places->node, iface)};
 	OWNED(roster_drop) struct roster roster = {0};
@@ -210,7 +210,7 @@ int survey_hook(const struct plan_places *places, const char *iface, enum hook h
 	for (size_t i = 0; i < roster.count; i++)
 		if (!strcmp(roster.lines[i].iface, iface) && roster.lines[i].hook == hook)
 			line = roster.lines[i];
-	if (new_plan(places, &line, 1, &plan, why) || survey_chains(plan, places, why))
+	if (new_plan(places, &line, 1, &plan, why) || scan_chains(plan, places, why))
 		return -1;
 	*out = HAND_OVER(plan);
 	return 0;
