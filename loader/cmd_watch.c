@@ -78,7 +78,7 @@ static size_t raise_limit(void)
 }
 
 static struct watch_places places_of(const struct desk *desk, const struct cli *cli,
-				     struct bell *bell, struct listener *listener)
+				     struct wakeup *wakeup, struct listener *listener)
 {
 	return (struct watch_places){.root = cli_root(cli),
 				     .tree = desk->tree,
@@ -91,13 +91,13 @@ static struct watch_places places_of(const struct desk *desk, const struct cli *
 				     .objects_dirfd = desk->objects_dirfd,
 				     .logs_dirfd = desk->logs_dirfd,
 				     .room = raise_limit(),
-				     .bell = bell,
+				     .wakeup = wakeup,
 				     .namer = listener->namer,
 				     .moment = moment_now,
 				     .ticks_us = moment_ticks_us,
 				     .tell = tell,
 				     .ctx = listener,
-				     .mends = bell != NULL};
+				     .mends = wakeup != NULL};
 }
 
 #define WATCH_LOCK "watch.lock"
@@ -147,7 +147,7 @@ static int foothold_check(const struct foothold *foothold, struct fault *why)
 			      "back; bpfseal-watch.service does so by itself");
 }
 
-static int watch_for_ever(struct listener *listener, struct watch *watch, struct bell *bell,
+static int watch_for_ever(struct listener *listener, struct watch *watch, struct wakeup *wakeup,
 			  const struct foothold *foothold, struct fault *why)
 {
 	char text[128];
@@ -168,7 +168,7 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 			notify_say(listener->notify_fd, "WATCHDOG=1");
 		// Also before it could look: an order to end it comes this way.
 		if (foothold_check(foothold, why) ||
-		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
+		    wakeup_wait(wakeup, watch_wait_ms(watch), watch_wake, watch, why))
 			return -1;
 	}
 	snprintf(text, sizeof(text), "watching ends");
@@ -192,7 +192,7 @@ int run_watch(struct cli *cli, struct fault *why)
 {
 	OWNED(drop_fd) int lock = -1;
 	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
-	OWNED(bell_drop) struct bell *bell = NULL;
+	OWNED(wakeup_drop) struct wakeup *wakeup = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
 	OWNED(drop_fd) int notify_fd = notify_open();
 	struct listener listener = {.cli = cli, .namer = &desk.namer, .notify_fd = notify_fd};
@@ -201,15 +201,15 @@ int run_watch(struct cli *cli, struct fault *why)
 	struct foothold foothold;
 
 	if (desk_open(&desk, cli, DESK_NAMES, why) ||
-	    (!once && (be_the_only_one(&desk, &lock, why) || bell_new(&bell, why))))
+	    (!once && (be_the_only_one(&desk, &lock, why) || wakeup_new(&wakeup, why))))
 		return -1;
 	foothold.tree = desk.tree;
 	if (stat(desk.tree, &foothold.was))
 		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", desk.tree);
 	signal(SIGPIPE, SIG_IGN);
-	places = places_of(&desk, cli, bell, &listener);
+	places = places_of(&desk, cli, wakeup, &listener);
 	if (watch_new(&places, &watch, why))
 		return -1;
 	return once ? watch_once(cli, watch, why)
-		    : watch_for_ever(&listener, watch, bell, &foothold, why);
+		    : watch_for_ever(&listener, watch, wakeup, &foothold, why);
 }

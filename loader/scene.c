@@ -60,7 +60,7 @@ static void wards_free(struct scene *scene, struct ward **wards, size_t count, s
 {
 	for (size_t i = 0; wards && i < count; i++)
 		if (!is_among(wards[i], others, other_count))
-			ward_free(wards[i], scene->places.bell, &scene->room);
+			ward_free(wards[i], scene->places.wakeup, &scene->room);
 	free(wards);
 }
 

@@ -9,16 +9,16 @@
 
 #include "base/fault.h"
 #include "bpf/node.h"
-#include "loader/bell.h"
 #include "loader/plan.h"
 #include "loader/stamp.h"
+#include "loader/wakeup.h"
 #include "loader/ward.h"
 
 // Borrowed.
 struct scene_places {
 	const char *root, *tree, *config_path;
 	int loader_dirfd;
-	struct bell *bell; // NULL: none
+	struct wakeup *wakeup; // NULL: none
 };
 
 struct scene {

@@ -48,13 +48,13 @@ void ward_let_go(struct ward *ward, size_t *room)
 	ward->has_sight = false;
 }
 
-void ward_free(struct ward *ward, struct bell *bell, size_t *room)
+void ward_free(struct ward *ward, struct wakeup *wakeup, size_t *room)
 {
 	if (!ward)
 		return;
 	ward_let_go(ward, room);
-	if (bell)
-		bell_forget(bell, ward->tag);
+	if (wakeup)
+		wakeup_forget(wakeup, ward->tag);
 	findings_drop(&ward->known);
 	findings_drop(&ward->drift);
 	free(ward);
@@ -295,8 +295,8 @@ void ward_tell_falls(struct ward *ward, const struct ward_ear *ear)
 	ward->fell_told = ear->now_ms;
 }
 
-// Everything that is pinned for it; and where that changes, rings.
-static int hold(struct ward *ward, const struct truth *truth, struct bell *bell, size_t *room,
+// Holds everything that is pinned for it, and asks for events of its directories.
+static int hold(struct ward *ward, const struct truth *truth, struct wakeup *wakeup, size_t *room,
 		struct fault *why)
 {
 	if (ward->keeper && (ward->kept_index != truth->iface_index ||
@@ -304,9 +304,9 @@ static int hold(struct ward *ward, const struct truth *truth, struct bell *bell,
 			     keeper_generation(ward->keeper) != truth->generation ||
 			     keeper_program(ward->keeper) != truth->members[0].program.id))
 		ward_let_go(ward, room);
-	// First the bell: what changes after the pins have been opened shall ring.
+	// The events first: what changes after the pins have been opened must not be missed.
 	if (!ward->keeper || ward->deaf)
-		ward->deaf = bell && bell_watch(bell, ward->place, ward->tag, why);
+		ward->deaf = wakeup && wakeup_watch(wakeup, ward->place, ward->tag, why);
 	if (ward->keeper)
 		return 0;
 	ward->kept_index = truth->iface_index;
@@ -320,8 +320,8 @@ static bool is_applied(const struct plan_chain *chain)
 	       json_count(json_member(chain->record, "members"));
 }
 
-int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
-		struct fault *why)
+int ward_settle(struct ward *ward, const struct plan_chain *chain, struct wakeup *wakeup,
+		size_t *room, struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
 
@@ -334,11 +334,11 @@ int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *
 	// Until all of this has worked there is no cheap look.
 	sight_drop(&ward->sight);
 	ward->has_sight = false;
-	if (hold(ward, truth, bell, room, why)) {
+	if (hold(ward, truth, wakeup, room, why)) {
 		ward->deaf = true;
 		return -1;
 	}
-	if (ward->hook == HOOK_PROBE) // only pins can be taken from them, and that rings
+	if (ward->hook == HOOK_PROBE) // only pins can be taken from them, and that is an event
 		return ward->deaf ? -1 : 0;
 	if (sight_take(ward->hook, truth, ward->keeper, &ward->sight, why)) {
 		ward->deaf = true;

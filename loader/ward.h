@@ -9,20 +9,20 @@
 #include "base/fault.h"
 #include "loader/attach.h"
 #include "loader/backoff.h"
-#include "loader/bell.h"
 #include "loader/bpffs.h"
 #include "loader/finding.h"
 #include "loader/keeper.h"
 #include "loader/news.h"
 #include "loader/plan.h"
 #include "loader/sight.h"
+#include "loader/wakeup.h"
 
 struct ward {
 	char iface[64]; // its interface's name now
 	char was[64];	// the name under which it is pinned
 	enum hook hook;
 	char place[BPFFS_PATH_MAX];
-	uint32_t tag; // of its directories' events (bell.h)
+	uint32_t tag; // of its directories' events (wakeup.h)
 	struct keeper *keeper;
 	uint32_t kept_index; // of the interface that it was attached to when the keeper was opened
 	struct sight sight;
@@ -52,7 +52,7 @@ struct ward *ward_new(const char *tree, const struct plan_chain *chain, uint32_t
 		      struct fault *why);
 // Whether it belongs to this chain, also after its interface was renamed.
 bool ward_is_of(const struct ward *ward, const struct plan_chain *chain);
-void ward_free(struct ward *ward, struct bell *bell, size_t *room);
+void ward_free(struct ward *ward, struct wakeup *wakeup, size_t *room);
 
 // Where to report. `tell` must not keep its argument.
 struct ward_ear {
@@ -70,10 +70,10 @@ int ward_judge(struct ward *ward, const struct plan_chain *chain, const struct w
 	       struct fault *why) MUST_CHECK;
 // Reports packets that fell through, at most every ten seconds.
 void ward_tell_falls(struct ward *ward, const struct ward_ear *ear);
-// For a sound chain: opens its pins (keeper), watches its directories (bell), stores its state (sight). Reduces `*room` by the
+// For a sound chain: opens its pins (keeper), watches its directories (wakeup), stores its state (sight). Reduces `*room` by the
 // descriptors opened. What it holds of a chain that is not applied any more it closes. After a refusal what succeeded stays, and the rest is tried again at each check.
-int ward_settle(struct ward *ward, const struct plan_chain *chain, struct bell *bell, size_t *room,
-		struct fault *why) MUST_CHECK;
+int ward_settle(struct ward *ward, const struct plan_chain *chain, struct wakeup *wakeup,
+		size_t *room, struct fault *why) MUST_CHECK;
 // Closes what is held, before a chain is rebuilt or attached again.
 void ward_let_go(struct ward *ward, size_t *room);
 

@@ -19,9 +19,9 @@
 
 // One look takes a fraction of a millisecond; with it a change is told within a second.
 #define LOOK_MS 900
-// So many cheap looks to a whole one at one chain: for what neither they nor a bell can tell.
+// So many cheap looks to a whole one at one chain: for what neither they nor an event can tell.
 #define WHOLE_EVERY 4
-// After a bell others follow: one look for all of them, and not many a second, whatever rings.
+// After an event others follow: one look for all of them, and not many a second, however many come.
 #define SETTLE_MS 30
 #define BUSY_MS	  50
 // How long somebody else's lock explains what is seen. Then it is told, and not mended.
@@ -127,7 +127,8 @@ static int judge(struct watch *watch, size_t index, struct fault *why)
 
 	if (ward_judge(ward, chain, &ear, why))
 		return -1;
-	if (!ward->broken && ward_settle(ward, chain, watch->places.bell, &watch->scene.room, why))
+	if (!ward->broken &&
+	    ward_settle(ward, chain, watch->places.wakeup, &watch->scene.room, why))
 		tell_trouble(watch, why);
 	ward_tell_falls(ward, &ear);
 	return 0;
@@ -526,44 +527,44 @@ int64_t watch_wait_ms(const struct watch *watch)
 	return until > now ? until - now : 0;
 }
 
-// ---- bells ----
+// ---- wakeups ----
 
-static bool concerns(const struct ward *ward, enum bell_what what, uint32_t which)
+static bool concerns(const struct ward *ward, enum wakeup_what what, uint32_t which)
 {
 	switch (what) {
-	case BELL_PINS:
+	case WAKEUP_PINS:
 		return ward->tag == which;
-	case BELL_LINK:
+	case WAKEUP_LINK:
 		return ward->hook != HOOK_PROBE &&
 		       (!ward->has_sight || ward->sight.ifindex == which);
-	case BELL_FILTERS:
+	case WAKEUP_FILTERS:
 		return ward->hook != HOOK_XDP && ward->hook != HOOK_PROBE &&
 		       (!which || !ward->has_sight || ward->sight.ifindex == which);
-	case BELL_LOST:
+	case WAKEUP_LOST:
 		return true;
-	case BELL_END:
+	case WAKEUP_END:
 	default:
 		return false;
 	}
 }
 
-void watch_ring(void *ctx, enum bell_what what, uint32_t which)
+void watch_wake(void *ctx, enum wakeup_what what, uint32_t which)
 {
 	struct watch *watch = ctx;
 	int64_t now = now_ms(watch);
 	bool known = false;
 
-	watch->over |= what == BELL_END;
+	watch->over |= what == WAKEUP_END;
 	for (size_t i = 0; i < watch->scene.count; i++) {
 		if (!concerns(watch->scene.wards[i], what, which))
 			continue;
 		ward_suspect(watch->scene.wards[i], now);
-		// Those that stand on nothing yet are rung for by everything.
+		// Those without a state to compare with are woken by everything.
 		known |= watch->scene.wards[i]->has_sight;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
-	watch->new_link |= what == BELL_LINK && !known;
-	if (what == BELL_LOST)
+	watch->new_link |= what == WAKEUP_LINK && !known;
+	if (what == WAKEUP_LOST)
 		watch->stale_since = watch->stale_since ? watch->stale_since : now;
 	if (watch->next_turn < now)
 		watch->next_turn = now + SETTLE_MS;
@@ -582,7 +583,7 @@ int watch_new(const struct watch_places *places, struct watch **out, struct faul
 					   .tree = places->tree,
 					   .config_path = places->config_path,
 					   .loader_dirfd = places->loader_dirfd,
-					   .bell = places->bell};
+					   .wakeup = places->wakeup};
 	struct watch *watch = calloc(1, sizeof(*watch));
 
 	if (!watch)
