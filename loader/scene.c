@@ -46,48 +46,49 @@ static struct plan_places plan_places(const struct scene *scene, const struct no
 				    .loader_dirfd = scene->places.loader_dirfd};
 }
 
-static bool is_among(const struct ward *ward, struct ward *const *wards, size_t count)
+static bool is_among(const struct monitor *monitor, struct monitor *const *monitors, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (wards[i] == ward)
+		if (monitors[i] == monitor)
 			return true;
 	return false;
 }
 
-// Gives back those wards that are not among these others.
-static void wards_free(struct scene *scene, struct ward **wards, size_t count, struct ward **others,
-		       size_t other_count)
+// Gives back those monitors that are not among these others.
+static void monitors_free(struct scene *scene, struct monitor **monitors, size_t count,
+			  struct monitor **others, size_t other_count)
 {
-	for (size_t i = 0; wards && i < count; i++)
-		if (!is_among(wards[i], others, other_count))
-			ward_free(wards[i], scene->places.wakeup, &scene->room);
-	free(wards);
+	for (size_t i = 0; monitors && i < count; i++)
+		if (!is_among(monitors[i], others, other_count))
+			monitor_free(monitors[i], scene->places.wakeup, &scene->room);
+	free(monitors);
 }
 
-// The ward that a chain had before, or a new one.
-static struct ward *ward_for(struct scene *scene, const struct plan_chain *chain, struct fault *why)
+// The monitor that a chain had before, or a new one.
+static struct monitor *monitor_for(struct scene *scene, const struct plan_chain *chain,
+				   struct fault *why)
 {
 	for (size_t i = 0; i < scene->count; i++)
-		if (ward_is_of(scene->wards[i], chain))
-			return scene->wards[i];
-	return ward_new(scene->places.tree, chain, scene->next_tag++, why);
+		if (monitor_is_of(scene->monitors[i], chain))
+			return scene->monitors[i];
+	return monitor_new(scene->places.tree, chain, scene->next_tag++, why);
 }
 
 static int arrange(struct scene *scene, const struct plan *plan, struct fault *why)
 {
-	struct ward **wards = calloc(plan->count + 1, sizeof(struct ward *));
+	struct monitor **monitors = calloc(plan->count + 1, sizeof(struct monitor *));
 
-	if (!wards)
+	if (!monitors)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < plan->count; i++) {
-		wards[i] = ward_for(scene, &plan->chains[i], why);
-		if (!wards[i]) {
-			wards_free(scene, wards, i, scene->wards, scene->count);
+		monitors[i] = monitor_for(scene, &plan->chains[i], why);
+		if (!monitors[i]) {
+			monitors_free(scene, monitors, i, scene->monitors, scene->count);
 			return -1;
 		}
 	}
-	wards_free(scene, scene->wards, scene->count, wards, plan->count);
-	scene->wards = wards;
+	monitors_free(scene, scene->monitors, scene->count, monitors, plan->count);
+	scene->monitors = monitors;
 	scene->count = plan->count;
 	return 0;
 }
@@ -108,12 +109,12 @@ static bool load_node(struct scene *scene, struct node **out, struct fault *refu
 static int drift_of(struct scene *scene, size_t index, struct fault *why)
 {
 	const struct plan_chain *chain = &scene->plan->chains[index];
-	struct findings *drift = &scene->wards[index]->drift;
+	struct findings *drift = &scene->monitors[index]->drift;
 
 	findings_drop(drift);
 	if (!scene->node_fits)
 		return 0;
-	if (findings_drift(drift, scene->wards[index]->iface, chain->hook, chain->interface,
+	if (findings_drift(drift, scene->monitors[index]->iface, chain->hook, chain->interface,
 			   &chain->truth, chain->record, why))
 		return -1;
 	for (size_t i = 0; i < drift->count; i++)
@@ -150,7 +151,7 @@ int scene_read(struct scene *scene, struct fault *refused, struct fault *why)
 	scene_take(scene, &plan, &node);
 	scene->applied = scene->node_fits && applied_is(scene->places.loader_dirfd, scene->node);
 	for (size_t i = 0; i < scene->count; i++) {
-		scene->wards[i]->suspect = true;
+		scene->monitors[i]->suspect = true;
 		if (drift_of(scene, i, why))
 			return -1;
 	}
@@ -196,9 +197,9 @@ int scene_see(struct scene *scene, size_t index, struct fault *why)
 
 void scene_drop(struct scene *scene)
 {
-	wards_free(scene, scene->wards, scene->count, NULL, 0);
+	monitors_free(scene, scene->monitors, scene->count, NULL, 0);
 	plan_drop(&scene->plan);
 	node_drop(&scene->node);
-	scene->wards = NULL;
+	scene->monitors = NULL;
 	scene->count = 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state that `watch` works on: node.json, the record and the kernel as they were read last, with a ward for each chain.
+// The state that `watch` works on: node.json, the record and the kernel as they were read last, with a monitor for each chain.
 // Everything is read again when a file has changed; otherwise single chains are.
 #pragma once
 
@@ -9,10 +9,10 @@
 
 #include "base/fault.h"
 #include "bpf/node.h"
+#include "loader/monitor.h"
 #include "loader/plan.h"
 #include "loader/stamp.h"
 #include "loader/wakeup.h"
-#include "loader/ward.h"
 
 // Borrowed.
 struct scene_places {
@@ -27,8 +27,8 @@ struct scene {
 	bool node_fits;	   // the file on disk is still that one
 	bool applied;	   // and it is the one that was applied (applied.h)
 	struct plan *plan; // NULL: nothing has been read yet
-	struct ward **wards;
-	size_t count; // of wards, and of the plan's chains
+	struct monitor **monitors;
+	size_t count; // of monitors, and of the plan's chains
 	struct anchor_tags tags;
 	size_t room; // descriptors that keepers may still open
 	struct stamp config, record, next, noted;
@@ -44,7 +44,7 @@ bool scene_is_stale(const struct scene *scene);
 // Whether the hooks to watch (roster.h) are others than those that are watched. Cheap, since containers create interfaces by
 // the hundred: reads only names.
 bool scene_differs(const struct scene *scene);
-// Reads everything. All wards become suspects; their history is kept. On a refusal the old state stays. An invalid node.json
+// Reads everything. All monitors become suspects; their history is kept. On a refusal the old state stays. An invalid node.json
 // is no refusal: the reason is in `refused` (else FAULT_NONE), and the last valid one stays in use.
 int scene_read(struct scene *scene, struct fault *refused, struct fault *why) MUST_CHECK;
 // Reads one chain again. What cannot be read becomes a finding of that chain.

@@ -40,7 +40,7 @@ struct watch {
 	int64_t next_turn;   // at suspects
 	int64_t stale_since; // all has to be read anew, since then; 0: not
 	bool over;
-	bool new_link; // an interface came or changed that no ward knows by its index
+	bool new_link; // an interface came or changed that no monitor knows by its index
 	char trouble[FAULT_TEXT_MAX]; // told last
 	struct fault blind;	      // why nothing can be read; FAULT_NONE: it can
 };
@@ -59,9 +59,9 @@ static int64_t now_ms(const struct watch *watch)
 	return watch->places.moment().steady_ms;
 }
 
-static struct ward_ear ear_of(struct watch *watch)
+static struct monitor_listener listener_of(struct watch *watch)
 {
-	return (struct ward_ear){.tell = tell, .ctx = watch, .now_ms = now_ms(watch)};
+	return (struct monitor_listener){.tell = tell, .ctx = watch, .now_ms = now_ms(watch)};
 }
 
 static void sentence(const struct fault *why, char *out, size_t room)
@@ -83,27 +83,28 @@ static void tell_trouble(struct watch *watch, struct fault *why)
 	tell(watch, &news);
 }
 
-static void tell_of(struct watch *watch, const struct ward *ward, enum news_kind kind,
+static void tell_of(struct watch *watch, const struct monitor *monitor, enum news_kind kind,
 		    uint32_t program, const char *text)
 {
 	const struct news news = {.kind = kind,
-				  .iface = ward->iface,
-				  .hook = ward->hook,
+				  .iface = monitor->iface,
+				  .hook = monitor->hook,
 				  .program = program,
 				  .text = text,
-				  .pause_ms = backoff_wait_ms(&ward->backoff, now_ms(watch))};
+				  .pause_ms = backoff_wait_ms(&monitor->backoff, now_ms(watch))};
 
 	tell(watch, &news);
 }
 
 // ---- the log ----
 
-static void note(struct watch *watch, const struct ward *ward, enum diary_event event,
+static void note(struct watch *watch, const struct monitor *monitor, enum diary_event event,
 		 const char *what)
 {
 	struct fault why = {0};
 
-	if (diary_add(&watch->diary, event, ward->iface, ward->hook, what, &ward->known, &why))
+	if (diary_add(&watch->diary, event, monitor->iface, monitor->hook, what, &monitor->known,
+		      &why))
 		tell_trouble(watch, &why);
 }
 
@@ -121,16 +122,16 @@ static void write_notes(struct watch *watch)
 
 static int judge(struct watch *watch, size_t index, struct fault *why)
 {
-	struct ward *ward = watch->scene.wards[index];
+	struct monitor *monitor = watch->scene.monitors[index];
 	const struct plan_chain *chain = &watch->scene.plan->chains[index];
-	const struct ward_ear ear = ear_of(watch);
+	const struct monitor_listener listener = listener_of(watch);
 
-	if (ward_judge(ward, chain, &ear, why))
+	if (monitor_judge(monitor, chain, &listener, why))
 		return -1;
-	if (!ward->broken &&
-	    ward_settle(ward, chain, watch->places.wakeup, &watch->scene.room, why))
+	if (!monitor->broken &&
+	    monitor_settle(monitor, chain, watch->places.wakeup, &watch->scene.room, why))
 		tell_trouble(watch, why);
-	ward_tell_falls(ward, &ear);
+	monitor_tell_falls(monitor, &listener);
 	return 0;
 }
 
@@ -158,58 +159,58 @@ static struct mend_places mend_places(struct watch *watch)
 // Interfaces that have come, and what hooks of theirs wait.
 struct arrivals {
 	struct mend_comers comers;
-	size_t wards[MEND_COMERS_MAX * HOOK_COUNT], count;
+	size_t monitors[MEND_COMERS_MAX * HOOK_COUNT], count;
 };
 
 // Counts one repair; one too many raises the alarm.
-static void count_round(struct watch *watch, struct ward *ward)
+static void count_round(struct watch *watch, struct monitor *monitor)
 {
 	char text[128];
 
-	if (!backoff_note(&ward->backoff, now_ms(watch)))
+	if (!backoff_note(&monitor->backoff, now_ms(watch)))
 		return;
 	snprintf(text, sizeof(text),
 		 "it is taken apart again and again: the next time it is mended after %" PRId64
 		 " s at the earliest",
-		 backoff_wait_ms(&ward->backoff, now_ms(watch)) / 1000);
-	note(watch, ward, DIARY_ALARM, text);
-	tell_of(watch, ward, NEWS_ALARM, 0, text);
+		 backoff_wait_ms(&monitor->backoff, now_ms(watch)) / 1000);
+	note(watch, monitor, DIARY_ALARM, text);
+	tell_of(watch, monitor, NEWS_ALARM, 0, text);
 }
 
 static void mend(struct watch *watch, size_t index)
 {
 	const struct plan_chain *chain = &watch->scene.plan->chains[index];
 	const struct mend_places places = mend_places(watch);
-	struct ward *ward = watch->scene.wards[index];
+	struct monitor *monitor = watch->scene.monitors[index];
 	struct fault first = {0}, why = {0};
 	char text[FAULT_TEXT_MAX];
 	bool failed = false;
 
-	if (mend_put_back(&places, chain, ward_keeper(ward, chain), ward->how, &first))
-		failed = mend_restore(&places, chain->iface, chain->hook, ward->how, &why) != 0;
+	if (mend_put_back(&places, chain, monitor_keeper(monitor, chain), monitor->how, &first))
+		failed = mend_restore(&places, chain->iface, chain->hook, monitor->how, &why) != 0;
 	else
 		failed = mend_check_maps(&places, chain, &why) != 0;
 	// What was held is of what was there before: another link, perhaps another generation.
-	ward_let_go(ward, &watch->scene.room);
-	note(watch, ward, DIARY_MENDED, failed ? "not mended" : ward->how);
+	monitor_let_go(monitor, &watch->scene.room);
+	note(watch, monitor, DIARY_MENDED, failed ? "not mended" : monitor->how);
 	if (failed) {
-		ward->how[0] = '\0';
+		monitor->how[0] = '\0';
 		sentence(&why, text, sizeof(text));
-		tell_of(watch, ward, NEWS_FAILED, 0, text);
+		tell_of(watch, monitor, NEWS_FAILED, 0, text);
 	}
-	ward->tried |= failed || !ward->returned;
-	ward->suspect = true;
+	monitor->tried |= failed || !monitor->returned;
+	monitor->suspect = true;
 }
 
 // Attaching a chain again whose interface had only been away is no repair: nobody attacked it.
 static void count_rounds(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->scene.count; i++) {
-		struct ward *ward = watch->scene.wards[i];
+		struct monitor *monitor = watch->scene.monitors[i];
 
-		if (ward->tried)
-			count_round(watch, ward);
-		ward->tried = false;
+		if (monitor->tried)
+			count_round(watch, monitor);
+		monitor->tried = false;
 	}
 }
 
@@ -222,25 +223,25 @@ static void welcome(struct watch *watch, const struct arrivals *arrivals)
 
 	sentence(&why, text, sizeof(text));
 	for (size_t i = 0; i < arrivals->count; i++) {
-		struct ward *ward = watch->scene.wards[arrivals->wards[i]];
+		struct monitor *monitor = watch->scene.monitors[arrivals->monitors[i]];
 
-		ward->suspect = true;
+		monitor->suspect = true;
 		if (!failed) {
-			ward->broken_since = now_ms(watch);
-			memcpy(ward->how, how, sizeof(ward->how));
+			monitor->broken_since = now_ms(watch);
+			memcpy(monitor->how, how, sizeof(monitor->how));
 		} else if (arrivals->comers.count > 1) {
-			ward->apart =
+			monitor->apart =
 				true; // one of them may be refused and keep the others waiting
 		} else {
-			ward->tried = true;
-			tell_of(watch, ward, NEWS_FAILED, 0, text);
+			monitor->tried = true;
+			tell_of(watch, monitor, NEWS_FAILED, 0, text);
 		}
 	}
 }
 
 struct eviction {
 	struct watch *watch;
-	struct ward *ward;
+	struct monitor *monitor;
 };
 
 static void told_evicted(void *ctx, uint32_t program, const char *name, const struct fault *why)
@@ -251,42 +252,43 @@ static void told_evicted(void *ctx, uint32_t program, const char *name, const st
 	snprintf(text, sizeof(text), "program %u \"%s\" %s%.200s", program, name,
 		 why ? "could not be taken off: " : "was taken off, as node.json says",
 		 why ? why->text : "");
-	note(eviction->watch, eviction->ward, DIARY_EVICTED, text);
-	tell_of(eviction->watch, eviction->ward, why ? NEWS_FAILED : NEWS_EVICTED, program, text);
+	note(eviction->watch, eviction->monitor, DIARY_EVICTED, text);
+	tell_of(eviction->watch, eviction->monitor, why ? NEWS_FAILED : NEWS_EVICTED, program,
+		text);
 }
 
 // Only what node.json names, and each set of programs once: what could not be taken off stays off our time.
 static bool evict(struct watch *watch, size_t index)
 {
-	struct ward *ward = watch->scene.wards[index];
+	struct monitor *monitor = watch->scene.monitors[index];
 	const struct plan_chain *chain = &watch->scene.plan->chains[index];
-	struct eviction eviction = {watch, ward};
+	struct eviction eviction = {watch, monitor};
 	uint64_t others = evict_others(&chain->truth);
 	const struct evict evict = {.rule = &watch->scene.node->watch,
 				    .namer = watch->places.namer,
-				    .hook = ward->hook,
+				    .hook = monitor->hook,
 				    .truth = &chain->truth,
 				    .told = told_evicted,
 				    .ctx = &eviction};
 
-	if (ward->others == others)
+	if (monitor->others == others)
 		return false;
-	ward->others = others;
+	monitor->others = others;
 	if (!evict_run(&evict))
 		return false;
-	ward->tried = true;
-	ward->suspect = true;
+	monitor->tried = true;
+	monitor->suspect = true;
 	return true;
 }
 
 static bool may_mend(const struct watch *watch, size_t index)
 {
-	const struct ward *ward = watch->scene.wards[index];
+	const struct monitor *monitor = watch->scene.monitors[index];
 	const struct plan_chain *chain = &watch->scene.plan->chains[index];
 
-	return watch->places.mends && ward->judged && ward->broken && chain->truth.iface_index &&
-	       json_count(json_member(chain->record, "members")) &&
-	       backoff_allows(&ward->backoff, now_ms(watch));
+	return watch->places.mends && monitor->judged && monitor->broken &&
+	       chain->truth.iface_index && json_count(json_member(chain->record, "members")) &&
+	       backoff_allows(&monitor->backoff, now_ms(watch));
 }
 
 // An interface that node.json has a chain for, and had none when that was applied.
@@ -302,7 +304,7 @@ static bool has_come(const struct plan_chain *chain)
 static bool drifts(const struct scene *scene)
 {
 	for (size_t i = 0; i < scene->count; i++)
-		if (scene->wards[i]->drift.count && scene->plan->chains[i].truth.iface_index &&
+		if (scene->monitors[i]->drift.count && scene->plan->chains[i].truth.iface_index &&
 		    !has_come(&scene->plan->chains[i]))
 			return true;
 	return false;
@@ -312,25 +314,25 @@ static bool may_welcome(const struct watch *watch, size_t index)
 {
 	const struct scene *scene = &watch->scene;
 
-	return watch->places.mends && scene->wards[index]->judged && scene->applied &&
+	return watch->places.mends && scene->monitors[index]->judged && scene->applied &&
 	       has_come(&scene->plan->chains[index]) &&
-	       backoff_allows(&scene->wards[index]->backoff, now_ms(watch));
+	       backoff_allows(&scene->monitors[index]->backoff, now_ms(watch));
 }
 
 // Takes one more, with what waits on its other hooks: false when no more fit.
 static bool arrive(struct arrivals *arrivals, const struct watch *watch, size_t index)
 {
-	const struct ward *ward = watch->scene.wards[index];
+	const struct monitor *monitor = watch->scene.monitors[index];
 	struct mend_comers *comers = &arrivals->comers;
 	const char *last = comers->count ? comers->ifaces[comers->count - 1] : "";
 
 	// The hooks of one interface stand side by side.
-	if (strcmp(ward->iface, last) != 0) {
-		if (comers->count == MEND_COMERS_MAX || (comers->count && ward->apart))
+	if (strcmp(monitor->iface, last) != 0) {
+		if (comers->count == MEND_COMERS_MAX || (comers->count && monitor->apart))
 			return false;
-		comers->ifaces[comers->count++] = ward->iface;
+		comers->ifaces[comers->count++] = monitor->iface;
 	}
-	arrivals->wards[arrivals->count++] = index;
+	arrivals->monitors[arrivals->count++] = index;
 	return true;
 }
 
@@ -344,9 +346,9 @@ static bool welcome_some(struct watch *watch)
 		if (!may_welcome(watch, i))
 			continue;
 		if (!apart && arrive(&arrivals, watch, i))
-			apart = watch->scene.wards[i]->apart;
+			apart = watch->scene.monitors[i]->apart;
 		else
-			watch->scene.wards[i]->suspect = true;
+			watch->scene.monitors[i]->suspect = true;
 	}
 	if (arrivals.count)
 		welcome(watch, &arrivals);
@@ -355,9 +357,9 @@ static bool welcome_some(struct watch *watch)
 
 static bool may_evict(const struct watch *watch, size_t index)
 {
-	return watch->places.mends && watch->scene.wards[index]->judged && watch->scene.node_fits &&
-	       watch->scene.node->watch.evict_count &&
-	       backoff_allows(&watch->scene.wards[index]->backoff, now_ms(watch));
+	return watch->places.mends && watch->scene.monitors[index]->judged &&
+	       watch->scene.node_fits && watch->scene.node->watch.evict_count &&
+	       backoff_allows(&watch->scene.monitors[index]->backoff, now_ms(watch));
 }
 
 // ---- one turn ----
@@ -365,7 +367,7 @@ static bool may_evict(const struct watch *watch, size_t index)
 static bool any_suspect(const struct watch *watch)
 {
 	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect)
+		if (watch->scene.monitors[i]->suspect)
 			return true;
 	return watch->stale_since != 0;
 }
@@ -373,7 +375,7 @@ static bool any_suspect(const struct watch *watch)
 static int judge_suspects(struct watch *watch, bool seen, struct fault *why)
 {
 	for (size_t i = 0; i < watch->scene.count; i++) {
-		if (!watch->scene.wards[i]->suspect)
+		if (!watch->scene.monitors[i]->suspect)
 			continue;
 		if ((!seen && scene_see(&watch->scene, i, why)) || judge(watch, i, why))
 			return -1;
@@ -409,12 +411,12 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 	bool done = false;
 
 	for (size_t i = 0; i < watch->scene.count; i++)
-		watch->scene.wards[i]->judged = false;
+		watch->scene.monitors[i]->judged = false;
 	if (look(watch, why))
 		return -1;
 	for (size_t i = 0; i < watch->scene.count && watch->scene.plan; i++) {
 		if (now_ms(watch) - start > HOLD_MS) {
-			watch->scene.wards[i]->suspect |= watch->scene.wards[i]->broken;
+			watch->scene.monitors[i]->suspect |= watch->scene.monitors[i]->broken;
 			continue;
 		}
 		if (may_evict(watch, i) && evict(watch, i)) {
@@ -441,9 +443,9 @@ static int64_t first_suspicion(const struct watch *watch)
 	int64_t first = watch->stale_since ? watch->stale_since : INT64_MAX;
 
 	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect_since &&
-		    watch->scene.wards[i]->suspect_since < first)
-			first = watch->scene.wards[i]->suspect_since;
+		if (watch->scene.monitors[i]->suspect_since &&
+		    watch->scene.monitors[i]->suspect_since < first)
+			first = watch->scene.monitors[i]->suspect_since;
 	return first;
 }
 
@@ -454,8 +456,8 @@ static void rescue_links(struct watch *watch)
 	struct fault ignored = {0};
 
 	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect && watch->scene.wards[i]->keeper &&
-		    keeper_rescue_link(watch->scene.wards[i]->keeper, &ignored))
+		if (watch->scene.monitors[i]->suspect && watch->scene.monitors[i]->keeper &&
+		    keeper_rescue_link(watch->scene.monitors[i]->keeper, &ignored))
 			fault_clear(&ignored);
 }
 
@@ -480,19 +482,19 @@ static int examine(struct watch *watch, struct fault *why)
 // The cheap look at all; the whole one at the next in turn, and at those that are broken.
 static void glance(struct watch *watch, int64_t now)
 {
-	const struct ward_ear ear = ear_of(watch);
+	const struct monitor_listener listener = listener_of(watch);
 	size_t broken = 0;
 
 	for (size_t i = 0; i < watch->scene.count; i++) {
-		struct ward *ward = watch->scene.wards[i];
+		struct monitor *monitor = watch->scene.monitors[i];
 
-		ward_glance(ward, now);
-		ward_tell_falls(ward, &ear);
-		if (ward->broken && broken++ < BROKEN_MAX)
-			ward_suspect(ward, now);
+		monitor_glance(monitor, now);
+		monitor_tell_falls(monitor, &listener);
+		if (monitor->broken && broken++ < BROKEN_MAX)
+			monitor_suspect(monitor, now);
 	}
 	if (watch->scene.count && watch->looks++ % WHOLE_EVERY == 0)
-		ward_suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
+		monitor_suspect(watch->scene.monitors[watch->rotor++ % watch->scene.count], now);
 	if (scene_is_stale(&watch->scene) && !watch->stale_since)
 		watch->stale_since = now;
 	watch->next_look = now + LOOK_MS;
@@ -529,17 +531,17 @@ int64_t watch_wait_ms(const struct watch *watch)
 
 // ---- wakeups ----
 
-static bool concerns(const struct ward *ward, enum wakeup_what what, uint32_t which)
+static bool concerns(const struct monitor *monitor, enum wakeup_what what, uint32_t which)
 {
 	switch (what) {
 	case WAKEUP_PINS:
-		return ward->tag == which;
+		return monitor->tag == which;
 	case WAKEUP_LINK:
-		return ward->hook != HOOK_PROBE &&
-		       (!ward->has_sight || ward->sight.ifindex == which);
+		return monitor->hook != HOOK_PROBE &&
+		       (!monitor->has_sight || monitor->sight.ifindex == which);
 	case WAKEUP_FILTERS:
-		return ward->hook != HOOK_XDP && ward->hook != HOOK_PROBE &&
-		       (!which || !ward->has_sight || ward->sight.ifindex == which);
+		return monitor->hook != HOOK_XDP && monitor->hook != HOOK_PROBE &&
+		       (!which || !monitor->has_sight || monitor->sight.ifindex == which);
 	case WAKEUP_LOST:
 		return true;
 	case WAKEUP_END:
@@ -556,11 +558,11 @@ void watch_wake(void *ctx, enum wakeup_what what, uint32_t which)
 
 	watch->over |= what == WAKEUP_END;
 	for (size_t i = 0; i < watch->scene.count; i++) {
-		if (!concerns(watch->scene.wards[i], what, which))
+		if (!concerns(watch->scene.monitors[i], what, which))
 			continue;
-		ward_suspect(watch->scene.wards[i], now);
+		monitor_suspect(watch->scene.monitors[i], now);
 		// Those without a state to compare with are woken by everything.
-		known |= watch->scene.wards[i]->has_sight;
+		known |= watch->scene.monitors[i]->has_sight;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
 	watch->new_link |= what == WAKEUP_LINK && !known;
@@ -623,6 +625,6 @@ size_t watch_findings(const struct watch *watch)
 	size_t count = 0;
 
 	for (size_t i = 0; i < watch->scene.count; i++)
-		count += findings_count(&watch->scene.wards[i]->known, FINDING_BEYOND);
+		count += findings_count(&watch->scene.monitors[i]->known, FINDING_BEYOND);
 	return count;
 }
