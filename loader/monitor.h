@@ -41,7 +41,7 @@ struct monitor {
 	uint64_t fell_counted; // the total for this root and generation
 	uint32_t counted_root, counted_generation;
 	uint64_t others;       // evict_others() of the foreign programs that eviction was tried on
-	struct findings drift; // from node.json, as of the last scene_read
+	struct findings drift; // from node.json, as of the last watchstate_read
 	bool suspect;	       // something may have changed: it is due for the full check
 	int64_t suspect_since; // steady ms; 0: not known
 	bool judged;	       // in this turn

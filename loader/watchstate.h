@@ -15,14 +15,14 @@
 #include "loader/wakeup.h"
 
 // Borrowed.
-struct scene_places {
+struct watchstate_places {
 	const char *root, *tree, *config_path;
 	int loader_dirfd;
 	struct wakeup *wakeup; // NULL: none
 };
 
-struct scene {
-	struct scene_places places;
+struct watchstate {
+	struct watchstate_places places;
 	struct node *node; // the last node.json that was valid; NULL: none was
 	bool node_fits;	   // the file on disk is still that one
 	bool applied;	   // and it is the one that was applied (applied.h)
@@ -36,16 +36,18 @@ struct scene {
 	struct node nothing;
 };
 
-void scene_init(struct scene *scene, const struct scene_places *places, size_t room);
-void scene_drop(struct scene *scene);
+void watchstate_init(struct watchstate *watchstate, const struct watchstate_places *places,
+		     size_t room);
+void watchstate_drop(struct watchstate *watchstate);
 
 // Whether node.json or one of our files was changed since it was read.
-bool scene_is_stale(const struct scene *scene);
+bool watchstate_is_stale(const struct watchstate *watchstate);
 // Whether the hooks to watch (roster.h) are others than those that are watched. Cheap, since containers create interfaces by
 // the hundred: reads only names.
-bool scene_differs(const struct scene *scene);
+bool watchstate_differs(const struct watchstate *watchstate);
 // Reads everything. All monitors become suspects; their history is kept. On a refusal the old state stays. An invalid node.json
 // is no refusal: the reason is in `refused` (else FAULT_NONE), and the last valid one stays in use.
-int scene_read(struct scene *scene, struct fault *refused, struct fault *why) MUST_CHECK;
+int watchstate_read(struct watchstate *watchstate, struct fault *refused, struct fault *why)
+	MUST_CHECK;
 // Reads one chain again. What cannot be read becomes a finding of that chain.
-int scene_see(struct scene *scene, size_t index, struct fault *why) MUST_CHECK;
+int watchstate_see(struct watchstate *watchstate, size_t index, struct fault *why) MUST_CHECK;
