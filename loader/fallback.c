@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "loader/heir.h"
 #include "loader/hold.h"
+#include "loader/inherit.h"
 
 // Damaged or gone. A chain that waits for its interface is neither.
 static bool is_broken(const struct plan_chain *chain)
@@ -64,7 +64,7 @@ void fallback_plan(struct plan *plan, const struct plan_places *places,
 		    strcmp(chain->was, chain->iface) != 0)
 			chain->action = PLAN_MOVE;
 	}
-	// Without heirs every member keeps the maps of its own name: no reason to refuse a restore.
-	if (heirs_find(plan, places->tree, false, &ignored))
+	// Without inheritance every member keeps the maps of its own name: no reason to refuse a restore.
+	if (inherit_maps(plan, places->tree, false, &ignored))
 		fault_clear(&ignored);
 }

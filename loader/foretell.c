@@ -10,7 +10,7 @@
 #include "loader/attach.h"
 #include "loader/bpffs.h"
 #include "loader/change.h"
-#include "loader/heir.h"
+#include "loader/inherit.h"
 #include "loader/object.h"
 #include "loader/record.h"
 #include "loader/shared.h"
@@ -302,7 +302,7 @@ int foretell_plan(struct plan *plan, const struct plan_places *places, struct fa
 
 	if (share_maps(plan, places, why))
 		fault_first(&first, why);
-	if (heirs_find(plan, places->tree, false, why))
+	if (inherit_maps(plan, places->tree, false, why))
 		fault_first(&first, why);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_chain *chain = &plan->chains[i];
