@@ -17,7 +17,7 @@
 #include "loader/fuse.h"
 #include "loader/lift.h"
 #include "loader/parallel.h"
-#include "loader/rider.h"
+#include "loader/probes.h"
 #include "loader/shared.h"
 
 void hop_init(struct hop *hop, const struct member *members, size_t index)
@@ -274,15 +274,15 @@ static int hop_pin(const struct generation *generation, struct hop *hop, struct 
 // entered: for a moment the old generation's probes and these both run.
 static int hop_ride(const struct generation *generation, struct hop *hop, struct fault *why)
 {
-	const struct riders riders = {.member = hop->member,
+	const struct probes probes = {.member = hop->member,
 				      .index = hop->index,
 				      .source = &hop->source,
 				      .object = hop->object,
 				      .events = generation->spec->events,
 				      .dir = generation->dir};
 
-	hop->program.probes = riders_count(riders.member);
-	return riders_attach(&riders, why);
+	hop->program.probes = probes_count(probes.member);
+	return probes_attach(&probes, why);
 }
 
 // Whether the verifier refused what was made of a program, so that it may still take the plain form.

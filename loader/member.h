@@ -55,7 +55,7 @@ static inline void members_free(struct member *members, size_t count)
 }
 
 // The manifest's entry for a hook: the one named, or the only one; of probes the first, where all are of one object (the
-// others ride along, loader/rider.h). FAULT_CONFIG when that is nobody's.
+// others ride along, loader/probes.h). FAULT_CONFIG when that is nobody's.
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 	MUST_CHECK;
 
