@@ -18,7 +18,7 @@ struct anchor {
 		fell_fd; // owned; fell_fd: its counter of packets that fell through
 	int32_t verdict; // for a packet that fell through: its slot was empty
 	_Bool frags;	 // accepts multi-buffer packets, as its chain does
-	// Offloaded: the whole chain is one program on the card (loader/card.h), without array or tail calls.
+	// Offloaded: the whole chain is one program on the card (loader/offload.h), without array or tail calls.
 	_Bool on_card;
 };
 #define ANCHOR_NONE                                             \

@@ -5,9 +5,9 @@
 
 #include "base/owned.h"
 #include "loader/attach.h"
-#include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/fit.h"
+#include "loader/offload.h"
 #include "loader/standin.h"
 
 int desired_check_places(const struct plan_chain *chain, const struct policy *policy,
@@ -85,7 +85,7 @@ static int check_card(const struct plan_chain *chain, struct fault *why)
 {
 	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
 
-	if (!wish.on_card || !card_check(chain->members, chain->count, why))
+	if (!wish.on_card || !offload_check(chain->members, chain->count, why))
 		return 0;
 	return fault_where(why, "%s", chain->interface->where);
 }
