@@ -33,7 +33,7 @@
 
 struct watch {
 	struct watch_places places;
-	struct watchstate watchstate;
+	struct watchstate state;
 	struct diary diary;
 	size_t rotor, looks; // whose turn it is to be looked at whole
 	int64_t next_look;   // at all of them, cheaply
@@ -122,14 +122,14 @@ static void write_notes(struct watch *watch)
 
 static int judge(struct watch *watch, size_t index, struct fault *why)
 {
-	struct monitor *monitor = watch->watchstate.monitors[index];
-	const struct plan_chain *chain = &watch->watchstate.plan->chains[index];
+	struct monitor *monitor = watch->state.monitors[index];
+	const struct plan_chain *chain = &watch->state.plan->chains[index];
 	const struct monitor_listener listener = listener_of(watch);
 
 	if (monitor_judge(monitor, chain, &listener, why))
 		return -1;
 	if (!monitor->broken &&
-	    monitor_settle(monitor, chain, watch->places.wakeup, &watch->watchstate.room, why))
+	    monitor_settle(monitor, chain, watch->places.wakeup, &watch->state.room, why))
 		tell_trouble(watch, why);
 	monitor_tell_falls(monitor, &listener);
 	return 0;
@@ -142,8 +142,7 @@ static struct mend_places mend_places(struct watch *watch)
 	const struct watch_places *at = &watch->places;
 
 	return (struct mend_places){.root = at->root,
-				    .node = watch->watchstate.node_fits ? watch->watchstate.node
-									: NULL,
+				    .node = watch->state.node_fits ? watch->state.node : NULL,
 				    .tree = at->tree,
 				    .store_dirfd = at->store_dirfd,
 				    .loader_dirfd = at->loader_dirfd,
@@ -152,7 +151,7 @@ static struct mend_places mend_places(struct watch *watch)
 				    .logs_dirfd = at->logs_dirfd,
 				    .logs_path = at->logs_path,
 				    .events = at->events,
-				    .tags = &watch->watchstate.tags,
+				    .tags = &watch->state.tags,
 				    .now = at->moment().wall_ms / 1000,
 				    .ticks_us = at->ticks_us};
 }
@@ -180,9 +179,9 @@ static void count_round(struct watch *watch, struct monitor *monitor)
 
 static void mend(struct watch *watch, size_t index)
 {
-	const struct plan_chain *chain = &watch->watchstate.plan->chains[index];
+	const struct plan_chain *chain = &watch->state.plan->chains[index];
 	const struct mend_places places = mend_places(watch);
-	struct monitor *monitor = watch->watchstate.monitors[index];
+	struct monitor *monitor = watch->state.monitors[index];
 	struct fault first = {0}, why = {0};
 	char text[FAULT_TEXT_MAX];
 	bool failed = false;
@@ -192,7 +191,7 @@ static void mend(struct watch *watch, size_t index)
 	else
 		failed = mend_check_maps(&places, chain, &why) != 0;
 	// What was held is of what was there before: another link, perhaps another generation.
-	monitor_let_go(monitor, &watch->watchstate.room);
+	monitor_let_go(monitor, &watch->state.room);
 	note(watch, monitor, DIARY_MENDED, failed ? "not mended" : monitor->how);
 	if (failed) {
 		monitor->how[0] = '\0';
@@ -206,8 +205,8 @@ static void mend(struct watch *watch, size_t index)
 // Attaching a chain again whose interface had only been away is no repair: nobody attacked it.
 static void count_rounds(struct watch *watch)
 {
-	for (size_t i = 0; i < watch->watchstate.count; i++) {
-		struct monitor *monitor = watch->watchstate.monitors[i];
+	for (size_t i = 0; i < watch->state.count; i++) {
+		struct monitor *monitor = watch->state.monitors[i];
 
 		if (monitor->tried)
 			count_round(watch, monitor);
@@ -224,7 +223,7 @@ static void welcome(struct watch *watch, const struct arrivals *arrivals)
 
 	sentence(&why, text, sizeof(text));
 	for (size_t i = 0; i < arrivals->count; i++) {
-		struct monitor *monitor = watch->watchstate.monitors[arrivals->monitors[i]];
+		struct monitor *monitor = watch->state.monitors[arrivals->monitors[i]];
 
 		monitor->suspect = true;
 		if (!failed) {
@@ -261,11 +260,11 @@ static void told_evicted(void *ctx, uint32_t program, const char *name, const st
 // Only what node.json names, and each set of programs once: what could not be taken off stays off our time.
 static bool evict(struct watch *watch, size_t index)
 {
-	struct monitor *monitor = watch->watchstate.monitors[index];
-	const struct plan_chain *chain = &watch->watchstate.plan->chains[index];
+	struct monitor *monitor = watch->state.monitors[index];
+	const struct plan_chain *chain = &watch->state.plan->chains[index];
 	struct eviction eviction = {watch, monitor};
 	uint64_t others = evict_others(&chain->truth);
-	const struct evict evict = {.rule = &watch->watchstate.node->watch,
+	const struct evict evict = {.rule = &watch->state.node->watch,
 				    .namer = watch->places.namer,
 				    .hook = monitor->hook,
 				    .truth = &chain->truth,
@@ -284,8 +283,8 @@ static bool evict(struct watch *watch, size_t index)
 
 static bool may_mend(const struct watch *watch, size_t index)
 {
-	const struct monitor *monitor = watch->watchstate.monitors[index];
-	const struct plan_chain *chain = &watch->watchstate.plan->chains[index];
+	const struct monitor *monitor = watch->state.monitors[index];
+	const struct plan_chain *chain = &watch->state.plan->chains[index];
 
 	return watch->places.mends && monitor->judged && monitor->broken &&
 	       chain->truth.iface_index && json_count(json_member(chain->record, "members")) &&
@@ -314,7 +313,7 @@ static bool drifts(const struct watchstate *watchstate)
 
 static bool may_welcome(const struct watch *watch, size_t index)
 {
-	const struct watchstate *watchstate = &watch->watchstate;
+	const struct watchstate *watchstate = &watch->state;
 
 	return watch->places.mends && watchstate->monitors[index]->judged && watchstate->applied &&
 	       has_come(&watchstate->plan->chains[index]) &&
@@ -324,7 +323,7 @@ static bool may_welcome(const struct watch *watch, size_t index)
 // Takes one more, with what waits on its other hooks: false when no more fit.
 static bool arrive(struct arrivals *arrivals, const struct watch *watch, size_t index)
 {
-	const struct monitor *monitor = watch->watchstate.monitors[index];
+	const struct monitor *monitor = watch->state.monitors[index];
 	struct mend_comers *comers = &arrivals->comers;
 	const char *last = comers->count ? comers->ifaces[comers->count - 1] : "";
 
@@ -342,15 +341,15 @@ static bool arrive(struct arrivals *arrivals, const struct watch *watch, size_t 
 static bool welcome_some(struct watch *watch)
 {
 	struct arrivals arrivals = {.count = 0};
-	bool drift = drifts(&watch->watchstate), apart = false;
+	bool drift = drifts(&watch->state), apart = false;
 
-	for (size_t i = 0; i < watch->watchstate.count && !drift; i++) {
+	for (size_t i = 0; i < watch->state.count && !drift; i++) {
 		if (!may_welcome(watch, i))
 			continue;
 		if (!apart && arrive(&arrivals, watch, i))
-			apart = watch->watchstate.monitors[i]->apart;
+			apart = watch->state.monitors[i]->apart;
 		else
-			watch->watchstate.monitors[i]->suspect = true;
+			watch->state.monitors[i]->suspect = true;
 	}
 	if (arrivals.count)
 		welcome(watch, &arrivals);
@@ -359,27 +358,27 @@ static bool welcome_some(struct watch *watch)
 
 static bool may_evict(const struct watch *watch, size_t index)
 {
-	return watch->places.mends && watch->watchstate.monitors[index]->judged &&
-	       watch->watchstate.node_fits && watch->watchstate.node->watch.evict_count &&
-	       backoff_allows(&watch->watchstate.monitors[index]->backoff, now_ms(watch));
+	return watch->places.mends && watch->state.monitors[index]->judged &&
+	       watch->state.node_fits && watch->state.node->watch.evict_count &&
+	       backoff_allows(&watch->state.monitors[index]->backoff, now_ms(watch));
 }
 
 // ---- one turn ----
 
 static bool any_suspect(const struct watch *watch)
 {
-	for (size_t i = 0; i < watch->watchstate.count; i++)
-		if (watch->watchstate.monitors[i]->suspect)
+	for (size_t i = 0; i < watch->state.count; i++)
+		if (watch->state.monitors[i]->suspect)
 			return true;
 	return watch->stale_since != 0;
 }
 
 static int judge_suspects(struct watch *watch, bool seen, struct fault *why)
 {
-	for (size_t i = 0; i < watch->watchstate.count; i++) {
-		if (!watch->watchstate.monitors[i]->suspect)
+	for (size_t i = 0; i < watch->state.count; i++) {
+		if (!watch->state.monitors[i]->suspect)
 			continue;
-		if ((!seen && watchstate_see(&watch->watchstate, i, why)) || judge(watch, i, why))
+		if ((!seen && watchstate_see(&watch->state, i, why)) || judge(watch, i, why))
 			return -1;
 	}
 	return 0;
@@ -390,14 +389,14 @@ static int look(struct watch *watch, struct fault *why)
 {
 	struct fault refused = {0};
 
-	if (!watch->stale_since && !watchstate_is_stale(&watch->watchstate))
+	if (!watch->stale_since && !watchstate_is_stale(&watch->state))
 		return judge_suspects(watch, false, why);
-	if (watchstate_read(&watch->watchstate, &refused, why)) {
+	if (watchstate_read(&watch->state, &refused, why)) {
 		watch->blind = *why;
 		tell_trouble(watch, why);
 		watch->next_turn = watch->next_look;
 		// Whoever lets interfaces come and go so fast that no list of them can be had blinds nobody to the chains.
-		return watch->watchstate.plan ? judge_suspects(watch, false, why) : 0;
+		return watch->state.plan ? judge_suspects(watch, false, why) : 0;
 	}
 	watch->stale_since = 0;
 	fault_clear(&watch->blind);
@@ -412,14 +411,13 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 	int64_t start = now_ms(watch);
 	bool done = false;
 
-	for (size_t i = 0; i < watch->watchstate.count; i++)
-		watch->watchstate.monitors[i]->judged = false;
+	for (size_t i = 0; i < watch->state.count; i++)
+		watch->state.monitors[i]->judged = false;
 	if (look(watch, why))
 		return -1;
-	for (size_t i = 0; i < watch->watchstate.count && watch->watchstate.plan; i++) {
+	for (size_t i = 0; i < watch->state.count && watch->state.plan; i++) {
 		if (now_ms(watch) - start > HOLD_MS) {
-			watch->watchstate.monitors[i]->suspect |=
-				watch->watchstate.monitors[i]->broken;
+			watch->state.monitors[i]->suspect |= watch->state.monitors[i]->broken;
 			continue;
 		}
 		if (may_evict(watch, i) && evict(watch, i)) {
@@ -431,7 +429,7 @@ static int look_and_mend(struct watch *watch, struct fault *why)
 			done = true;
 		}
 	}
-	done |= watch->watchstate.plan && welcome_some(watch);
+	done |= watch->state.plan && welcome_some(watch);
 	if (!done)
 		return 0;
 	count_rounds(watch);
@@ -445,10 +443,10 @@ static int64_t first_suspicion(const struct watch *watch)
 {
 	int64_t first = watch->stale_since ? watch->stale_since : INT64_MAX;
 
-	for (size_t i = 0; i < watch->watchstate.count; i++)
-		if (watch->watchstate.monitors[i]->suspect_since &&
-		    watch->watchstate.monitors[i]->suspect_since < first)
-			first = watch->watchstate.monitors[i]->suspect_since;
+	for (size_t i = 0; i < watch->state.count; i++)
+		if (watch->state.monitors[i]->suspect_since &&
+		    watch->state.monitors[i]->suspect_since < first)
+			first = watch->state.monitors[i]->suspect_since;
 	return first;
 }
 
@@ -458,10 +456,9 @@ static void rescue_links(struct watch *watch)
 {
 	struct fault ignored = {0};
 
-	for (size_t i = 0; i < watch->watchstate.count; i++)
-		if (watch->watchstate.monitors[i]->suspect &&
-		    watch->watchstate.monitors[i]->keeper &&
-		    keeper_rescue_link(watch->watchstate.monitors[i]->keeper, &ignored))
+	for (size_t i = 0; i < watch->state.count; i++)
+		if (watch->state.monitors[i]->suspect && watch->state.monitors[i]->keeper &&
+		    keeper_rescue_link(watch->state.monitors[i]->keeper, &ignored))
 			fault_clear(&ignored);
 }
 
@@ -489,18 +486,17 @@ static void glance(struct watch *watch, int64_t now)
 	const struct monitor_listener listener = listener_of(watch);
 	size_t broken = 0;
 
-	for (size_t i = 0; i < watch->watchstate.count; i++) {
-		struct monitor *monitor = watch->watchstate.monitors[i];
+	for (size_t i = 0; i < watch->state.count; i++) {
+		struct monitor *monitor = watch->state.monitors[i];
 
 		monitor_glance(monitor, now);
 		monitor_tell_falls(monitor, &listener);
 		if (monitor->broken && broken++ < BROKEN_MAX)
 			monitor_suspect(monitor, now);
 	}
-	if (watch->watchstate.count && watch->looks++ % WHOLE_EVERY == 0)
-		monitor_suspect(
-			watch->watchstate.monitors[watch->rotor++ % watch->watchstate.count], now);
-	if (watchstate_is_stale(&watch->watchstate) && !watch->stale_since)
+	if (watch->state.count && watch->looks++ % WHOLE_EVERY == 0)
+		monitor_suspect(watch->state.monitors[watch->rotor++ % watch->state.count], now);
+	if (watchstate_is_stale(&watch->state) && !watch->stale_since)
 		watch->stale_since = now;
 	watch->next_look = now + LOOK_MS;
 }
@@ -515,7 +511,7 @@ int watch_turn(struct watch *watch, struct fault *why)
 	}
 	if (watch->new_link && now >= watch->next_turn) {
 		watch->new_link = false;
-		if (watchstate_differs(&watch->watchstate) && !watch->stale_since)
+		if (watchstate_differs(&watch->state) && !watch->stale_since)
 			watch->stale_since = now;
 	}
 	if (now < watch->next_turn)
@@ -562,12 +558,12 @@ void watch_wake(void *ctx, enum wakeup_what what, uint32_t which)
 	bool known = false;
 
 	watch->over |= what == WAKEUP_END;
-	for (size_t i = 0; i < watch->watchstate.count; i++) {
-		if (!concerns(watch->watchstate.monitors[i], what, which))
+	for (size_t i = 0; i < watch->state.count; i++) {
+		if (!concerns(watch->state.monitors[i], what, which))
 			continue;
-		monitor_suspect(watch->watchstate.monitors[i], now);
+		monitor_suspect(watch->state.monitors[i], now);
 		// Those without a state to compare with are woken by everything.
-		known |= watch->watchstate.monitors[i]->has_sight;
+		known |= watch->state.monitors[i]->has_sight;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
 	watch->new_link |= what == WAKEUP_LINK && !known;
@@ -596,7 +592,7 @@ int watch_new(const struct watch_places *places, struct watch **out, struct faul
 	if (!watch)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	watch->places = *places;
-	watchstate_init(&watch->watchstate, &watchstate, places->room);
+	watchstate_init(&watch->state, &watchstate, places->room);
 	*out = watch;
 	return 0;
 }
@@ -605,14 +601,14 @@ void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	watchstate_drop(&watch->watchstate);
+	watchstate_drop(&watch->state);
 	diary_drop(&watch->diary);
 	free(watch);
 }
 
 bool watch_has_looked(const struct watch *watch)
 {
-	return watch->watchstate.plan && !any_suspect(watch);
+	return watch->state.plan && !any_suspect(watch);
 }
 
 const struct fault *watch_blind(const struct watch *watch)
@@ -622,14 +618,14 @@ const struct fault *watch_blind(const struct watch *watch)
 
 size_t watch_chains(const struct watch *watch)
 {
-	return watch->watchstate.count;
+	return watch->state.count;
 }
 
 size_t watch_findings(const struct watch *watch)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < watch->watchstate.count; i++)
-		count += findings_count(&watch->watchstate.monitors[i]->known, FINDING_BEYOND);
+	for (size_t i = 0; i < watch->state.count; i++)
+		count += findings_count(&watch->state.monitors[i]->known, FINDING_BEYOND);
 	return count;
 }

@@ -36,18 +36,16 @@ struct watchstate {
 	struct node nothing;
 };
 
-void watchstate_init(struct watchstate *watchstate, const struct watchstate_places *places,
-		     size_t room);
-void watchstate_drop(struct watchstate *watchstate);
+void watchstate_init(struct watchstate *state, const struct watchstate_places *places, size_t room);
+void watchstate_drop(struct watchstate *state);
 
 // Whether node.json or one of our files was changed since it was read.
-bool watchstate_is_stale(const struct watchstate *watchstate);
+bool watchstate_is_stale(const struct watchstate *state);
 // Whether the hooks to watch (roster.h) are others than those that are watched. Cheap, since containers create interfaces by
 // the hundred: reads only names.
-bool watchstate_differs(const struct watchstate *watchstate);
+bool watchstate_differs(const struct watchstate *state);
 // Reads everything. All monitors become suspects; their history is kept. On a refusal the old state stays. An invalid node.json
 // is no refusal: the reason is in `refused` (else FAULT_NONE), and the last valid one stays in use.
-int watchstate_read(struct watchstate *watchstate, struct fault *refused, struct fault *why)
-	MUST_CHECK;
+int watchstate_read(struct watchstate *state, struct fault *refused, struct fault *why) MUST_CHECK;
 // Reads one chain again. What cannot be read becomes a finding of that chain.
-int watchstate_see(struct watchstate *watchstate, size_t index, struct fault *why) MUST_CHECK;
+int watchstate_see(struct watchstate *state, size_t index, struct fault *why) MUST_CHECK;
