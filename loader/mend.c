@@ -430,18 +430,18 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 // What has nothing yet: a newer version for what runs is for an apply to bring.
 static bool has_come(const void *ctx, const struct plan_chain *chain)
 {
-	const struct mend_comers *comers = ctx;
+	const struct mend_arrivals *arrivals = ctx;
 
 	if (chain->truth.root_id || chain->truth.linked)
 		return false;
-	for (size_t i = 0; i < comers->count; i++)
-		if (!strcmp(chain->iface, comers->ifaces[i]))
+	for (size_t i = 0; i < arrivals->count; i++)
+		if (!strcmp(chain->iface, arrivals->ifaces[i]))
 			return true;
 	return false;
 }
 
-int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
-		 char how[static ATTACH_HOW], struct fault *why)
+int mend_load_arrivals(const struct mend_places *places, const struct mend_arrivals *arrivals,
+		       char how[static ATTACH_HOW], struct fault *why)
 {
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
@@ -452,7 +452,7 @@ int mend_welcome(const struct mend_places *places, const struct mend_comers *com
 
 	how[0] = '\0';
 	if (admit_new(&admits, &admit, why) || scan_all(&at, &plan, why) ||
-	    decide_some(plan, &at, admit, has_come, comers, why))
+	    decide_some(plan, &at, admit, has_come, arrivals, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->chains[i].action != PLAN_LOAD)

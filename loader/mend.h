@@ -38,16 +38,16 @@ int mend_check_maps(const struct mend_places *places, const struct plan_chain *c
 		    struct fault *why) MUST_CHECK;
 
 // Interfaces that have come and have nothing yet.
-#define MEND_COMERS_MAX 32
-struct mend_comers {
+#define MEND_ARRIVALS_MAX 32
+struct mend_arrivals {
 	size_t count;
-	const char *ifaces[MEND_COMERS_MAX];
+	const char *ifaces[MEND_ARRIVALS_MAX];
 };
 
 // Loads what node.json asks for on them, by the rules of an apply, and nothing else: on all or, with a refusal, on none.
 // The caller knows that this node.json was applied.
-int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
-		 char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
+int mend_load_arrivals(const struct mend_places *places, const struct mend_arrivals *arrivals,
+		       char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
 
 // Builds the chain anew from our copies (fallback_plan), without what is denied. `how` likewise.
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,
