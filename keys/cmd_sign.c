@@ -9,7 +9,7 @@
 #include "base/owned.h"
 #include "keys/ceremony.h"
 #include "keys/cmd_request.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/keyfile.h"
 #include "keys/report.h"
 #include "keys/request.h"
@@ -25,8 +25,8 @@
 // One file to be signed.
 struct sheet {
 	char *path;
-	struct drawer *drawer; // the session's
-	const char *file;      // its name in it
+	struct fileset *fileset; // the session's
+	const char *file;	 // its name in it
 	struct standing *standing;
 	struct json *document; // with the new signatures
 	struct json *entry;    // of the report, borrowed
@@ -36,8 +36,8 @@ struct sheet {
 struct session {
 	struct sheet *sheets;
 	size_t count;
-	struct drawer **drawers; // one a directory: what stands above many files is read once
-	size_t drawer_count;
+	struct fileset **drawers; // one a directory: what stands above many files is read once
+	size_t fileset_count;
 	struct request request; // or all of them in here
 	struct secret_key *keys[KEYS_MAX];
 	size_t key_count;
@@ -50,8 +50,8 @@ static void session_drop(struct session *session)
 		json_free(session->sheets[i].document);
 		free(session->sheets[i].path);
 	}
-	for (size_t i = 0; i < session->drawer_count; i++)
-		drawer_free(session->drawers[i]);
+	for (size_t i = 0; i < session->fileset_count; i++)
+		fileset_free(session->drawers[i]);
 	for (size_t i = 0; i < session->key_count; i++)
 		secret_key_free(session->keys[i]);
 	free(session->drawers);
@@ -80,43 +80,44 @@ static int check_expiry(const struct cli *cli, const char *path, const struct ro
 }
 
 // The drawer that `path` lies in; files of one directory mostly come together.
-static int session_drawer(struct session *session, const char *path, struct drawer **out,
+static int session_drawer(struct session *session, const char *path, struct fileset **out,
 			  struct fault *why)
 {
-	struct drawer **more;
+	struct fileset **more;
 
-	for (size_t i = session->drawer_count; i-- > 0;) {
-		if (!drawer_holds(session->drawers[i], path))
+	for (size_t i = session->fileset_count; i-- > 0;) {
+		if (!fileset_holds(session->drawers[i], path))
 			continue;
 		*out = session->drawers[i];
 		return 0;
 	}
-	more = reallocarray(session->drawers, session->drawer_count + 1, sizeof(struct drawer *));
+	more = reallocarray(session->drawers, session->fileset_count + 1, sizeof(struct fileset *));
 	if (!more)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	session->drawers = more;
-	if (drawer_of(path, NULL, out, why) != 0)
+	if (fileset_of(path, NULL, out, why) != 0)
 		return -1;
-	more[session->drawer_count++] = *out;
+	more[session->fileset_count++] = *out;
 	return 0;
 }
 
-static int session_open_file(const struct cli *cli, struct session *session, struct drawer *drawer,
-			     const char *file, bool many, struct json *list, struct fault *why)
+static int session_open_file(const struct cli *cli, struct session *session,
+			     struct fileset *fileset, const char *file, bool many,
+			     struct json *list, struct fault *why)
 {
 	struct sheet *sheet = &session->sheets[session->count];
 	struct json *entry = json_make_object();
 
 	if (json_add(list, entry, why) != 0)
 		return -1;
-	*sheet = (struct sheet){.drawer = drawer, .file = file, .entry = entry};
-	if (drawer_path(drawer, file, &sheet->path, why) != 0)
+	*sheet = (struct sheet){.fileset = fileset, .file = file, .entry = entry};
+	if (fileset_path(fileset, file, &sheet->path, why) != 0)
 		return -1;
 	session->count++;
-	if (standing_open_in(drawer, file, NULL, &sheet->standing, why) != 0 ||
+	if (standing_open_in(fileset, file, NULL, &sheet->standing, why) != 0 ||
 	    check_expiry(cli, sheet->path, sheet->standing->file, why) != 0)
 		return -1;
-	return report_changes(cli, sheet->path, drawer, sheet->standing, many,
+	return report_changes(cli, sheet->path, fileset, sheet->standing, many,
 			      session->request.document != NULL, entry, why);
 }
 
@@ -140,15 +141,15 @@ static int session_open_request(const struct cli *cli, struct session *session, 
 
 // The file's name and the drawer that it lies in.
 static int session_find(const struct cli *cli, struct session *session, size_t index,
-			struct drawer **drawer, const char **file, struct fault *why)
+			struct fileset **fileset, const char **file, struct fault *why)
 {
 	if (session->request.document) {
 		*file = json_text(json_item(session->request.sign, index));
-		*drawer = session->request.drawer;
+		*fileset = session->request.fileset;
 		return 0;
 	}
-	*file = drawer_file(cli_arg(cli, index));
-	return session_drawer(session, cli_arg(cli, index), drawer, why);
+	*file = fileset_file(cli_arg(cli, index));
+	return session_drawer(session, cli_arg(cli, index), fileset, why);
 }
 
 static int session_open(const struct cli *cli, struct session *session, struct json *list,
@@ -166,11 +167,11 @@ static int session_open(const struct cli *cli, struct session *session, struct j
 	if (!session->sheets)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		struct drawer *drawer;
+		struct fileset *fileset;
 		const char *file;
 
-		if (session_find(cli, session, i, &drawer, &file, why) != 0 ||
-		    session_open_file(cli, session, drawer, file, many, list, why) != 0)
+		if (session_find(cli, session, i, &fileset, &file, why) != 0 ||
+		    session_open_file(cli, session, fileset, file, many, list, why) != 0)
 			return -1;
 		same += json_count(json_member(session->sheets[i].entry, "changes")) == 0;
 	}
@@ -280,7 +281,7 @@ static int sheet_write(const struct cli *cli, const struct session *session, str
 
 	if (sheet_keep(session, sheet, why) != 0)
 		return -1;
-	if (standing_open_in(sheet->drawer, sheet->file, NULL, &now, why) != 0 ||
+	if (standing_open_in(sheet->fileset, sheet->file, NULL, &now, why) != 0 ||
 	    report_standing(cli, sheet->path, now, many, sheet->entry, why) != 0)
 		return fault_within(why, "%s is signed, and then could not be read", sheet->path);
 	*complete = standing_met(now);

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/report.h"
 #include "keys/signing.h"
 #include "keys/standing.h"
@@ -68,17 +68,17 @@ static int verify_root(struct cli *cli, const char *path, struct json *entry, st
 
 static int verify_other(struct cli *cli, const char *path, struct json *entry, struct fault *why)
 {
-	OWNED(drawer_drop) struct drawer *drawer = NULL;
+	OWNED(fileset_drop) struct fileset *fileset = NULL;
 	OWNED(standing_drop) struct standing *standing = NULL;
 	const char *root = cli_value(cli, "--root");
 
-	if (drawer_of(path, cli_value(cli, "--targets"), &drawer, why) != 0 ||
-	    standing_open_in(drawer, drawer_file(path), root, &standing, why) != 0 ||
+	if (fileset_of(path, cli_value(cli, "--targets"), &fileset, why) != 0 ||
+	    standing_open_in(fileset, fileset_file(path), root, &standing, why) != 0 ||
 	    report_standing(cli, path, standing, false, entry, why) != 0)
 		return -1;
 	if (!standing_met(standing))
 		return standing_refuse(standing, path, why);
-	if (standing_above(drawer, standing, root, NULL, NULL, why) != 0)
+	if (standing_above(fileset, standing, root, NULL, NULL, why) != 0)
 		return fault_within(why, "%s rests on files that are not good themselves", path);
 	return role_fresh(standing->file, path, cli_now(cli), why);
 }

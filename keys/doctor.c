@@ -10,14 +10,14 @@
 #include "base/clock.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/local.h"
 #include "keys/standing.h"
 
 enum grade { GRADE_NOTE, GRADE_WARNING, GRADE_DUE };
 
 struct exam {
-	struct drawer *drawer;
+	struct fileset *fileset;
 	struct root *root;
 	int64_t now;
 	struct json *findings;
@@ -28,7 +28,7 @@ struct exam {
 static void exam_drop(struct exam *exam)
 {
 	root_free(exam->root);
-	drawer_free(exam->drawer);
+	fileset_free(exam->fileset);
 	json_free(exam->findings);
 	json_free(exam->known);
 }
@@ -300,7 +300,7 @@ static size_t delegations_count(const struct exam *exam)
 	const struct delegator *by;
 	size_t count = 0;
 
-	for (size_t i = 0; (by = drawer_delegator(exam->drawer, i)); i++)
+	for (size_t i = 0; (by = fileset_delegator(exam->fileset, i)); i++)
 		count += json_count(by->roles);
 	return count;
 }
@@ -319,7 +319,7 @@ static int examine_offices(struct exam *exam, struct fault *why)
 	    office_add(&offices, "root", &roles[ROOT_ROOT], why) != 0 ||
 	    office_add(&offices, "targets", &roles[ROOT_TARGETS], why) != 0)
 		return -1;
-	for (size_t i = 0; (by = drawer_delegator(exam->drawer, i)); i++)
+	for (size_t i = 0; (by = fileset_delegator(exam->fileset, i)); i++)
 		for (size_t j = 0; j < json_count(by->roles); j++)
 			if (examine_delegation(exam, by, json_item(by->roles, j), &offices, why) !=
 			    0)
@@ -336,7 +336,7 @@ static int examine_file(struct exam *exam, const char *role, const char *renewed
 
 	if (role_file(role, 0, &file, why) != 0)
 		return -1;
-	if (standing_open_in(exam->drawer, file, NULL, &standing, why) != 0) {
+	if (standing_open_in(exam->fileset, file, NULL, &standing, why) != 0) {
 		// Delegated, and not kept here: another team's.
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
@@ -355,7 +355,7 @@ static int examine_files(struct exam *exam, struct fault *why)
 	if (examine_file(exam, "root", "root", why) != 0 ||
 	    examine_file(exam, "targets", "targets", why) != 0)
 		return -1;
-	for (size_t i = 0; (by = drawer_delegator(exam->drawer, i)); i++)
+	for (size_t i = 0; (by = fileset_delegator(exam->fileset, i)); i++)
 		for (size_t j = 0; j < json_count(by->roles); j++) {
 			const struct json *one = json_item(by->roles, j);
 			const char *name = json_text(json_member(one, "name"));
@@ -378,14 +378,14 @@ static int exam_open(const char *dir, struct exam *exam, struct fault *why)
 	if (!exam->findings || !exam->known)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (bytes_format(&path, why, "%s/metadata/root.json", dir) != 0 ||
-	    drawer_of(bytes_text(&path), NULL, &exam->drawer, why) != 0 ||
-	    drawer_read(exam->drawer, "root.json", &data, why) != 0)
+	    fileset_of(bytes_text(&path), NULL, &exam->fileset, why) != 0 ||
+	    fileset_read(exam->fileset, "root.json", &data, why) != 0)
 		return fault_within(why, "%s is not a ceremony directory", dir);
 	if (role_parse("root.json", data.data, data.len, &role, why) != 0 ||
 	    root_parse(role, &exam->root, why) != 0)
 		return -1;
 	role = NULL; // the root has it now
-	return drawer_walk(exam->drawer, why);
+	return fileset_walk(exam->fileset, why);
 }
 
 int doctor_examine(const char *dir, int64_t now, struct json **findings, bool *due,

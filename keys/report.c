@@ -73,7 +73,7 @@ static int is_sworn(const struct standing *standing, const struct role *before, 
 }
 
 // The version before, for comparing; NULL when there is none that may be believed.
-static int before_of(const struct cli *cli, const char *path, const struct drawer *drawer,
+static int before_of(const struct cli *cli, const char *path, const struct fileset *fileset,
 		     const struct standing *standing, bool sworn, struct role **out,
 		     struct fault *why)
 {
@@ -81,7 +81,7 @@ static int before_of(const struct cli *cli, const char *path, const struct drawe
 	bool good = true;
 
 	*out = NULL;
-	if (standing_before(drawer, standing->role, standing->file->version, &before, why) != 0)
+	if (standing_before(fileset, standing->role, standing->file->version, &before, why) != 0)
 		return -1;
 	if (!before)
 		return 0;
@@ -100,7 +100,7 @@ static int before_of(const struct cli *cli, const char *path, const struct drawe
 	return 0;
 }
 
-int report_changes(const struct cli *cli, const char *path, const struct drawer *drawer,
+int report_changes(const struct cli *cli, const char *path, const struct fileset *fileset,
 		   const struct standing *standing, bool brief, bool sworn, struct json *entry,
 		   struct fault *why)
 {
@@ -108,7 +108,7 @@ int report_changes(const struct cli *cli, const char *path, const struct drawer 
 	OWNED(json_drop) struct json *lines = NULL;
 	char expires[CLOCK_TEXT_LEN], was[64] = "the first that is known here";
 
-	if (before_of(cli, path, drawer, standing, sworn, &before, why) != 0 ||
+	if (before_of(cli, path, fileset, standing, sworn, &before, why) != 0 ||
 	    describe_change(standing->file->body, before ? before->body : NULL, &lines, why) != 0)
 		return -1;
 	if (before)

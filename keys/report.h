@@ -15,7 +15,7 @@ int report_standing(const struct cli *cli, const char *path, const struct standi
 // Says the changes against the version before, and adds them to `entry` ("changes", "before"). `brief`: nothing is said
 // of a file that differs in version and expiry only. `sworn`: a version before that those who may sign today have not
 // signed is not compared with, lest a forged one hide what changes.
-int report_changes(const struct cli *cli, const char *path, const struct drawer *drawer,
+int report_changes(const struct cli *cli, const char *path, const struct fileset *fileset,
 		   const struct standing *standing, bool brief, bool sworn, struct json *entry,
 		   struct fault *why) MUST_CHECK;
 // Says a root's keys, thresholds, class, expiry and fingerprint, and adds them to `entry`.

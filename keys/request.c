@@ -13,7 +13,7 @@
 
 void request_drop(struct request *request)
 {
-	drawer_free(request->drawer);
+	fileset_free(request->fileset);
 	json_free(request->document);
 	*request = (struct request){0};
 }
@@ -33,7 +33,7 @@ int request_begin(struct json **document, struct fault *why)
 }
 
 // Once, however many drafts need it.
-static int include(struct json *files, const struct drawer *drawer, const char *file,
+static int include(struct json *files, const struct fileset *fileset, const char *file,
 		   struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes data = {0};
@@ -41,66 +41,66 @@ static int include(struct json *files, const struct drawer *drawer, const char *
 
 	if (json_member(files, file))
 		return 0;
-	if (drawer_read(drawer, file, &data, why) != 0 ||
+	if (fileset_read(fileset, file, &data, why) != 0 ||
 	    json_parse(data.data, data.len, file, &document, why) != 0)
 		return -1;
 	return json_put(files, file, document, why);
 }
 
-static int include_above(struct json *files, struct drawer *drawer, const struct standing *standing,
-			 struct fault *why)
+static int include_above(struct json *files, struct fileset *fileset,
+			 const struct standing *standing, struct fault *why)
 {
 	const struct delegator *by = standing->delegator;
 	char name[40];
 
 	if (standing->self) {
 		snprintf(name, sizeof(name), "%" PRId64 ".root.json", standing->file->version - 1);
-		return standing->file->version > 1 ? include(files, drawer, name, why) : 0;
+		return standing->file->version > 1 ? include(files, fileset, name, why) : 0;
 	}
-	if (include(files, drawer, "root.json", why) != 0)
+	if (include(files, fileset, "root.json", why) != 0)
 		return -1;
 	while (by) {
 		OWNED(standing_drop) struct standing *above = NULL;
 
-		if (include(files, drawer, by->file, why) != 0 ||
-		    standing_open_in(drawer, by->file, NULL, &above, why) != 0)
+		if (include(files, fileset, by->file, why) != 0 ||
+		    standing_open_in(fileset, by->file, NULL, &above, why) != 0)
 			return -1;
 		by = above->delegator;
 	}
 	return 0;
 }
 
-static int include_before(struct json *files, const struct drawer *drawer,
+static int include_before(struct json *files, const struct fileset *fileset,
 			  const struct standing *standing, struct fault *why)
 {
 	OWNED(role_drop) struct role *before = NULL;
 	OWNED(drop_heap) char *file = NULL;
 
-	if (standing_before(drawer, standing->role, standing->file->version, &before, why) != 0)
+	if (standing_before(fileset, standing->role, standing->file->version, &before, why) != 0)
 		return -1;
 	if (!before)
 		return 0;
 	if (role_header(before, json_text(json_member(standing->file->body, "_type")), why) != 0 ||
 	    role_file(standing->role, before->version, &file, why) != 0)
 		return -1;
-	return include(files, drawer, file, why);
+	return include(files, fileset, file, why);
 }
 
-int request_add(struct json *document, struct drawer *drawer, const char *file, struct fault *why)
+int request_add(struct json *document, struct fileset *fileset, const char *file, struct fault *why)
 {
 	OWNED(standing_drop) struct standing *standing = NULL;
 	struct json *files, *sign = (struct json *)json_member(document, "sign");
 
 	if (signing_part(document, "files", &files, why) != 0 ||
-	    standing_open_in(drawer, file, NULL, &standing, why) != 0)
+	    standing_open_in(fileset, file, NULL, &standing, why) != 0)
 		return -1;
 	if (!standing->known)
 		return fault_set(why, FAULT_UNTRUSTED,
 				 "%s is not beside %s: nobody could tell who may sign it",
 				 standing->missing, file);
-	if (include(files, drawer, file, why) != 0 ||
-	    include_above(files, drawer, standing, why) != 0 ||
-	    include_before(files, drawer, standing, why) != 0)
+	if (include(files, fileset, file, why) != 0 ||
+	    include_above(files, fileset, standing, why) != 0 ||
+	    include_before(files, fileset, standing, why) != 0)
 		return -1;
 	return json_add(sign, json_make_text(file), why);
 }
@@ -157,13 +157,13 @@ static int check_one(struct request *request, const char *file, struct fault *wh
 {
 	OWNED(standing_drop) struct standing *standing = NULL;
 
-	if (standing_open_in(request->drawer, file, NULL, &standing, why) != 0)
+	if (standing_open_in(request->fileset, file, NULL, &standing, why) != 0)
 		return -1;
 	if (!standing->known)
 		return fault_set(why, FAULT_UNTRUSTED, "it has no %s, which says who may sign %s",
 				 standing->missing, file);
 	if (!standing->self)
-		return standing_above(request->drawer, standing, NULL, is_listed, request->sign,
+		return standing_above(request->fileset, standing, NULL, is_listed, request->sign,
 				      why);
 	// The next root: the one before it must hold by itself.
 	return standing->by ? role_check(standing->by->role, "the root before it",
@@ -178,7 +178,7 @@ int request_open(const void *data, size_t len, const char *label, struct request
 
 	if (json_parse(data, len, label, &request.document, why) != 0 ||
 	    read_shape(&request, why) != 0 ||
-	    drawer_of_files(request.files, label, &request.drawer, why) != 0)
+	    fileset_of_files(request.files, label, &request.fileset, why) != 0)
 		return fault_within(why, "%s cannot be read as a request", label);
 	for (size_t i = 0; i < json_count(request.sign); i++)
 		if (check_one(&request, json_text(json_item(request.sign, i)), why) != 0)

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/json.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/standing.h"
 
 #define REQUEST_SCHEMA "bpfseal.request/1"
@@ -22,13 +22,13 @@ struct request {
 	struct json *document;
 	const struct json *sign;  // names of the drafts
 	const struct json *files; // name -> document
-	struct drawer *drawer;	  // over `files`
+	struct fileset *fileset;  // over `files`
 };
 void request_drop(struct request *request);
 
 // Adds a file of a directory to be signed, and what is needed to judge it. `document` is NULL at first; yours.
 int request_begin(struct json **document, struct fault *why) MUST_CHECK;
-int request_add(struct json *document, struct drawer *drawer, const char *file, struct fault *why)
+int request_add(struct json *document, struct fileset *fileset, const char *file, struct fault *why)
 	MUST_CHECK;
 
 // True when these bytes are a request at all, and not a metadata file.

@@ -34,14 +34,14 @@ static int file_parse(const char *path, struct role **out, struct fault *why)
 	return role_parse(path, data.data, data.len, out, why);
 }
 
-static int drawer_parse(const struct drawer *drawer, const char *file, struct role **out,
-			struct fault *why)
+static int fileset_parse(const struct fileset *fileset, const char *file, struct role **out,
+			 struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes data = {0};
 	OWNED(drop_heap) char *path = NULL;
 
-	if (drawer_read(drawer, file, &data, why) != 0 ||
-	    drawer_path(drawer, file, &path, why) != 0)
+	if (fileset_read(fileset, file, &data, why) != 0 ||
+	    fileset_path(fileset, file, &path, why) != 0)
 		return -1;
 	return role_parse(path, data.data, data.len, out, why);
 }
@@ -97,7 +97,7 @@ void standing_free(struct standing *standing)
 	root_free(standing->by);
 	root_free(standing->self);
 	role_free(standing->file);
-	drawer_free(standing->own);
+	fileset_free(standing->own);
 	free(standing->role);
 	free(standing);
 }
@@ -122,14 +122,14 @@ static void lacks(struct standing *standing, const char *name)
 }
 
 // Opens the root that tells who may sign. Absent: the standing is unknown, which is no refusal.
-static int neighbour(struct standing *standing, const struct drawer *drawer, const char *given,
+static int neighbour(struct standing *standing, const struct fileset *fileset, const char *given,
 		     const char *name, struct fault *why)
 {
 	struct role *role = NULL;
 
 	if (given)
 		return root_read(given, &standing->by, why);
-	if (drawer_parse(drawer, name, &role, why) != 0) {
+	if (fileset_parse(fileset, name, &role, why) != 0) {
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
@@ -139,14 +139,14 @@ static int neighbour(struct standing *standing, const struct drawer *drawer, con
 	return root_of(role, name, &standing->by, why);
 }
 
-static int judge_root(struct standing *standing, const struct drawer *drawer, const char *file,
+static int judge_root(struct standing *standing, const struct fileset *fileset, const char *file,
 		      const char *root_path, struct fault *why)
 {
 	struct role *again = NULL;
 	char name[96];
 	int64_t version;
 
-	if (drawer_parse(drawer, file, &again, why) != 0 ||
+	if (fileset_parse(fileset, file, &again, why) != 0 ||
 	    root_of(again, file, &standing->self, why) != 0)
 		return -1;
 	version = standing->self->role->version;
@@ -156,7 +156,7 @@ static int judge_root(struct standing *standing, const struct drawer *drawer, co
 	if (version == 1)
 		return 0;
 	snprintf(name, sizeof(name), "%" PRId64 ".root.json", version - 1);
-	if (neighbour(standing, drawer, root_path, name, why) != 0)
+	if (neighbour(standing, fileset, root_path, name, why) != 0)
 		return -1;
 	if (!standing->by)
 		return 0;
@@ -166,12 +166,12 @@ static int judge_root(struct standing *standing, const struct drawer *drawer, co
 	return judge_add(standing, &standing->by->roles[ROOT_ROOT], name, why);
 }
 
-static int judge_top(struct standing *standing, enum root_role which, const struct drawer *drawer,
+static int judge_top(struct standing *standing, enum root_role which, const struct fileset *fileset,
 		     const char *root_path, struct fault *why)
 {
 	char name[96];
 
-	if (neighbour(standing, drawer, root_path, "root.json", why) != 0)
+	if (neighbour(standing, fileset, root_path, "root.json", why) != 0)
 		return -1;
 	if (!standing->by)
 		return 0;
@@ -187,7 +187,7 @@ static const char *stem_unversioned(const char *stem)
 	return digits > 0 && stem[digits] == '.' && stem[digits + 1] ? stem + digits + 1 : stem;
 }
 
-static int judge_delegated(struct standing *standing, struct drawer *drawer, const char *stem,
+static int judge_delegated(struct standing *standing, struct fileset *fileset, const char *stem,
 			   struct fault *why)
 {
 	const struct json *delegation = NULL;
@@ -195,7 +195,7 @@ static int judge_delegated(struct standing *standing, struct drawer *drawer, con
 	char name[96];
 	bool top;
 
-	if (drawer_find(drawer, stem, stem_unversioned(stem), &by, &delegation, &top, why) != 0)
+	if (fileset_find(fileset, stem, stem_unversioned(stem), &by, &delegation, &top, why) != 0)
 		return -1;
 	if (!top) {
 		lacks(standing, "targets.json");
@@ -228,7 +228,7 @@ static int stem_of(const char *file, char **out, struct fault *why)
 }
 
 // Looks at the type first, then at the name: only a targets file may be a delegated role.
-static int judge_file(struct standing *standing, struct drawer *drawer, const char *file,
+static int judge_file(struct standing *standing, struct fileset *fileset, const char *file,
 		      const char *root_path, struct fault *why)
 {
 	OWNED(drop_heap) char *stem = NULL;
@@ -239,7 +239,7 @@ static int judge_file(struct standing *standing, struct drawer *drawer, const ch
 	    text_copy(stem_unversioned(stem), &standing->role, why) != 0)
 		return -1;
 	if (strcmp(type, "targets") == 0 && strcmp(standing->role, "targets") != 0)
-		return judge_delegated(standing, drawer, stem, why);
+		return judge_delegated(standing, fileset, stem, why);
 	if (strcmp(type, standing->role) != 0 && strcmp(type, "root") != 0)
 		return fault_set(why, FAULT_FORMAT, "%s says that it is a %s file", file, type);
 	if (strcmp(type, "root") == 0) {
@@ -247,18 +247,18 @@ static int judge_file(struct standing *standing, struct drawer *drawer, const ch
 		standing->role = NULL;
 		if (text_copy("root", &standing->role, why) != 0)
 			return -1;
-		return judge_root(standing, drawer, file, root_path, why);
+		return judge_root(standing, fileset, file, root_path, why);
 	}
 	if (strcmp(type, "targets") == 0)
-		return judge_top(standing, ROOT_TARGETS, drawer, root_path, why);
+		return judge_top(standing, ROOT_TARGETS, fileset, root_path, why);
 	if (strcmp(type, "snapshot") == 0)
-		return judge_top(standing, ROOT_SNAPSHOT, drawer, root_path, why);
+		return judge_top(standing, ROOT_SNAPSHOT, fileset, root_path, why);
 	if (strcmp(type, "timestamp") == 0)
-		return judge_top(standing, ROOT_TIMESTAMP, drawer, root_path, why);
+		return judge_top(standing, ROOT_TIMESTAMP, fileset, root_path, why);
 	return fault_set(why, FAULT_FORMAT, "%s is of no known type", file);
 }
 
-int standing_open_in(struct drawer *drawer, const char *file, const char *root_path,
+int standing_open_in(struct fileset *fileset, const char *file, const char *root_path,
 		     struct standing **out, struct fault *why)
 {
 	OWNED(standing_drop) struct standing *standing = calloc(1, sizeof(*standing));
@@ -267,10 +267,10 @@ int standing_open_in(struct drawer *drawer, const char *file, const char *root_p
 	if (!standing)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	standing->known = true;
-	if (drawer_path(drawer, file, &path, why) != 0 ||
-	    drawer_parse(drawer, file, &standing->file, why) != 0)
+	if (fileset_path(fileset, file, &path, why) != 0 ||
+	    fileset_parse(fileset, file, &standing->file, why) != 0)
 		return -1;
-	if (judge_file(standing, drawer, file, root_path, why) != 0)
+	if (judge_file(standing, fileset, file, root_path, why) != 0)
 		return fault_within(why, "cannot judge %s", path);
 	*out = HAND_OVER(standing);
 	return 0;
@@ -279,12 +279,12 @@ int standing_open_in(struct drawer *drawer, const char *file, const char *root_p
 int standing_open(const char *path, const char *root_path, const char *targets_path,
 		  struct standing **out, struct fault *why)
 {
-	OWNED(drawer_drop) struct drawer *drawer = NULL;
+	OWNED(fileset_drop) struct fileset *fileset = NULL;
 
-	if (drawer_of(path, targets_path, &drawer, why) != 0 ||
-	    standing_open_in(drawer, drawer_file(path), root_path, out, why) != 0)
+	if (fileset_of(path, targets_path, &fileset, why) != 0 ||
+	    standing_open_in(fileset, fileset_file(path), root_path, out, why) != 0)
 		return -1;
-	(*out)->own = HAND_OVER(drawer);
+	(*out)->own = HAND_OVER(fileset);
 	return 0;
 }
 
@@ -315,7 +315,7 @@ bool standing_met(const struct standing *standing)
 	return true;
 }
 
-int standing_before(const struct drawer *drawer, const char *role, int64_t version,
+int standing_before(const struct fileset *fileset, const char *role, int64_t version,
 		    struct role **out, struct fault *why)
 {
 	*out = NULL;
@@ -324,7 +324,7 @@ int standing_before(const struct drawer *drawer, const char *role, int64_t versi
 
 		if (role_file(role, at, &file, why) != 0)
 			return -1;
-		if (drawer_parse(drawer, file, out, why) == 0)
+		if (fileset_parse(fileset, file, out, why) == 0)
 			return 0;
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
@@ -349,14 +349,14 @@ int standing_refuse(const struct standing *standing, const char *path, struct fa
 }
 
 // A root that must hold by its own keys.
-static int above_root(const struct drawer *drawer, const char *root_path, struct fault *why)
+static int above_root(const struct fileset *fileset, const char *root_path, struct fault *why)
 {
 	OWNED(root_drop) struct root *root = NULL;
 	struct role *role = NULL;
 
 	if (root_path)
 		return standing_root(root_path, &root, why);
-	if (drawer_parse(drawer, "root.json", &role, why) != 0 ||
+	if (fileset_parse(fileset, "root.json", &role, why) != 0 ||
 	    root_of(role, "root.json", &root, why) != 0)
 		return -1;
 	if (role_check(root->role, "root", &root->roles[ROOT_ROOT], why) != 0)
@@ -364,14 +364,14 @@ static int above_root(const struct drawer *drawer, const char *root_path, struct
 	return 0;
 }
 
-int standing_above(struct drawer *drawer, const struct standing *standing, const char *root_path,
+int standing_above(struct fileset *fileset, const struct standing *standing, const char *root_path,
 		   bool (*is_open)(const void *ctx, const char *file), const void *ctx,
 		   struct fault *why)
 {
 	const struct delegator *by = standing->delegator;
 
 	if (!is_open || !is_open(ctx, "root.json"))
-		if (above_root(drawer, root_path, why) != 0)
+		if (above_root(fileset, root_path, why) != 0)
 			return -1;
 	// Ends: each step goes nearer to the top.
 	while (by) {
@@ -379,7 +379,7 @@ int standing_above(struct drawer *drawer, const struct standing *standing, const
 
 		if ((by->is_given
 			     ? standing_open(by->file, root_path, NULL, &above, why)
-			     : standing_open_in(drawer, by->file, root_path, &above, why)) != 0)
+			     : standing_open_in(fileset, by->file, root_path, &above, why)) != 0)
 			return -1;
 		if (!standing_met(above) && (!is_open || !is_open(ctx, by->file)))
 			return standing_refuse(above, by->file, why);

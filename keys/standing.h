@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/role.h"
 #include "keys/root.h"
 
@@ -24,7 +24,7 @@ struct standing {
 	struct root *by;   // the root that lists the signers: the one before, or the one beside
 	const struct delegator *delegator; // for a delegated role: who delegates to it
 	struct authority granted;	   // and to whom
-	struct drawer *own;		   // where these lie, unless the caller has it
+	struct fileset *own;		   // where these lie, unless the caller has it
 	struct judge judges[2];
 	size_t judge_count;
 	// False when somebody who must agree is not there to be asked (no root beside the file, no root before it).
@@ -39,7 +39,7 @@ struct standing {
 int standing_open(const char *path, const char *root_path, const char *targets_path,
 		  struct standing **out, struct fault *why) MUST_CHECK;
 // The same for many files that lie together. The drawer must outlive the standing.
-int standing_open_in(struct drawer *drawer, const char *file, const char *root_path,
+int standing_open_in(struct fileset *fileset, const char *file, const char *root_path,
 		     struct standing **out, struct fault *why) MUST_CHECK;
 void standing_free(struct standing *standing);
 static inline void standing_drop(struct standing **standing)
@@ -61,12 +61,12 @@ int standing_follows(const struct root *next, const struct root *trusted, struct
 // The neighbour of a file: its directory and another name. `*out` is yours.
 int standing_beside(const char *path, const char *name, char **out, struct fault *why) MUST_CHECK;
 // The version before (the nearest that is kept, at most 64 back), for comparing; `*out` NULL when there is none.
-int standing_before(const struct drawer *drawer, const char *role, int64_t version,
+int standing_before(const struct fileset *fileset, const char *role, int64_t version,
 		    struct role **out, struct fault *why) MUST_CHECK;
 // FAULT_SIGNATURE or FAULT_UNTRUSTED when somebody who must agree has not.
 int standing_refuse(const struct standing *standing, const char *path, struct fault *why);
 // The files that say who may sign a delegated role have to be good themselves, up to the root at `root_path` (NULL:
 // root.json beside it). `is_open` (may be NULL) says of a file that it is on the table as well, and need not be yet.
-int standing_above(struct drawer *drawer, const struct standing *standing, const char *root_path,
+int standing_above(struct fileset *fileset, const struct standing *standing, const char *root_path,
 		   bool (*is_open)(const void *ctx, const char *file), const void *ctx,
 		   struct fault *why) MUST_CHECK;
