@@ -101,10 +101,10 @@ static int merger_check(struct merger *merger, struct fault *why)
 {
 	for (size_t i = 0; i < json_count(merger->request.sign); i++) {
 		const char *file = json_text(json_item(merger->request.sign, i));
-		OWNED(standing_drop) struct standing *standing = NULL;
+		OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 
-		if (standing_open_in(merger->fileset, file, NULL, &standing, why) != 0 ||
-		    request_merge(&merger->request, file, standing,
+		if (sigstatus_open_in(merger->fileset, file, NULL, &sigstatus, why) != 0 ||
+		    request_merge(&merger->request, file, sigstatus,
 				  &merger->documents[merger->count], &merger->added, why) != 0)
 			return -1;
 		merger->count++;
@@ -117,7 +117,7 @@ static int merger_write(const struct cli *cli, struct merger *merger, struct jso
 {
 	for (size_t i = 0; i < merger->count; i++) {
 		const char *file = json_text(json_item(merger->request.sign, i));
-		OWNED(standing_drop) struct standing *now = NULL;
+		OWNED(sigstatus_drop) struct sigstatus *now = NULL;
 		OWNED(bytes_drop) struct bytes text = {0};
 		OWNED(drop_heap) char *path = NULL;
 		struct json *entry = json_make_object();
@@ -126,8 +126,8 @@ static int merger_write(const struct cli *cli, struct merger *merger, struct jso
 		    fileset_path(merger->fileset, file, &path, why) != 0 ||
 		    signing_write(merger->documents[i], &text, why) != 0 ||
 		    file_replace(path, text.data, text.len, 0644, why) != 0 ||
-		    standing_open_in(merger->fileset, file, NULL, &now, why) != 0 ||
-		    report_standing(cli, path, now, merger->count > FILES_MANY, entry, why) != 0)
+		    sigstatus_open_in(merger->fileset, file, NULL, &now, why) != 0 ||
+		    report_sigstatus(cli, path, now, merger->count > FILES_MANY, entry, why) != 0)
 			return -1;
 	}
 	return 0;

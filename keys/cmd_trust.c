@@ -145,7 +145,7 @@ int cmd_trust_add(struct cli *cli, struct fault *why)
 		class = "";
 	if (name_of(cli, &name, why) != 0 || cli_need(cli, "--url", &url, why) != 0 ||
 	    cli_need(cli, "--root-json", &file, why) != 0 || pin_url_check(url, why) != 0 ||
-	    standing_root(file, &root, why) != 0 || class_check(class, root, why) != 0)
+	    sigstatus_root(file, &root, why) != 0 || class_check(class, root, why) != 0)
 		return -1;
 	raw = &root->role->raw;
 	if (pin_fingerprint(raw->data, raw->len, &seen, why) != 0)
@@ -272,7 +272,7 @@ int cmd_trust_test(struct cli *cli, struct fault *why)
 	struct sha256 seen;
 
 	if (name_of(cli, &name, why) != 0 || pin_read(cli_root(cli), name, &pin, why) != 0 ||
-	    standing_root(file, &root, why) != 0 ||
+	    sigstatus_root(file, &root, why) != 0 ||
 	    pin_fingerprint(root->role->raw.data, root->role->raw.len, &seen, why) != 0)
 		return -1;
 	if (!sha256_equal(&seen, &pin.fingerprint)) {

@@ -40,7 +40,7 @@ const char *fileset_file(const char *path);
 // A targets role that delegates.
 struct delegator {
 	char *name;
-	char *file;    // in the drawer
+	char *file;    // in the fileset
 	bool is_given; // no: the path that the caller gave
 	struct role *role;
 	struct keyring *ring;

@@ -13,7 +13,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "keys/fileset.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 #define REQUEST_SCHEMA "bpfseal.request/1"
 #define REQUEST_MAX    ((size_t)64 << 20)
@@ -40,7 +40,8 @@ int request_open(const void *data, size_t len, const char *label, struct request
 		 struct fault *why) MUST_CHECK;
 
 // Takes the signatures of a signed request's file over into a draft: `draft` is the file as it lies in the directory,
-// `standing` how it stands there. FAULT_DIGEST when the signed parts differ in canonical form; FAULT_SIGNATURE when one
+// `sigstatus` how it stands there. FAULT_DIGEST when the signed parts differ in canonical form; FAULT_SIGNATURE when one
 // is not by a key that may sign, or is not good. `*out` is yours, `*added` how many were new.
-int request_merge(const struct request *request, const char *file, const struct standing *standing,
-		  struct json **out, size_t *added, struct fault *why) MUST_CHECK;
+int request_merge(const struct request *request, const char *file,
+		  const struct sigstatus *sigstatus, struct json **out, size_t *added,
+		  struct fault *why) MUST_CHECK;

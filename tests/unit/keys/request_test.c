@@ -214,14 +214,14 @@ static void a_name_that_leaves_the_directory_refuses_the_request(void **state)
 static void merge(const struct place *place, enum fault_code code, size_t wanted)
 {
 	OWNED(request_drop) struct request request = {0};
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	OWNED(json_drop) struct json *merged = NULL;
 	struct fault why = {0};
 	size_t added = 0;
 
 	assert_int_equal(open_it(place, &request, &why), 0);
-	assert_int_equal(standing_open_in(place->fileset, "net.json", NULL, &standing, &why), 0);
-	assert_int_equal(request_merge(&request, "net.json", standing, &merged, &added, &why),
+	assert_int_equal(sigstatus_open_in(place->fileset, "net.json", NULL, &sigstatus, &why), 0);
+	assert_int_equal(request_merge(&request, "net.json", sigstatus, &merged, &added, &why),
 			 code == FAULT_NONE ? 0 : -1);
 	assert_int_equal(why.code, code);
 	if (code != FAULT_NONE) {

@@ -63,7 +63,7 @@ static int start(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
-	snprintf(place->root, sizeof(place->root), "/tmp/kinship_test.XXXXXX");
+	snprintf(place->root, sizeof(place->root), "/tmp/sharedkeys_test.XXXXXX");
 	assert_non_null(mkdtemp(place->root));
 	place->corp = sim_new();
 	place->lab = sim_new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 #define BEFORE_MAX 64
 
-int standing_beside(const char *path, const char *name, char **out, struct fault *why)
+int sigstatus_beside(const char *path, const char *name, char **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes beside = {0};
 	const char *slash = strrchr(path, '/');
@@ -66,7 +66,7 @@ static int root_read(const char *path, struct root **out, struct fault *why)
 	return root_of(role, path, out, why);
 }
 
-int standing_root(const char *path, struct root **out, struct fault *why)
+int sigstatus_root(const char *path, struct root **out, struct fault *why)
 {
 	OWNED(root_drop) struct root *root = NULL;
 
@@ -78,7 +78,7 @@ int standing_root(const char *path, struct root **out, struct fault *why)
 	return 0;
 }
 
-int standing_follows(const struct root *next, const struct root *trusted, struct fault *why)
+int sigstatus_follows(const struct root *next, const struct root *trusted, struct fault *why)
 {
 	if (role_version(next->role, "root", trusted->role->version + 1, why) != 0 ||
 	    role_check(next->role, "root", &trusted->roles[ROOT_ROOT], why) != 0 ||
@@ -89,94 +89,94 @@ int standing_follows(const struct root *next, const struct root *trusted, struct
 	return 0;
 }
 
-void standing_free(struct standing *standing)
+void sigstatus_free(struct sigstatus *sigstatus)
 {
-	if (!standing)
+	if (!sigstatus)
 		return;
-	authority_drop(&standing->granted);
-	root_free(standing->by);
-	root_free(standing->self);
-	role_free(standing->file);
-	fileset_free(standing->own);
-	free(standing->role);
-	free(standing);
+	authority_drop(&sigstatus->granted);
+	root_free(sigstatus->by);
+	root_free(sigstatus->self);
+	role_free(sigstatus->file);
+	fileset_free(sigstatus->own);
+	free(sigstatus->role);
+	free(sigstatus);
 }
 
-static int judge_add(struct standing *standing, const struct authority *authority, const char *name,
-		     struct fault *why)
+static int approver_add(struct sigstatus *sigstatus, const struct authority *authority,
+			const char *name, struct fault *why)
 {
-	struct judge *judge = &standing->judges[standing->judge_count];
+	struct approver *approver = &sigstatus->approvers[sigstatus->approver_count];
 
-	judge->authority = authority;
-	snprintf(judge->name, sizeof(judge->name), "%s", name);
-	if (role_count(standing->file, authority, &judge->met, why) != 0)
+	approver->authority = authority;
+	snprintf(approver->name, sizeof(approver->name), "%s", name);
+	if (role_count(sigstatus->file, authority, &approver->met, why) != 0)
 		return -1;
-	standing->judge_count++;
+	sigstatus->approver_count++;
 	return 0;
 }
 
-static void lacks(struct standing *standing, const char *name)
+static void lacks(struct sigstatus *sigstatus, const char *name)
 {
-	standing->known = false;
-	snprintf(standing->missing, sizeof(standing->missing), "%s", name);
+	sigstatus->known = false;
+	snprintf(sigstatus->missing, sizeof(sigstatus->missing), "%s", name);
 }
 
-// Opens the root that tells who may sign. Absent: the standing is unknown, which is no refusal.
-static int neighbour(struct standing *standing, const struct fileset *fileset, const char *given,
+// Opens the root that tells who may sign. Absent: the status is unknown, which is no refusal.
+static int neighbour(struct sigstatus *sigstatus, const struct fileset *fileset, const char *given,
 		     const char *name, struct fault *why)
 {
 	struct role *role = NULL;
 
 	if (given)
-		return root_read(given, &standing->by, why);
+		return root_read(given, &sigstatus->by, why);
 	if (fileset_parse(fileset, name, &role, why) != 0) {
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
-		lacks(standing, name);
+		lacks(sigstatus, name);
 		return 0;
 	}
-	return root_of(role, name, &standing->by, why);
+	return root_of(role, name, &sigstatus->by, why);
 }
 
-static int judge_root(struct standing *standing, const struct fileset *fileset, const char *file,
-		      const char *root_path, struct fault *why)
+static int approvers_of_root(struct sigstatus *sigstatus, const struct fileset *fileset,
+			     const char *file, const char *root_path, struct fault *why)
 {
 	struct role *again = NULL;
 	char name[96];
 	int64_t version;
 
 	if (fileset_parse(fileset, file, &again, why) != 0 ||
-	    root_of(again, file, &standing->self, why) != 0)
+	    root_of(again, file, &sigstatus->self, why) != 0)
 		return -1;
-	version = standing->self->role->version;
+	version = sigstatus->self->role->version;
 	snprintf(name, sizeof(name), "root version %" PRId64, version);
-	if (judge_add(standing, &standing->self->roles[ROOT_ROOT], name, why) != 0)
+	if (approver_add(sigstatus, &sigstatus->self->roles[ROOT_ROOT], name, why) != 0)
 		return -1;
 	if (version == 1)
 		return 0;
 	snprintf(name, sizeof(name), "%" PRId64 ".root.json", version - 1);
-	if (neighbour(standing, fileset, root_path, name, why) != 0)
+	if (neighbour(sigstatus, fileset, root_path, name, why) != 0)
 		return -1;
-	if (!standing->by)
+	if (!sigstatus->by)
 		return 0;
-	if (role_version(standing->by->role, root_path ? root_path : name, version - 1, why) != 0)
+	if (role_version(sigstatus->by->role, root_path ? root_path : name, version - 1, why) != 0)
 		return -1;
 	snprintf(name, sizeof(name), "root version %" PRId64 " (before it)", version - 1);
-	return judge_add(standing, &standing->by->roles[ROOT_ROOT], name, why);
+	return approver_add(sigstatus, &sigstatus->by->roles[ROOT_ROOT], name, why);
 }
 
-static int judge_top(struct standing *standing, enum root_role which, const struct fileset *fileset,
-		     const char *root_path, struct fault *why)
+static int approvers_of_top(struct sigstatus *sigstatus, enum root_role which,
+			    const struct fileset *fileset, const char *root_path, struct fault *why)
 {
 	char name[96];
 
-	if (neighbour(standing, fileset, root_path, "root.json", why) != 0)
+	if (neighbour(sigstatus, fileset, root_path, "root.json", why) != 0)
 		return -1;
-	if (!standing->by)
+	if (!sigstatus->by)
 		return 0;
-	snprintf(name, sizeof(name), "root version %" PRId64, standing->by->role->version);
-	return judge_add(standing, &standing->by->roles[which], name, why);
+	snprintf(name, sizeof(name), "root version %" PRId64, sigstatus->by->role->version);
+	return approver_add(sigstatus, &sigstatus->by->roles[which], name, why);
 }
 
 // "7.net" -> "net", "net" -> "net".
@@ -187,8 +187,8 @@ static const char *stem_unversioned(const char *stem)
 	return digits > 0 && stem[digits] == '.' && stem[digits + 1] ? stem + digits + 1 : stem;
 }
 
-static int judge_delegated(struct standing *standing, struct fileset *fileset, const char *stem,
-			   struct fault *why)
+static int approvers_of_delegated(struct sigstatus *sigstatus, struct fileset *fileset,
+				  const char *stem, struct fault *why)
 {
 	const struct json *delegation = NULL;
 	const struct delegator *by;
@@ -198,21 +198,21 @@ static int judge_delegated(struct standing *standing, struct fileset *fileset, c
 	if (fileset_find(fileset, stem, stem_unversioned(stem), &by, &delegation, &top, why) != 0)
 		return -1;
 	if (!top) {
-		lacks(standing, "targets.json");
+		lacks(sigstatus, "targets.json");
 		return 0;
 	}
 	if (!by)
 		return fault_set(why, FAULT_UNTRUSTED,
 				 "neither targets nor a role below it delegates to a role \"%s\"",
 				 stem_unversioned(stem));
-	standing->delegator = by;
-	free(standing->role);
-	standing->role = NULL;
-	if (text_copy(json_text(json_member(delegation, "name")), &standing->role, why) != 0 ||
-	    authority_parse(delegation, by->ring, &standing->granted, why) != 0)
+	sigstatus->delegator = by;
+	free(sigstatus->role);
+	sigstatus->role = NULL;
+	if (text_copy(json_text(json_member(delegation, "name")), &sigstatus->role, why) != 0 ||
+	    authority_parse(delegation, by->ring, &sigstatus->granted, why) != 0)
 		return -1;
 	snprintf(name, sizeof(name), "%s version %" PRId64, by->name, by->role->version);
-	return judge_add(standing, &standing->granted, name, why);
+	return approver_add(sigstatus, &sigstatus->granted, name, why);
 }
 
 static int stem_of(const char *file, char **out, struct fault *why)
@@ -228,70 +228,70 @@ static int stem_of(const char *file, char **out, struct fault *why)
 }
 
 // Looks at the type first, then at the name: only a targets file may be a delegated role.
-static int judge_file(struct standing *standing, struct fileset *fileset, const char *file,
-		      const char *root_path, struct fault *why)
+static int approvers_of(struct sigstatus *sigstatus, struct fileset *fileset, const char *file,
+			const char *root_path, struct fault *why)
 {
 	OWNED(drop_heap) char *stem = NULL;
 	const char *type;
 
-	if (json_need_text(standing->file->body, "_type", &type, why) != 0 ||
-	    role_header(standing->file, type, why) != 0 || stem_of(file, &stem, why) != 0 ||
-	    text_copy(stem_unversioned(stem), &standing->role, why) != 0)
+	if (json_need_text(sigstatus->file->body, "_type", &type, why) != 0 ||
+	    role_header(sigstatus->file, type, why) != 0 || stem_of(file, &stem, why) != 0 ||
+	    text_copy(stem_unversioned(stem), &sigstatus->role, why) != 0)
 		return -1;
-	if (strcmp(type, "targets") == 0 && strcmp(standing->role, "targets") != 0)
-		return judge_delegated(standing, fileset, stem, why);
-	if (strcmp(type, standing->role) != 0 && strcmp(type, "root") != 0)
+	if (strcmp(type, "targets") == 0 && strcmp(sigstatus->role, "targets") != 0)
+		return approvers_of_delegated(sigstatus, fileset, stem, why);
+	if (strcmp(type, sigstatus->role) != 0 && strcmp(type, "root") != 0)
 		return fault_set(why, FAULT_FORMAT, "%s says that it is a %s file", file, type);
 	if (strcmp(type, "root") == 0) {
-		free(standing->role);
-		standing->role = NULL;
-		if (text_copy("root", &standing->role, why) != 0)
+		free(sigstatus->role);
+		sigstatus->role = NULL;
+		if (text_copy("root", &sigstatus->role, why) != 0)
 			return -1;
-		return judge_root(standing, fileset, file, root_path, why);
+		return approvers_of_root(sigstatus, fileset, file, root_path, why);
 	}
 	if (strcmp(type, "targets") == 0)
-		return judge_top(standing, ROOT_TARGETS, fileset, root_path, why);
+		return approvers_of_top(sigstatus, ROOT_TARGETS, fileset, root_path, why);
 	if (strcmp(type, "snapshot") == 0)
-		return judge_top(standing, ROOT_SNAPSHOT, fileset, root_path, why);
+		return approvers_of_top(sigstatus, ROOT_SNAPSHOT, fileset, root_path, why);
 	if (strcmp(type, "timestamp") == 0)
-		return judge_top(standing, ROOT_TIMESTAMP, fileset, root_path, why);
+		return approvers_of_top(sigstatus, ROOT_TIMESTAMP, fileset, root_path, why);
 	return fault_set(why, FAULT_FORMAT, "%s is of no known type", file);
 }
 
-int standing_open_in(struct fileset *fileset, const char *file, const char *root_path,
-		     struct standing **out, struct fault *why)
+int sigstatus_open_in(struct fileset *fileset, const char *file, const char *root_path,
+		      struct sigstatus **out, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = calloc(1, sizeof(*standing));
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = calloc(1, sizeof(*sigstatus));
 	OWNED(drop_heap) char *path = NULL;
 
-	if (!standing)
+	if (!sigstatus)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	standing->known = true;
+	sigstatus->known = true;
 	if (fileset_path(fileset, file, &path, why) != 0 ||
-	    fileset_parse(fileset, file, &standing->file, why) != 0)
+	    fileset_parse(fileset, file, &sigstatus->file, why) != 0)
 		return -1;
-	if (judge_file(standing, fileset, file, root_path, why) != 0)
-		return fault_within(why, "cannot judge %s", path);
-	*out = HAND_OVER(standing);
+	if (approvers_of(sigstatus, fileset, file, root_path, why) != 0)
+		return fault_within(why, "cannot approver %s", path);
+	*out = HAND_OVER(sigstatus);
 	return 0;
 }
 
-int standing_open(const char *path, const char *root_path, const char *targets_path,
-		  struct standing **out, struct fault *why)
+int sigstatus_open(const char *path, const char *root_path, const char *targets_path,
+		   struct sigstatus **out, struct fault *why)
 {
 	OWNED(fileset_drop) struct fileset *fileset = NULL;
 
 	if (fileset_of(path, targets_path, &fileset, why) != 0 ||
-	    standing_open_in(fileset, fileset_file(path), root_path, out, why) != 0)
+	    sigstatus_open_in(fileset, fileset_file(path), root_path, out, why) != 0)
 		return -1;
 	(*out)->own = HAND_OVER(fileset);
 	return 0;
 }
 
-bool standing_lists(const struct standing *standing, const char *id, const unsigned char key[32])
+bool sigstatus_lists(const struct sigstatus *sigstatus, const char *id, const unsigned char key[32])
 {
-	for (size_t i = 0; i < standing->judge_count; i++) {
-		const struct authority *authority = standing->judges[i].authority;
+	for (size_t i = 0; i < sigstatus->approver_count; i++) {
+		const struct authority *authority = sigstatus->approvers[i].authority;
 
 		for (size_t j = 0; j < authority->count; j++) {
 			const struct signer *signer = &authority->signers[j];
@@ -305,18 +305,19 @@ bool standing_lists(const struct standing *standing, const char *id, const unsig
 	return false;
 }
 
-bool standing_met(const struct standing *standing)
+bool sigstatus_met(const struct sigstatus *sigstatus)
 {
-	if (!standing->known || standing->judge_count == 0)
+	if (!sigstatus->known || sigstatus->approver_count == 0)
 		return false;
-	for (size_t i = 0; i < standing->judge_count; i++)
-		if ((int64_t)standing->judges[i].met < standing->judges[i].authority->threshold)
+	for (size_t i = 0; i < sigstatus->approver_count; i++)
+		if ((int64_t)sigstatus->approvers[i].met <
+		    sigstatus->approvers[i].authority->threshold)
 			return false;
 	return true;
 }
 
-int standing_before(const struct fileset *fileset, const char *role, int64_t version,
-		    struct role **out, struct fault *why)
+int sigstatus_before(const struct fileset *fileset, const char *role, int64_t version,
+		     struct role **out, struct fault *why)
 {
 	*out = NULL;
 	for (int64_t at = version - 1; at >= 1 && at >= version - BEFORE_MAX; at--) {
@@ -333,19 +334,19 @@ int standing_before(const struct fileset *fileset, const char *role, int64_t ver
 	return 0;
 }
 
-int standing_refuse(const struct standing *standing, const char *path, struct fault *why)
+int sigstatus_refuse(const struct sigstatus *sigstatus, const char *path, struct fault *why)
 {
-	for (size_t i = 0; i < standing->judge_count; i++) {
-		const struct judge *judge = &standing->judges[i];
+	for (size_t i = 0; i < sigstatus->approver_count; i++) {
+		const struct approver *approver = &sigstatus->approvers[i];
 
-		if ((int64_t)judge->met < judge->authority->threshold)
+		if ((int64_t)approver->met < approver->authority->threshold)
 			return fault_set(
 				why, FAULT_SIGNATURE,
 				"%s has %zu of the %" PRId64 " signatures that %s asks for", path,
-				judge->met, judge->authority->threshold, judge->name);
+				approver->met, approver->authority->threshold, approver->name);
 	}
 	return fault_set(why, FAULT_UNTRUSTED, "%s is not there, so %s cannot be verified",
-			 standing->missing, path);
+			 sigstatus->missing, path);
 }
 
 // A root that must hold by its own keys.
@@ -355,7 +356,7 @@ static int above_root(const struct fileset *fileset, const char *root_path, stru
 	struct role *role = NULL;
 
 	if (root_path)
-		return standing_root(root_path, &root, why);
+		return sigstatus_root(root_path, &root, why);
 	if (fileset_parse(fileset, "root.json", &role, why) != 0 ||
 	    root_of(role, "root.json", &root, why) != 0)
 		return -1;
@@ -364,25 +365,25 @@ static int above_root(const struct fileset *fileset, const char *root_path, stru
 	return 0;
 }
 
-int standing_above(struct fileset *fileset, const struct standing *standing, const char *root_path,
-		   bool (*is_open)(const void *ctx, const char *file), const void *ctx,
-		   struct fault *why)
+int sigstatus_above(struct fileset *fileset, const struct sigstatus *sigstatus,
+		    const char *root_path, bool (*is_open)(const void *ctx, const char *file),
+		    const void *ctx, struct fault *why)
 {
-	const struct delegator *by = standing->delegator;
+	const struct delegator *by = sigstatus->delegator;
 
 	if (!is_open || !is_open(ctx, "root.json"))
 		if (above_root(fileset, root_path, why) != 0)
 			return -1;
 	// Ends: each step goes nearer to the top.
 	while (by) {
-		OWNED(standing_drop) struct standing *above = NULL;
+		OWNED(sigstatus_drop) struct sigstatus *above = NULL;
 
 		if ((by->is_given
-			     ? standing_open(by->file, root_path, NULL, &above, why)
-			     : standing_open_in(fileset, by->file, root_path, &above, why)) != 0)
+			     ? sigstatus_open(by->file, root_path, NULL, &above, why)
+			     : sigstatus_open_in(fileset, by->file, root_path, &above, why)) != 0)
 			return -1;
-		if (!standing_met(above) && (!is_open || !is_open(ctx, by->file)))
-			return standing_refuse(above, by->file, why);
+		if (!sigstatus_met(above) && (!is_open || !is_open(ctx, by->file)))
+			return sigstatus_refuse(above, by->file, why);
 		by = by->is_given ? NULL : above->delegator;
 	}
 	return 0;

@@ -11,13 +11,13 @@
 #include "keys/root.h"
 
 // Somebody who must agree: "root version 2", "root version 1 (before it)", "targets version 4".
-struct judge {
+struct approver {
 	char name[96];
 	const struct authority *authority;
 	size_t met; // distinct keys that signed
 };
 
-struct standing {
+struct sigstatus {
 	char *role; // "root", "targets", "net", ...
 	struct role *file;
 	struct root *self; // the file itself, when it is a root
@@ -25,8 +25,8 @@ struct standing {
 	const struct delegator *delegator; // for a delegated role: who delegates to it
 	struct authority granted;	   // and to whom
 	struct fileset *own;		   // where these lie, unless the caller has it
-	struct judge judges[2];
-	size_t judge_count;
+	struct approver approvers[2];
+	size_t approver_count;
 	// False when somebody who must agree is not there to be asked (no root beside the file, no root before it).
 	bool known;
 	char missing[96]; // the file that would tell
@@ -36,37 +36,38 @@ struct standing {
 // same directory. A role that targets does not delegate to is looked for among what its delegates delegate to, at any
 // depth. The role is the file's name ("net.json", "7.net.json"). For root version N the one before is
 // <N-1>.root.json in the same directory, or `root_path`.
-int standing_open(const char *path, const char *root_path, const char *targets_path,
-		  struct standing **out, struct fault *why) MUST_CHECK;
-// The same for many files that lie together. The drawer must outlive the standing.
-int standing_open_in(struct fileset *fileset, const char *file, const char *root_path,
-		     struct standing **out, struct fault *why) MUST_CHECK;
-void standing_free(struct standing *standing);
-static inline void standing_drop(struct standing **standing)
+int sigstatus_open(const char *path, const char *root_path, const char *targets_path,
+		   struct sigstatus **out, struct fault *why) MUST_CHECK;
+// The same for many files that lie together. The fileset must outlive the sigstatus.
+int sigstatus_open_in(struct fileset *fileset, const char *file, const char *root_path,
+		      struct sigstatus **out, struct fault *why) MUST_CHECK;
+void sigstatus_free(struct sigstatus *sigstatus);
+static inline void sigstatus_drop(struct sigstatus **sigstatus)
 {
-	standing_free(*standing);
-	*standing = NULL;
+	sigstatus_free(*sigstatus);
+	*sigstatus = NULL;
 }
 
 // True when one of those who must agree lists this key under this id.
-bool standing_lists(const struct standing *standing, const char *id, const unsigned char key[32]);
+bool sigstatus_lists(const struct sigstatus *sigstatus, const char *id,
+		     const unsigned char key[32]);
 // True when everybody who must agree is known and has enough signatures.
-bool standing_met(const struct standing *standing);
+bool sigstatus_met(const struct sigstatus *sigstatus);
 
 // Reads a root file and holds it against its own threshold (that it is trusted at all is the caller's to know).
-int standing_root(const char *path, struct root **out, struct fault *why) MUST_CHECK;
+int sigstatus_root(const char *path, struct root **out, struct fault *why) MUST_CHECK;
 // FAULT_SIGNATURE unless the next root follows the trusted one: version N+1, signed by both (TUF 5.3.4, 5.3.5).
-int standing_follows(const struct root *next, const struct root *trusted, struct fault *why)
+int sigstatus_follows(const struct root *next, const struct root *trusted, struct fault *why)
 	MUST_CHECK;
 // The neighbour of a file: its directory and another name. `*out` is yours.
-int standing_beside(const char *path, const char *name, char **out, struct fault *why) MUST_CHECK;
+int sigstatus_beside(const char *path, const char *name, char **out, struct fault *why) MUST_CHECK;
 // The version before (the nearest that is kept, at most 64 back), for comparing; `*out` NULL when there is none.
-int standing_before(const struct fileset *fileset, const char *role, int64_t version,
-		    struct role **out, struct fault *why) MUST_CHECK;
+int sigstatus_before(const struct fileset *fileset, const char *role, int64_t version,
+		     struct role **out, struct fault *why) MUST_CHECK;
 // FAULT_SIGNATURE or FAULT_UNTRUSTED when somebody who must agree has not.
-int standing_refuse(const struct standing *standing, const char *path, struct fault *why);
+int sigstatus_refuse(const struct sigstatus *sigstatus, const char *path, struct fault *why);
 // The files that say who may sign a delegated role have to be good themselves, up to the root at `root_path` (NULL:
 // root.json beside it). `is_open` (may be NULL) says of a file that it is on the table as well, and need not be yet.
-int standing_above(struct fileset *fileset, const struct standing *standing, const char *root_path,
-		   bool (*is_open)(const void *ctx, const char *file), const void *ctx,
-		   struct fault *why) MUST_CHECK;
+int sigstatus_above(struct fileset *fileset, const struct sigstatus *sigstatus,
+		    const char *root_path, bool (*is_open)(const void *ctx, const char *file),
+		    const void *ctx, struct fault *why) MUST_CHECK;
