@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys that two pinned repositories share. Nothing in TUF metadata says for which repository it was signed: where enough
-// keys of a role are the same, what one repository signed passes for the other's (A13).
+// Keys that two pinned repositories have in common. TUF metadata does not say for which repository it was signed: if
+// enough keys of a role are the same, metadata of one repository is valid for the other (A13).
 #pragma once
 
 #include <stdbool.h>
@@ -10,14 +10,14 @@
 #include "base/fault.h"
 #include "keys/root.h"
 
-// How many keys speak for this role in both.
+// The number of keys that may sign this role in both.
 size_t sharedkeys_count(const struct root *a, const struct root *b, enum root_role role);
-// Are they enough that a file of this role would pass in at least one of both for its own?
+// Whether they are enough to meet the threshold of this role in one of the two.
 bool sharedkeys_is_enough(const struct root *a, const struct root *b, enum root_role role);
 
-// Tells of every role in which this root shares keys with what is pinned under another name. One repository under two
-// names, which is the same root, shares nothing with itself. `each` gets the other's name; it stops at the first -1.
-// A pin that cannot be read shares nothing either: it is refused wherever it is used.
+// Calls `each` for every role in which `root`, pinned or to be pinned as `name`, shares keys with another pinned
+// repository. Stops at the first -1 and returns it. Skips a pin of the very same root (one repository under two
+// names), and a pin that cannot be read: that one is refused wherever it is used.
 struct sharedkeys {
 	const char *name; // the other
 	enum root_role role;

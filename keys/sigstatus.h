@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a metadata file stands: whose signatures it needs, and which of them it has. What a ceremony looks at before
-// and after each signature; a node never uses it (that is trust's verdict).
+// Which signatures a metadata file needs and which it has, as a ceremony shows them before and after each signature.
+// Never used by a node, whose verdict is keys/trust.h.
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #include "keys/role.h"
 #include "keys/root.h"
 
-// Somebody who must agree: "root version 2", "root version 1 (before it)", "targets version 4".
+// An authority whose threshold must be met. `name`: "root version 2", "root version 1 (before it)", "targets version 4".
 struct approver {
 	char name[96];
 	const struct authority *authority;
@@ -20,25 +20,26 @@ struct approver {
 struct sigstatus {
 	char *role; // "root", "targets", "net", ...
 	struct role *file;
-	struct root *self; // the file itself, when it is a root
-	struct root *by;   // the root that lists the signers: the one before, or the one beside
-	const struct delegator *delegator; // for a delegated role: who delegates to it
-	struct authority granted;	   // and to whom
-	struct fileset *own;		   // where these lie, unless the caller has it
+	struct root *self; // the file itself, if it is a root
+	struct root
+		*by; // the root that lists the signers: the previous one, or that of the directory
+	const struct delegator *delegator; // of a delegated role
+	struct authority granted;	   // by the delegator
+	struct fileset *own;		   // NULL: the caller's is used
 	struct approver approvers[2];
 	size_t approver_count;
-	// False when somebody who must agree is not there to be asked (no root beside the file, no root before it).
+	// False if a file that names an approver does not exist (no root in the directory, no previous root).
 	bool known;
-	char missing[96]; // the file that would tell
+	char missing[96]; // the name of that file
 };
 
-// Reads the file at `path` and who may sign it. `root_path` and `targets_path` NULL: root.json and targets.json in the
-// same directory. A role that targets does not delegate to is looked for among what its delegates delegate to, at any
-// depth. The role is the file's name ("net.json", "7.net.json"). For root version N the one before is
-// <N-1>.root.json in the same directory, or `root_path`.
+// Reads the file at `path` and who may sign it. The role is the file's name ("net.json", "7.net.json"). `root_path`
+// and `targets_path` NULL: root.json and targets.json of the same directory. A delegated role is searched for through
+// all levels of delegation. The previous root of version N is <N-1>.root.json of the same directory, or `root_path`.
+// `*out` is the caller's.
 int sigstatus_open(const char *path, const char *root_path, const char *targets_path,
 		   struct sigstatus **out, struct fault *why) MUST_CHECK;
-// The same for many files that lie together. The fileset must outlive the sigstatus.
+// As sigstatus_open, for several files of one fileset, which must outlive the result.
 int sigstatus_open_in(struct fileset *fileset, const char *file, const char *root_path,
 		      struct sigstatus **out, struct fault *why) MUST_CHECK;
 void sigstatus_free(struct sigstatus *sigstatus);
@@ -48,26 +49,27 @@ static inline void sigstatus_drop(struct sigstatus **sigstatus)
 	*sigstatus = NULL;
 }
 
-// True when one of those who must agree lists this key under this id.
+// Whether an approver lists this key under this id.
 bool sigstatus_lists(const struct sigstatus *sigstatus, const char *id,
 		     const unsigned char key[32]);
-// True when everybody who must agree is known and has enough signatures.
+// Whether all approvers are known and the threshold of each is met.
 bool sigstatus_met(const struct sigstatus *sigstatus);
 
-// Reads a root file and holds it against its own threshold (that it is trusted at all is the caller's to know).
+// Reads a root file and verifies that it is signed by its own keys; whether it is trusted is for the caller to know.
+// `*out` is the caller's.
 int sigstatus_root(const char *path, struct root **out, struct fault *why) MUST_CHECK;
-// FAULT_SIGNATURE unless the next root follows the trusted one: version N+1, signed by both (TUF 5.3.4, 5.3.5).
+// FAULT_SIGNATURE unless `next` is a valid successor of `trusted`: version N+1, signed by the keys of both (TUF 5.3.4, 5.3.5).
 int sigstatus_follows(const struct root *next, const struct root *trusted, struct fault *why)
 	MUST_CHECK;
-// The neighbour of a file: its directory and another name. `*out` is yours.
+// The path of another file in the directory of `path`. `*out` is the caller's.
 int sigstatus_beside(const char *path, const char *name, char **out, struct fault *why) MUST_CHECK;
-// The version before (the nearest that is kept, at most 64 back), for comparing; `*out` NULL when there is none.
+// The nearest earlier version that is kept, at most 64 back, for comparison. `*out` is the caller's; NULL if there is none.
 int sigstatus_before(const struct fileset *fileset, const char *role, int64_t version,
 		     struct role **out, struct fault *why) MUST_CHECK;
-// FAULT_SIGNATURE or FAULT_UNTRUSTED when somebody who must agree has not.
+// Returns -1 with the reason why sigstatus_met is false: FAULT_SIGNATURE, or FAULT_UNTRUSTED if an approver is unknown.
 int sigstatus_refuse(const struct sigstatus *sigstatus, const char *path, struct fault *why);
-// The files that say who may sign a delegated role have to be good themselves, up to the root at `root_path` (NULL:
-// root.json beside it). `is_open` (may be NULL) says of a file that it is on the table as well, and need not be yet.
+// Verifies the chain of files that names the signers of a delegated role, up to the root at `root_path` (NULL: root.json of the
+// directory). A file for which `is_open` (may be NULL) is true is to be signed as well, and need not be valid yet.
 int sigstatus_above(struct fileset *fileset, const struct sigstatus *sigstatus,
 		    const char *root_path, bool (*is_open)(const void *ctx, const char *file),
 		    const void *ctx, struct fault *why) MUST_CHECK;
