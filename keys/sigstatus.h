@@ -21,8 +21,8 @@ struct sigstatus {
 	char *role; // "root", "targets", "net", ...
 	struct role *file;
 	struct root *self; // the file itself, if it is a root
-	struct root
-		*by; // the root that lists the signers: the previous one, or that of the directory
+	// The root that lists the signers: the previous one, or that of the directory.
+	struct root *by;
 	const struct delegator *delegator; // of a delegated role
 	struct authority granted;	   // by the delegator
 	struct fileset *own;		   // NULL: the caller's is used

@@ -43,9 +43,9 @@ struct plan_chain {
 	struct truth truth;
 	struct findings damage;
 	const struct json *record; // of what was applied here; NULL: nothing was
-	const struct json *
-		like; // the record to go by: `record`, or for an interface that has just come that of another
-		      // interface of its pattern; NULL: none
+	// The record to go by: `record`, or for an interface that has just come that of another interface of
+	// its pattern; NULL: none.
+	const struct json *like;
 
 	// What shall run (desired.h), and what that takes (decide.h).
 	struct member *members;
@@ -53,8 +53,8 @@ struct plan_chain {
 	enum plan_action action;
 	struct json *denied; // denied programs, as in denied.h; NULL: not decided
 	struct json *hold;   // as in hold.h, for the new record; NULL: node.json decides
-	struct json *
-		put_off; // rolled back while the interface is away: the record to restore when it comes
+	// Rolled back while the interface is away: the record to restore when it comes.
+	struct json *put_off;
 	struct maps_report *maps; // one for each member, predicted (foretell.h)
 	struct edits edits;	  // values to write, with PLAN_VALUES and PLAN_MOVE
 	struct json *changes;	  // changed values, for the report (change.h); NULL: none
@@ -68,8 +68,8 @@ struct plan {
 	struct json *record;
 	bool is_whole;	  // of all hooks (scan_all): what it does not name exists nowhere
 	bool from_copies; // made by fallback_plan
-	struct admit
-		*keeping; // still makes durable what was admitted (admit_kept); NULL: that is done
+	// Still makes durable what was admitted (admit_kept); NULL: that is done.
+	struct admit *keeping;
 };
 
 // Parameters of a plan. Borrowed while it lives.

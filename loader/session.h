@@ -21,8 +21,8 @@ struct session {
 	char *output_path; // one more directory to write in; set before session_open, NULL: none
 	struct node *node; // NULL until session_node
 	struct events *events; // tracepoints that node.json allows
-	struct namer
-		namer; // NAMER_NONE without SESSION_NAMES, or where node.json does not grant it
+	// NAMER_NONE without SESSION_NAMES, or where node.json does not grant it.
+	struct namer namer;
 };
 #define SESSION_CLOSED                                                                         \
 	{                                                                                      \
