@@ -251,7 +251,7 @@ int cmd_trust_show(struct cli *cli, struct fault *why)
 	if (cli_arg_count(cli) == 1) {
 		if (name_of(cli, &name, why) != 0 || show_one(cli, name, table, list, why) != 0)
 			return -1;
-	} else if (pin_list(cli_root(cli), &names.name, &names.count, why) != 0) {
+	} else if (pin_list(cli_root(cli), &names, why) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < names.count; i++)

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #define PIN_TRUST_DIR "/etc/bpfseal/trust"
@@ -48,5 +49,5 @@ int pin_write(const char *root, const char *name, const struct pin *pin, const v
 	      size_t len, struct fault *why) MUST_CHECK;
 // Removes a pin, the record first. FAULT_UNTRUSTED if nothing is pinned under this name.
 int pin_remove(const char *root, const char *name, struct fault *why) MUST_CHECK;
-// The pinned names, sorted; the caller's (names_free). None if the directory does not exist.
-int pin_list(const char *root, char ***names, size_t *count, struct fault *why) MUST_CHECK;
+// The pinned names, sorted; none if the directory does not exist. Replaces what `out` had.
+int pin_list(const char *root, struct names *out, struct fault *why) MUST_CHECK;

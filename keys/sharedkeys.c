@@ -92,7 +92,7 @@ int sharedkeys_walk(const char *root_dir, const char *name, const struct root *r
 {
 	OWNED(names_drop) struct names names = {0};
 
-	if (pin_list(root_dir, &names.name, &names.count, why) != 0)
+	if (pin_list(root_dir, &names, why) != 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
 		OWNED(root_drop) struct root *pinned = NULL;
