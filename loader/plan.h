@@ -45,7 +45,7 @@ struct plan_chain {
 	const struct json *record; // of what was applied here; NULL: nothing was
 	const struct json *
 		like; // the record to go by: `record`, or for an interface that has just come that of another
-		      // interface of its pattern; NULL: none
+		// interface of its pattern; NULL: none
 
 	// What shall run (desired.h), and what that takes (decide.h).
 	struct member *members;
