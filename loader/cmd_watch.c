@@ -200,7 +200,8 @@ int run_watch(struct cli *cli, struct fault *why)
 	struct watch_places places;
 	struct foothold foothold;
 
-	if (session_open(&session, cli, SESSION_NAMES, why) ||
+	if (session_open(&session, cli, once ? SESSION_NAMES : SESSION_NAMES | SESSION_EVICTS,
+			 why) ||
 	    (!once && (be_the_only_one(&session, &lock, why) || wakeup_new(&wakeup, why))))
 		return -1;
 	foothold.tree = session.tree;

@@ -162,7 +162,8 @@ static int session_give_up_root(struct session *session, const struct cli *cli, 
 	if (node_load(cli_root(cli), NULL, &node, &ignored))
 		fault_clear(&ignored);
 	// A namer that does not start costs the names; the ids have to do. A timer's service need not hear it each time.
-	if ((needs & SESSION_NAMES) && node && namer_start(node, &session->namer, &ignored) &&
+	if ((needs & SESSION_NAMES) && node &&
+	    namer_start(&node->watch, needs & SESSION_EVICTS, &session->namer, &ignored) &&
 	    !cli_has(cli, "--changes"))
 		cli_note(cli, "warning: %s", ignored.text);
 	return session_become(session, cli, node, why);

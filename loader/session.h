@@ -35,6 +35,7 @@ void session_drop(struct session *session);
 enum session_need {
 	SESSION_LOCKED = 1, // wait for the loader's lock
 	SESSION_NAMES = 2,  // start the namer
+	SESSION_EVICTS = 4, // the namer hands out what node.json lets evict
 };
 // Becomes the loader's user, opens its directories, enters the sandbox (base/jail.h). `needs` is a set of enum session_need.
 // Once in a process. On a refusal the process may be half confined: it should only report and exit.
