@@ -27,7 +27,8 @@ static bool is_repeated(const struct authority *authority, size_t index)
 	return has_key(&before, authority->signers[index].key);
 }
 
-size_t sharedkeys_count(const struct root *a, const struct root *b, enum root_role role)
+// The number of keys that may sign this role in both.
+static size_t shared(const struct root *a, const struct root *b, enum root_role role)
 {
 	const struct authority *ours = &a->roles[role], *theirs = &b->roles[role];
 	size_t count = 0;
@@ -41,11 +42,11 @@ size_t sharedkeys_count(const struct root *a, const struct root *b, enum root_ro
 	return count;
 }
 
-bool sharedkeys_is_enough(const struct root *a, const struct root *b, enum root_role role)
+static bool is_enough(const struct root *a, const struct root *b, enum root_role role)
 {
 	int64_t first = a->roles[role].threshold, second = b->roles[role].threshold;
 
-	return (int64_t)sharedkeys_count(a, b, role) >= (first < second ? first : second);
+	return (int64_t)shared(a, b, role) >= (first < second ? first : second);
 }
 
 static int read_pinned(const char *root_dir, const char *name, struct root **out, struct fault *why)
@@ -78,8 +79,8 @@ static int compare(const char *other, const struct root *root, const struct root
 	for (int role = 0; role < ROOT_ROLES; role++) {
 		struct sharedkeys found = {.name = other, .role = (enum root_role)role};
 
-		found.count = sharedkeys_count(root, pinned, found.role);
-		found.enough = sharedkeys_is_enough(root, pinned, found.role);
+		found.count = shared(root, pinned, found.role);
+		found.enough = is_enough(root, pinned, found.role);
 		if (found.count > 0 && each(ctx, &found, why) != 0)
 			return -1;
 	}

@@ -6,14 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/digest.h"
 #include "base/fault.h"
 #include "keys/root.h"
-
-// The number of keys that may sign this role in both.
-size_t sharedkeys_count(const struct root *a, const struct root *b, enum root_role role);
-// Whether they are enough to meet the threshold of this role in one of the two.
-bool sharedkeys_is_enough(const struct root *a, const struct root *b, enum root_role role);
 
 // Calls `each` for every role in which `root`, pinned or to be pinned as `name`, shares keys with another pinned
 // repository. Stops at the first -1 and returns it. Skips a pin of the very same root (one repository under two

@@ -67,7 +67,7 @@ void chain_free(struct chain *chain)
 
 	if (!chain)
 		return;
-	// What cannot be removed now is removed by the next run (chain_clean).
+	// What cannot be removed now is removed by the next run (chain_tidy).
 	if (!chain->committed && chain->generation.dir[0] &&
 	    bpffs_remove(chain->generation.dir, &ignored))
 		fault_clear(&ignored);
@@ -396,16 +396,11 @@ int chain_release(struct chain *chain, struct fault *why)
 
 int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fault *why)
 {
-	if (bpffs_point_maps(place, generation, why))
-		return -1;
-	return chain_clean(place, generation, root, why);
-}
-
-int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
-{
-	if (clean_stem(place, "gen", keep_generation, why))
-		return -1;
-	return clean_stem(place, "root", keep_root, why);
+	return bpffs_point_maps(place, generation, why) ||
+			       clean_stem(place, "gen", generation, why) ||
+			       clean_stem(place, "root", root, why)
+		       ? -1
+		       : 0;
 }
 
 int chain_remove(const char *place, struct fault *why)

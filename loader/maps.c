@@ -44,7 +44,7 @@ static const struct map_report *report_of(const struct maps_report *report, cons
 	return NULL;
 }
 
-bool maps_report_kept(const void *report, const char *map)
+static bool is_kept(const void *report, const char *map)
 {
 	const struct map_report *found = report_of(report, map);
 
@@ -428,7 +428,7 @@ int maps_update(const struct meaning *meaning, const struct values *values,
 					    .recorded = member->recorded,
 					    .lent = member->lent,
 					    .dir = dir,
-					    .wants = maps_report_kept,
+					    .wants = is_kept,
 					    .ctx = report};
 	OWNED(edits_drop) struct edits edits = {0};
 	bool rebuild;

@@ -37,8 +37,6 @@ struct maps_report {
 	size_t count;
 };
 void maps_report_drop(struct maps_report *report);
-// Whether this map keeps its contents. `report` is a struct maps_report *: the function is an edits_source.wants.
-bool maps_report_kept(const void *report, const char *map);
 
 // Where the maps are pinned that may be kept, and what else decides their fate. Borrowed for each call.
 struct maps_places {

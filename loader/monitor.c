@@ -192,11 +192,6 @@ static bool has_to_mend(const struct findings *findings)
 	return false;
 }
 
-bool monitor_is_broken(const struct plan_chain *chain)
-{
-	return has_to_mend(&chain->damage) || is_overtaken(chain);
-}
-
 static void tell_mended(struct monitor *monitor, const struct monitor_listener *listener)
 {
 	const struct news news = {.kind = NEWS_MENDED,

@@ -79,5 +79,3 @@ void monitor_let_go(struct monitor *monitor, size_t *room);
 
 // Its keeper, if that is of the recorded generation; NULL if another command has applied a new one since. Borrowed.
 const struct keeper *monitor_keeper(const struct monitor *monitor, const struct plan_chain *chain);
-// Whether a chain has damage that can be repaired, not only reported.
-bool monitor_is_broken(const struct plan_chain *chain);
