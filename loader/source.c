@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/source.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -2,7 +2,6 @@
 #include "loader/truth.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/owned.h"
-#include "keys/canon.h"
 #include "keys/httpsig.h"
 #include "repod/route.h"
 #include "tests/unit/repod/world.h"

@@ -2,7 +2,6 @@
 // The one program that a chain becomes on a card, run in the host against the same chain as tail calls.
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Interfaces that are not there, come, go, get other names or other places: what plan says and apply does, and that
 // none of it is anybody else's trouble.
-#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,9 +14,7 @@
 #include <bpf/bpf.h>
 
 #include "base/owned.h"
-#include "keys/signing.h"
 #include "loader/bpffs.h"
-#include "loader/record.h"
 #include "loader/scan.h"
 #include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"

@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,7 +15,6 @@
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/scan.h"
-#include "loader/tamper.h"
 #include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A timer runs as long as the map that it stands in, with the code that started it: a version that is replaced, or denied,
 // must not run on in a map that its successor took over.
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 

@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 #include "loader/change.h"
 #include "loader/finding.h"
 #include "loader/record.h"
-#include "loader/unload.h"
 #include "tests/kernel/world.h"
 
 #define PASS 2

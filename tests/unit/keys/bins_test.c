@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/owned.h"
 #include "keys/describe.h"
 #include "keys/keyfile.h"

@@ -7,12 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#include "base/owned.h"
 
 struct stage {
 	struct monitor *monitor;

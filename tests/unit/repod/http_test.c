@@ -3,7 +3,6 @@
 #include "tests/unit/repod/world.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>

@@ -2,9 +2,6 @@
 #include "base/owned.h"
 #include "repod/vouch.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "keys/bins.h"
 #include "tests/unit/repod/world.h"
 
