@@ -169,6 +169,13 @@ int worker_start(worker_job *job, const void *input, size_t input_len,
 	return 0;
 }
 
+bool worker_is_over(const struct worker *worker)
+{
+	struct pollfd ask = {.fd = worker->fd, .events = POLLIN};
+
+	return poll(&ask, 1, 0) > 0 && (ask.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
 void worker_drop(struct worker *worker)
 {
 	if (worker->pid) {

@@ -51,7 +51,8 @@ struct admit {
 	size_t repo_count;
 	struct recall recall;
 	struct seen seen;
-	struct batch copies; // of what was admitted
+	struct muster muster; // of the members that are pending
+	struct batch copies;  // of what was admitted
 	struct background keeping;
 };
 
@@ -85,6 +86,7 @@ void admit_free(struct admit *admit)
 	if (admit_kept(admit, &unasked))
 		fault_clear(&unasked);
 	batch_drop(&admit->copies);
+	muster_drop(&admit->muster);
 	seen_drop(&admit->seen);
 	for (size_t i = 0; i < admit->repo_count; i++)
 		repo_drop(&admit->repos[i]);
@@ -430,7 +432,7 @@ static int admit_manifest(struct admit *admit, const struct target *target, stru
 	return admit_keep(admit, &wanted.sha256, &bytes, why);
 }
 
-static int admit_program(const struct admit *admit, const struct target *target,
+static int admit_program(struct admit *admit, const struct target *target,
 			 const struct wanted *wanted, struct member *member, struct fault *why)
 {
 	const char *name = member->program->object;
@@ -551,8 +553,9 @@ static int admit_one(struct admit *admit, struct muster_object *object, struct m
 int admit_members(struct admit *admit, const struct node_use *uses, struct member *members,
 		  size_t count, size_t *place, struct fault *why)
 {
-	OWNED(muster_drop) struct muster muster = {0};
+	OWNED(muster_drop) struct muster muster = admit->muster;
 
+	admit->muster = (struct muster){0};
 	*place = 0;
 	if (muster_call(&admit->recall, &admit->seen, members, count, &muster, why))
 		return -1;
@@ -639,7 +642,11 @@ static int admit_bundle(struct admit *admit, const struct node_use *use, enum ho
 		*denied = deny_find(repo->deny, &member->object);
 	if (*denied && !denied_too)
 		return 0;
-	return admit_program(admit, target, &wanted, member, why);
+	if (admit_program(admit, target, &wanted, member, why))
+		return -1;
+	// Of what is denied the caller decides; it is looked at only if it shall stay.
+	return *denied ? 0
+		       : muster_enter(&admit->recall, &admit->seen, member, &admit->muster, why);
 }
 
 int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, bool denied_too,
