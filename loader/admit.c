@@ -53,6 +53,7 @@ struct admit {
 	struct seen seen;
 	struct muster muster; // of the members that are pending
 	struct batch copies;  // of what was admitted
+	struct batch notes;   // of what was seen in it
 	struct background keeping;
 };
 
@@ -64,7 +65,7 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	admit->places = *places;
 	admit->blobs_dirfd = -1;
-	admit->copies.dirfd = places->objects_dirfd;
+	admit->copies.dirfd = admit->notes.dirfd = places->objects_dirfd;
 	recall_init(&admit->recall, places->objects_dirfd);
 	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
 	if (!admit->repos)
@@ -85,6 +86,7 @@ void admit_free(struct admit *admit)
 		return;
 	if (admit_kept(admit, &unasked))
 		fault_clear(&unasked);
+	admit_note(admit);
 	batch_drop(&admit->copies);
 	muster_drop(&admit->muster);
 	seen_drop(&admit->seen);
@@ -213,8 +215,12 @@ static int admit_make_durable(void *ctx, struct fault *why)
 
 int admit_settle(struct admit *admit, bool beside, struct fault *why)
 {
-	if (!beside)
-		return admit_make_durable(admit, why);
+	if (!beside) {
+		if (admit_make_durable(admit, why))
+			return -1;
+		admit_note(admit);
+		return 0;
+	}
 	background_start(&admit->keeping, admit_make_durable, admit);
 	return 0;
 }
@@ -222,6 +228,14 @@ int admit_settle(struct admit *admit, bool beside, struct fault *why)
 int admit_kept(struct admit *admit, struct fault *why)
 {
 	return background_wait(&admit->keeping, why);
+}
+
+void admit_note(struct admit *admit)
+{
+	struct fault lost = {0};
+
+	if (batch_settle(&admit->notes, &lost))
+		fault_clear(&lost);
 }
 
 void admit_deny(struct admit *admit)
@@ -499,7 +513,7 @@ static int admit_one(struct admit *admit, struct muster_object *object, struct m
 	if (admit_keep(admit, &object->digest, &object->bytes, why))
 		return -1;
 	if (!object->recalled)
-		recall_put(&admit->recall, &object->digest, object->inspection, &admit->copies);
+		recall_put(&admit->recall, &object->digest, object->inspection, &admit->notes);
 	object->recalled = true;
 	member->pending = false;
 	return 0;
