@@ -431,11 +431,11 @@ int inspect_end(struct worker *worker, struct inspection **out, struct fault *wh
 size_t inspect_at_a_time(void)
 {
 	cpu_set_t set;
+	size_t most = 2;
 
-	if (sched_getaffinity(0, sizeof set, &set) || CPU_COUNT(&set) < 1)
-		return 1;
-	return CPU_COUNT(&set) < INSPECT_WORKERS_MAX ? (size_t)CPU_COUNT(&set)
-						     : INSPECT_WORKERS_MAX;
+	if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 1)
+		most = 2 * (size_t)CPU_COUNT(&set);
+	return most < INSPECT_WORKERS_MAX ? most : INSPECT_WORKERS_MAX;
 }
 
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)

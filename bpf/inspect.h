@@ -28,7 +28,7 @@ int inspect_object(const void *object, size_t len, struct inspection **out, stru
 // worker, whatever it returns.
 int inspect_begin(const void *object, size_t len, struct worker *out, struct fault *why) MUST_CHECK;
 int inspect_end(struct worker *worker, struct inspection **out, struct fault *why) MUST_CHECK;
-// How many are worth it at a time: as many as there are CPUs, and eight at the most.
+// How many are worth it at a time: two for each CPU, as one begins while another ends, and eight at the most.
 size_t inspect_at_a_time(void);
 // For a broker, as in bundle.h.
 int inspect_job(const void *object, size_t len, struct bytes *answer, struct fault *why);
