@@ -395,7 +395,7 @@ static int apply_audit_all(const struct apply_places *places, struct audit *log,
 
 // What was entered is written down, and then lets go of what it replaced. The first refusal is the one that is told.
 static int apply_settle(const struct apply_places *places, const struct plan *plan,
-			struct audit *log, const struct apply *out, struct fault *why)
+			struct audit *log, const struct apply *out, bool whole, struct fault *why)
 {
 	struct background grace = {0};
 	struct fault first = {0}, late = {0};
@@ -405,6 +405,8 @@ static int apply_settle(const struct apply_places *places, const struct plan *pl
 	recorded = !apply_record(places, plan, out, why);
 	if (!recorded || apply_audit_all(places, log, out, why))
 		first = *why;
+	else if (whole && places->meanwhile)
+		places->meanwhile(places->ctx);
 	if (background_wait(&grace, &late))
 		keep_first(&first, &late);
 	// Without a record the next run has to find what was replaced as it is.
@@ -528,7 +530,7 @@ static int apply_make_so(const struct apply_places *places, const struct plan *p
 	if (apply_enter_all(places, plan, log, out, why))
 		first = *why;
 	fault_clear(why);
-	if (apply_settle(places, plan, log, out, why))
+	if (apply_settle(places, plan, log, out, first.code == FAULT_NONE, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

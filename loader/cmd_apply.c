@@ -102,9 +102,33 @@ static int say_foreign(const struct cli *cli, const struct desk *desk, const str
 	return 0;
 }
 
+// What follows an apply and changes no chain: it need not wait until the old ones have gone.
+struct aftermath {
+	const struct cli *cli;
+	const struct desk *desk;
+	bool by_config, done;
+};
+
+static void tidy_up(void *ctx)
+{
+	struct aftermath *after = ctx;
+	struct fault leftover = {0};
+
+	if (after->done)
+		return;
+	after->done = true;
+	if (after->by_config &&
+	    applied_note(after->desk->loader_dirfd, after->desk->node, &leftover))
+		cli_note(after->cli, "warning: %s", leftover.text);
+	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
+	if (sweep_run(after->desk->loader_dirfd, &leftover))
+		cli_note(after->cli, "warning: leftovers stay: %s", leftover.text);
+}
+
 int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
 		     bool restored, const char *event, struct fault *why)
 {
+	struct aftermath after = {.cli = cli, .desk = desk, .by_config = !restored && !event};
 	const struct apply_places places = {.node = desk->node,
 					    .tree = desk->tree,
 					    .loader_dirfd = desk->loader_dirfd,
@@ -113,18 +137,15 @@ int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan
 					    .events = desk->events,
 					    .now = desk->now,
 					    .ticks_us = moment_ticks_us,
-					    .event = event};
+					    .event = event,
+					    .meanwhile = tidy_up,
+					    .ctx = &after};
 	OWNED(apply_drop) struct apply apply = {0};
-	struct fault leftover = {0};
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
-	if (!restored && !event && applied_note(desk->loader_dirfd, desk->node, &leftover))
-		cli_note(cli, "warning: %s", leftover.text);
-	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
-	if (sweep_run(desk->loader_dirfd, &leftover))
-		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!restored && !event && !cli_has(cli, "--changes"))
+	tidy_up(&after);
+	if (after.by_config && !cli_has(cli, "--changes"))
 		report_idle(cli, plan);
 	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
 											       : 0;
