@@ -20,10 +20,10 @@
 #include "bpf/policy.h"
 #include "keys/client.h"
 #include "loader/background.h"
-#include "loader/card.h"
 #include "loader/denied.h"
 #include "loader/fetched.h"
 #include "loader/muster.h"
+#include "loader/offload.h"
 #include "loader/recall.h"
 #include "loader/source.h"
 #include "loader/types.h"
@@ -457,7 +457,7 @@ static int admit_inspected(const struct policy *policy, const struct inspection 
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
 	member->starts = inspection_starts(inspection);
 	admit_jumps(inspection, member);
-	card_bar(inspection, member->manifest, member->program, member->card_bar);
+	offload_why_not(inspection, member->manifest, member->program, member->no_offload);
 	return admit_asked(inspection, member, why);
 }
 

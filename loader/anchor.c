@@ -156,6 +156,16 @@ int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why)
 	return 0;
 }
 
+int anchor_tags_get(struct anchor_tags *tags, enum hook hook, const char **out, struct fault *why)
+{
+	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
+
+	if (!tag[0] && anchor_tag(hook, tag, why))
+		return -1;
+	*out = tag;
+	return 0;
+}
+
 static int anchor_load(const struct anchor_kind *kind, const char *dir, struct fault *why)
 {
 	OWNED(object_drop) struct object *object = NULL;

@@ -11,9 +11,9 @@
 #include "loader/background.h"
 #include "loader/bpffs.h"
 #include "loader/follow.h"
-#include "loader/heir.h"
 #include "loader/hold.h"
 #include "loader/iface.h"
+#include "loader/inherit.h"
 #include "loader/mapid.h"
 #include "loader/record.h"
 #include "loader/shared.h"
@@ -546,7 +546,7 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 	for (size_t i = 0; i < plan->count; i++)
 		out->chains[i].plan = &plan->chains[i];
 	if (apply_tidy(places, plan, why) || follow_pins(plan, places->tree, why) ||
-	    heirs_find(plan, places->tree, true, why))
+	    inherit_maps(plan, places->tree, true, why))
 		return -1;
 	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return apply_kept(plan, why);

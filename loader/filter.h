@@ -23,7 +23,7 @@ struct filter {
 		handle; // of a BPF program; of other kinds the whole pref is one entry, and this is 0
 	uint16_t protocol; // ETH_P_*
 	bool direct;	   // direct-action: its program's verdict is the filter's
-	bool card_only;	   // skip_sw: it runs on the card only
+	bool offload_only; // skip_sw: it runs on the card only
 	char name[64];	   // given by its owner, of a BPF filter
 };
 

@@ -14,8 +14,8 @@
 #include "bpf/manifest.h"
 #include "loader/fall.h"
 
-#define MEMBER_LABEL_MAX 256
-#define MEMBER_BAR_MAX	 160
+#define MEMBER_LABEL_MAX   256
+#define MEMBER_WHY_NOT_MAX 160
 
 struct member {
 	char *name;	      // "net/count"
@@ -33,10 +33,11 @@ struct member {
 	uint32_t jumps_most;	    // tail calls of one run of it; JUMPS_ENDLESS
 	struct inspect_type *asked; // of the kernel's types, if a part of them is enough (types.h)
 	size_t asked_count;
-	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
-	uint64_t map_bytes;	       // what its maps take, about
-	bool starts;		       // timers and the like, which run on in its maps
-	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
+	struct fall_ways falls; // its jumps to the next program, as far as its object tells
+	uint64_t map_bytes;	// what its maps take, about
+	bool starts;		// timers and the like, which run on in its maps
+	// Why it cannot be offloaded (loader/offload.h); "": nothing is known that is against it.
+	char no_offload[MEMBER_WHY_NOT_MAX];
 	char *maps_from; // the directory of maps that it takes over; "": none; NULL: that of its own key
 	struct json *
 		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
@@ -55,7 +56,7 @@ static inline void members_free(struct member *members, size_t count)
 }
 
 // The manifest's entry for a hook: the one named, or the only one; of probes the first, where all are of one object (the
-// others ride along, loader/rider.h). FAULT_CONFIG when that is nobody's.
+// others ride along, loader/probes.h). FAULT_CONFIG when that is nobody's.
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 	MUST_CHECK;
 

@@ -20,13 +20,13 @@ struct mend_places {
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
 	const char *logs_path;
 	const struct events *events; // for probes; may be NULL
-	struct plan_tags *tags;
+	struct anchor_tags *tags;
 	int64_t now;
 	int64_t (*ticks_us)(void);
 };
 
 // Puts back pins, slots and the attachment; loads nothing but a root of our own, where another program has come before
-// ours on a TCX hook: there the old root leaves when the new one stands. `chain` was seen (plan_see) just now; `keeper`
+// ours on a TCX hook: there the old root leaves when the new one stands. `chain` was seen (scan_chain) just now; `keeper`
 // is of the recorded generation, or NULL. FAULT_DRIFT when the recorded generation is not whole, or may not run any more: mend_restore() is next.
 int mend_put_back(const struct mend_places *places, const struct plan_chain *chain,
 		  const struct keeper *keeper, char how[static ATTACH_HOW], struct fault *why)
@@ -38,17 +38,17 @@ int mend_check_maps(const struct mend_places *places, const struct plan_chain *c
 		    struct fault *why) MUST_CHECK;
 
 // Interfaces that have come and have nothing yet.
-#define MEND_COMERS_MAX 32
-struct mend_comers {
+#define MEND_ARRIVALS_MAX 32
+struct mend_arrivals {
 	size_t count;
-	const char *ifaces[MEND_COMERS_MAX];
+	const char *ifaces[MEND_ARRIVALS_MAX];
 };
 
 // Loads what node.json asks for on them, by the rules of an apply, and nothing else: on all or, with a refusal, on none.
 // The caller knows that this node.json was applied.
-int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
-		 char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
+int mend_load_arrivals(const struct mend_places *places, const struct mend_arrivals *arrivals,
+		       char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
 
-// Builds the chain anew from our copies (plan_restore), without what is denied. `how` likewise.
+// Builds the chain anew from our copies (fallback_plan), without what is denied. `how` likewise.
 int mend_restore(const struct mend_places *places, const char *iface, enum hook hook,
 		 char how[static ATTACH_HOW], struct fault *why) MUST_CHECK;
