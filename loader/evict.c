@@ -2,8 +2,6 @@
 #include "loader/evict.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/if_link.h>

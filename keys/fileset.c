@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@
 // More than the largest set of hash bins that we make.
 #define DELEGATORS_MAX 32768
 
-struct drawer {
+struct fileset {
 	char *prefix; // "D/metadata/", or the label of a request
 	char *top;    // given, or NULL
 	const struct json *files;
@@ -23,48 +23,48 @@ struct drawer {
 	size_t parent, child; // the next delegation to look at
 };
 
-const char *drawer_file(const char *path)
+const char *fileset_file(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
 }
 
-bool drawer_holds(const struct drawer *drawer, const char *path)
+bool fileset_holds(const struct fileset *fileset, const char *path)
 {
-	size_t len = (size_t)(drawer_file(path) - path);
+	size_t len = (size_t)(fileset_file(path) - path);
 
-	return !drawer->files && strlen(drawer->prefix) == len &&
-	       strncmp(drawer->prefix, path, len) == 0;
+	return !fileset->files && strlen(fileset->prefix) == len &&
+	       strncmp(fileset->prefix, path, len) == 0;
 }
 
-static int drawer_new(const char *prefix, size_t len, const char *top, const struct json *files,
-		      struct drawer **out, struct fault *why)
+static int fileset_new(const char *prefix, size_t len, const char *top, const struct json *files,
+		       struct fileset **out, struct fault *why)
 {
-	OWNED(drawer_drop) struct drawer *drawer = calloc(1, sizeof(*drawer));
+	OWNED(fileset_drop) struct fileset *fileset = calloc(1, sizeof(*fileset));
 
-	if (!drawer)
+	if (!fileset)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	drawer->files = files;
-	drawer->seen = json_make_object();
-	drawer->prefix = strndup(prefix, len);
-	if (!drawer->seen || !drawer->prefix)
+	fileset->files = files;
+	fileset->seen = json_make_object();
+	fileset->prefix = strndup(prefix, len);
+	if (!fileset->seen || !fileset->prefix)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (top && text_copy(top, &drawer->top, why) != 0)
+	if (top && text_copy(top, &fileset->top, why) != 0)
 		return -1;
-	*out = HAND_OVER(drawer);
+	*out = HAND_OVER(fileset);
 	return 0;
 }
 
-int drawer_of(const char *path, const char *top, struct drawer **out, struct fault *why)
+int fileset_of(const char *path, const char *top, struct fileset **out, struct fault *why)
 {
-	return drawer_new(path, (size_t)(drawer_file(path) - path), top, NULL, out, why);
+	return fileset_new(path, (size_t)(fileset_file(path) - path), top, NULL, out, why);
 }
 
-int drawer_of_files(const struct json *files, const char *label, struct drawer **out,
-		    struct fault *why)
+int fileset_of_files(const struct json *files, const char *label, struct fileset **out,
+		     struct fault *why)
 {
-	return drawer_new(label, strlen(label), NULL, files, out, why);
+	return fileset_new(label, strlen(label), NULL, files, out, why);
 }
 
 static void delegator_free(struct delegator *delegator)
@@ -85,38 +85,39 @@ static void delegator_drop(struct delegator **delegator)
 	*delegator = NULL;
 }
 
-void drawer_free(struct drawer *drawer)
+void fileset_free(struct fileset *fileset)
 {
-	if (!drawer)
+	if (!fileset)
 		return;
-	for (size_t i = 0; i < drawer->count; i++)
-		delegator_free(drawer->list[i]);
-	free(drawer->list);
-	json_free(drawer->seen);
-	free(drawer->top);
-	free(drawer->prefix);
-	free(drawer);
+	for (size_t i = 0; i < fileset->count; i++)
+		delegator_free(fileset->list[i]);
+	free(fileset->list);
+	json_free(fileset->seen);
+	free(fileset->top);
+	free(fileset->prefix);
+	free(fileset);
 }
 
-int drawer_path(const struct drawer *drawer, const char *file, char **out, struct fault *why)
+int fileset_path(const struct fileset *fileset, const char *file, char **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes path = {0};
 
-	if (bytes_format(&path, why, "%s%s", drawer->prefix, file) != 0)
+	if (bytes_format(&path, why, "%s%s", fileset->prefix, file) != 0)
 		return -1;
 	return text_copy(bytes_text(&path), out, why);
 }
 
-int drawer_read(const struct drawer *drawer, const char *file, struct bytes *out, struct fault *why)
+int fileset_read(const struct fileset *fileset, const char *file, struct bytes *out,
+		 struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
 	const struct json *document;
 
-	if (drawer_path(drawer, file, &path, why) != 0)
+	if (fileset_path(fileset, file, &path, why) != 0)
 		return -1;
-	if (!drawer->files)
+	if (!fileset->files)
 		return file_read(path, SIGNING_FILE_MAX, out, why);
-	document = json_member(drawer->files, file);
+	document = json_member(fileset->files, file);
 	if (!document)
 		return fault_set(why, FAULT_NOT_FOUND, "there is no %s", path);
 	return json_write(document, false, out, why);
@@ -168,15 +169,16 @@ static int delegator_parse(const char *name, const char *file, const struct byte
 }
 
 // Not there: nothing is added, which is no refusal.
-static int drawer_add(struct drawer *drawer, const char *name, const char *file, struct fault *why)
+static int fileset_add(struct fileset *fileset, const char *name, const char *file,
+		       struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes data = {0};
 	OWNED(delegator_drop) struct delegator *delegator = NULL;
-	bool is_given = drawer->top && drawer->count == 0;
+	bool is_given = fileset->top && fileset->count == 0;
 	struct delegator **more;
 
 	if ((is_given ? file_read(file, SIGNING_FILE_MAX, &data, why)
-		      : drawer_read(drawer, file, &data, why)) != 0) {
+		      : fileset_read(fileset, file, &data, why)) != 0) {
 		if (why->code != FAULT_NOT_FOUND || is_given)
 			return -1;
 		fault_clear(why);
@@ -186,49 +188,49 @@ static int drawer_add(struct drawer *drawer, const char *name, const char *file,
 		return fault_within(why, "%s cannot tell to whom it delegates", file);
 	if (!delegator)
 		return 0;
-	if (drawer->count == DELEGATORS_MAX)
+	if (fileset->count == DELEGATORS_MAX)
 		return fault_set(why, FAULT_TOO_LARGE, "more than %d roles delegate",
 				 DELEGATORS_MAX);
-	more = reallocarray(drawer->list, drawer->count + 1, sizeof(struct delegator *));
+	more = reallocarray(fileset->list, fileset->count + 1, sizeof(struct delegator *));
 	if (!more)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	drawer->list = more;
+	fileset->list = more;
 	delegator->is_given = is_given;
-	more[drawer->count++] = HAND_OVER(delegator);
+	more[fileset->count++] = HAND_OVER(delegator);
 	return 0;
 }
 
-static int drawer_begin(struct drawer *drawer, struct fault *why)
+static int fileset_begin(struct fileset *fileset, struct fault *why)
 {
-	if (drawer->begun)
+	if (fileset->begun)
 		return 0;
-	drawer->begun = true;
-	return drawer_add(drawer, "targets", drawer->top ? drawer->top : TOP_FILE, why);
+	fileset->begun = true;
+	return fileset_add(fileset, "targets", fileset->top ? fileset->top : TOP_FILE, why);
 }
 
 // Looks at one more delegated role, breadth first. `*more` is false when there is none.
-static int drawer_step(struct drawer *drawer, bool *more, struct fault *why)
+static int fileset_step(struct fileset *fileset, bool *more, struct fault *why)
 {
 	OWNED(drop_heap) char *file = NULL;
 	const char *name;
 
-	while (drawer->parent < drawer->count &&
-	       drawer->child == json_count(drawer->list[drawer->parent]->roles)) {
-		drawer->parent++;
-		drawer->child = 0;
+	while (fileset->parent < fileset->count &&
+	       fileset->child == json_count(fileset->list[fileset->parent]->roles)) {
+		fileset->parent++;
+		fileset->child = 0;
 	}
-	*more = drawer->parent < drawer->count;
+	*more = fileset->parent < fileset->count;
 	if (!*more)
 		return 0;
 	name = json_text(json_member(
-		json_item(drawer->list[drawer->parent]->roles, drawer->child++), "name"));
+		json_item(fileset->list[fileset->parent]->roles, fileset->child++), "name"));
 	// A cycle of delegations is walked once.
-	if (!name || json_member(drawer->seen, name))
+	if (!name || json_member(fileset->seen, name))
 		return 0;
-	if (json_put_bool(drawer->seen, name, true, why) != 0 ||
+	if (json_put_bool(fileset->seen, name, true, why) != 0 ||
 	    role_file(name, 0, &file, why) != 0)
 		return -1;
-	return drawer_add(drawer, name, file, why);
+	return fileset_add(fileset, name, file, why);
 }
 
 static const struct json *delegation_in(const struct delegator *by, const char *stem)
@@ -238,45 +240,45 @@ static const struct json *delegation_in(const struct delegator *by, const char *
 	return place ? json_item(by->roles, (size_t)json_int(place)) : NULL;
 }
 
-int drawer_find(struct drawer *drawer, const char *stem, const char *other,
-		const struct delegator **by, const struct json **delegation, bool *top,
-		struct fault *why)
+int fileset_find(struct fileset *fileset, const char *stem, const char *other,
+		 const struct delegator **by, const struct json **delegation, bool *top,
+		 struct fault *why)
 {
 	bool more = true;
 
 	*by = NULL;
-	if (drawer_begin(drawer, why) != 0)
+	if (fileset_begin(fileset, why) != 0)
 		return -1;
-	*top = drawer->count > 0;
+	*top = fileset->count > 0;
 	for (size_t i = 0; more;) {
-		for (; i < drawer->count; i++) {
-			*by = drawer->list[i];
+		for (; i < fileset->count; i++) {
+			*by = fileset->list[i];
 			*delegation = delegation_in(*by, stem);
 			if (!*delegation)
 				*delegation = delegation_in(*by, other);
 			if (*delegation)
 				return 0;
 		}
-		if (drawer_step(drawer, &more, why) != 0)
+		if (fileset_step(fileset, &more, why) != 0)
 			return -1;
 	}
 	*by = NULL;
 	return 0;
 }
 
-int drawer_walk(struct drawer *drawer, struct fault *why)
+int fileset_walk(struct fileset *fileset, struct fault *why)
 {
 	bool more = true;
 
-	if (drawer_begin(drawer, why) != 0)
+	if (fileset_begin(fileset, why) != 0)
 		return -1;
 	while (more)
-		if (drawer_step(drawer, &more, why) != 0)
+		if (fileset_step(fileset, &more, why) != 0)
 			return -1;
 	return 0;
 }
 
-const struct delegator *drawer_delegator(const struct drawer *drawer, size_t index)
+const struct delegator *fileset_delegator(const struct fileset *fileset, size_t index)
 {
-	return index < drawer->count ? drawer->list[index] : NULL;
+	return index < fileset->count ? fileset->list[index] : NULL;
 }

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a watcher says from one look to the next; no kernel is asked.
-#include "loader/ward.h"
+#include "loader/monitor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "base/owned.h"
-
 struct stage {
-	struct ward *ward;
+	struct monitor *monitor;
 	struct plan_chain chain;
 	struct json *record;
 	char said[256]; // "found link_detached 7, gone x"
@@ -49,8 +46,8 @@ static int up(void **state)
 	assert_int_equal(json_parse(text, strlen(text), "record", &stage.record, &why), 0);
 	stage.chain = (struct plan_chain){.iface = "eth0", .was = "eth0", .record = stage.record};
 	stage.chain.truth = (struct truth){.attached = true, .iface_index = 3, .root_id = 9};
-	stage.ward = ward_new("/sys/fs/bpf/bpfseal", &stage.chain, 1, &why);
-	assert_non_null(stage.ward);
+	stage.monitor = monitor_new("/sys/fs/bpf/bpfseal", &stage.chain, 1, &why);
+	assert_non_null(stage.monitor);
 	*state = &stage;
 	return 0;
 }
@@ -60,7 +57,7 @@ static int down(void **state)
 	struct stage *stage = *state;
 	size_t room = 0;
 
-	ward_free(stage->ward, NULL, &room);
+	monitor_free(stage->monitor, NULL, &room);
 	findings_drop(&stage->chain.damage);
 	json_free(stage->record);
 	return 0;
@@ -89,11 +86,12 @@ static void whole(struct stage *stage)
 // What one look at the chain as it is now makes it say.
 static const char *says(struct stage *stage)
 {
-	const struct ward_ear ear = {.tell = listen_to, .ctx = stage, .now_ms = stage->now};
+	const struct monitor_listener listener = {
+		.tell = listen_to, .ctx = stage, .now_ms = stage->now};
 	struct fault why = {0};
 
 	stage->said[0] = '\0';
-	assert_int_equal(ward_judge(stage->ward, &stage->chain, &ear, &why), 0);
+	assert_int_equal(monitor_judge(stage->monitor, &stage->chain, &listener, &why), 0);
 	return stage->said;
 }
 
@@ -105,11 +103,11 @@ static void a_finding_is_told_once_and_its_end_once(void **state)
 	damaged(stage, "link_replaced", 7, "program 7");
 	assert_string_equal(says(stage), "found link_replaced 7");
 	assert_string_equal(says(stage), "");
-	assert_true(stage->ward->broken);
+	assert_true(stage->monitor->broken);
 	whole(stage);
 	assert_string_equal(says(stage), "gone link_replaced 7");
 	assert_string_equal(says(stage), "");
-	assert_false(stage->ward->broken);
+	assert_false(stage->monitor->broken);
 }
 
 static void another_program_in_the_same_place_is_another_finding(void **state)
@@ -142,7 +140,7 @@ static void what_is_mended_is_told_with_the_time_that_it_took(void **state)
 	stage->now = 1000;
 	damaged(stage, "link_detached", 0, "");
 	says(stage);
-	snprintf(stage->ward->how, sizeof(stage->ward->how), "attached");
+	snprintf(stage->monitor->how, sizeof(stage->monitor->how), "attached");
 	stage->now = 1200;
 	// It did not help: nothing is said of mending yet.
 	assert_string_equal(says(stage), "");
@@ -160,11 +158,11 @@ static void what_is_no_damage_is_nothing_to_mend(void **state)
 	noted(stage, "foreign_after", FINDING_NOTE);
 	noted(stage, "foreign_before", FINDING_BEYOND);
 	assert_string_equal(says(stage), "found foreign_after, found foreign_before");
-	assert_false(stage->ward->broken);
+	assert_false(stage->monitor->broken);
 	// Its counters are told as they grow, and mending would not undo them.
 	damaged(stage, "fell_through", 0, "5 packets");
 	assert_string_equal(says(stage), "");
-	assert_false(stage->ward->broken);
+	assert_false(stage->monitor->broken);
 }
 
 static void a_program_before_ours_on_a_tcx_hook_is_something_to_mend(void **state)
@@ -175,11 +173,11 @@ static void a_program_before_ours_on_a_tcx_hook_is_something_to_mend(void **stat
 	stage->chain.truth.before.count = 1;
 	noted(stage, "foreign_before", FINDING_BEYOND);
 	says(stage);
-	assert_true(stage->ward->broken);
+	assert_true(stage->monitor->broken);
 	// Where nothing of ours was applied it is the hook's owner.
 	stage->chain.record = NULL;
 	says(stage);
-	assert_false(stage->ward->broken);
+	assert_false(stage->monitor->broken);
 }
 
 static void to_come_back_is_no_attack(void **state)
@@ -189,40 +187,40 @@ static void to_come_back_is_no_attack(void **state)
 	noted(stage, "interface_missing", FINDING_BEYOND);
 	stage->chain.truth.iface_index = 0;
 	assert_string_equal(says(stage), "found interface_missing");
-	assert_false(stage->ward->broken);
+	assert_false(stage->monitor->broken);
 	whole(stage);
 	stage->chain.truth.iface_index = 4;
 	damaged(stage, "link_detached", 0, "");
 	assert_string_equal(says(stage), "found link_detached, gone interface_missing");
-	assert_true(stage->ward->returned);
+	assert_true(stage->monitor->returned);
 	assert_string_equal(says(stage), "");
-	assert_true(stage->ward->returned);
+	assert_true(stage->monitor->returned);
 	whole(stage);
 	says(stage);
-	assert_false(stage->ward->returned);
+	assert_false(stage->monitor->returned);
 	damaged(stage, "link_detached", 0, "");
 	says(stage);
-	assert_false(stage->ward->returned);
+	assert_false(stage->monitor->returned);
 }
 
 static void falls_are_told_at_once_and_then_every_ten_seconds(void **state)
 {
 	struct stage *stage = *state;
-	struct ward_ear ear = {.tell = listen_to, .ctx = stage};
+	struct monitor_listener listener = {.tell = listen_to, .ctx = stage};
 
-	stage->ward->fell = 5;
-	ward_tell_falls(stage->ward, &ear);
+	stage->monitor->fell = 5;
+	monitor_tell_falls(stage->monitor, &listener);
 	assert_string_equal(stage->said, "found fell_through");
-	ward_tell_falls(stage->ward, &ear);
-	stage->ward->fell = 3;
-	ear.now_ms = 9999;
-	ward_tell_falls(stage->ward, &ear);
+	monitor_tell_falls(stage->monitor, &listener);
+	stage->monitor->fell = 3;
+	listener.now_ms = 9999;
+	monitor_tell_falls(stage->monitor, &listener);
 	assert_string_equal(stage->said, "found fell_through");
-	assert_int_equal(stage->ward->fell, 3);
-	ear.now_ms = 10000;
-	ward_tell_falls(stage->ward, &ear);
+	assert_int_equal(stage->monitor->fell, 3);
+	listener.now_ms = 10000;
+	monitor_tell_falls(stage->monitor, &listener);
 	assert_string_equal(stage->said, "found fell_through, found fell_through");
-	assert_int_equal(stage->ward->fell, 0);
+	assert_int_equal(stage->monitor->fell, 0);
 }
 
 // Where the kernel has no more notices to give, or a descriptor could not be had.
@@ -230,16 +228,16 @@ static void who_cannot_hear_has_to_look_each_time(void **state)
 {
 	struct stage *stage = *state;
 
-	ward_glance(stage->ward, 5);
-	assert_false(stage->ward->suspect);
-	stage->ward->deaf = true;
-	ward_glance(stage->ward, 7);
-	assert_true(stage->ward->suspect);
-	assert_int_equal(stage->ward->suspect_since, 7);
-	ward_glance(stage->ward, 9);
-	assert_int_equal(stage->ward->suspect_since, 7);
+	monitor_glance(stage->monitor, 5);
+	assert_false(stage->monitor->suspect);
+	stage->monitor->deaf = true;
+	monitor_glance(stage->monitor, 7);
+	assert_true(stage->monitor->suspect);
+	assert_int_equal(stage->monitor->suspect_since, 7);
+	monitor_glance(stage->monitor, 9);
+	assert_int_equal(stage->monitor->suspect_since, 7);
 	says(stage);
-	assert_false(stage->ward->suspect);
+	assert_false(stage->monitor->suspect);
 }
 
 static void drift_is_told_with_the_rest(void **state)
@@ -247,13 +245,13 @@ static void drift_is_told_with_the_rest(void **state)
 	struct stage *stage = *state;
 	struct fault why = {0};
 
-	assert_int_equal(findings_add(&stage->ward->drift, "eth0", HOOK_XDP, 0, &why,
+	assert_int_equal(findings_add(&stage->monitor->drift, "eth0", HOOK_XDP, 0, &why,
 				      "drift_from_config", "place 1"),
 			 0);
-	stage->ward->drift.list[0].weight = FINDING_BEYOND;
+	stage->monitor->drift.list[0].weight = FINDING_BEYOND;
 	assert_string_equal(says(stage), "found drift_from_config");
-	assert_false(stage->ward->broken);
-	findings_drop(&stage->ward->drift);
+	assert_false(stage->monitor->broken);
+	findings_drop(&stage->monitor->drift);
 	assert_string_equal(says(stage), "gone drift_from_config");
 }
 
@@ -263,11 +261,11 @@ static void a_ward_follows_its_pins_and_not_a_name(void **state)
 	struct plan_chain renamed = {.iface = "wan0", .was = "eth0"};
 	struct plan_chain other = {.iface = "eth0", .was = ""};
 
-	assert_true(ward_is_of(stage->ward, &stage->chain));
-	assert_true(ward_is_of(stage->ward, &renamed));
-	assert_false(ward_is_of(stage->ward, &other));
+	assert_true(monitor_is_of(stage->monitor, &stage->chain));
+	assert_true(monitor_is_of(stage->monitor, &renamed));
+	assert_false(monitor_is_of(stage->monitor, &other));
 	renamed.hook = HOOK_TC_EGRESS;
-	assert_false(ward_is_of(stage->ward, &renamed));
+	assert_false(monitor_is_of(stage->monitor, &renamed));
 }
 
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, up, down)

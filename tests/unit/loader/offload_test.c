@@ -9,7 +9,7 @@
 
 #include <linux/bpf.h>
 
-#include "loader/card.h"
+#include "loader/offload.h"
 
 #define TEXT(text) ((char *)(uintptr_t)(text))
 
@@ -41,9 +41,9 @@ static struct subject *subject_up(struct subject *it)
 
 static void told(const struct subject *it, const char *text)
 {
-	char bar[MEMBER_BAR_MAX] = "not written";
+	char bar[MEMBER_WHY_NOT_MAX] = "not written";
 
-	card_bar(&it->inspection, &it->manifest, &it->programs[0], bar);
+	offload_why_not(&it->inspection, &it->manifest, &it->programs[0], bar);
 	assert_string_equal(bar, text);
 }
 
@@ -92,13 +92,13 @@ static void what_no_card_takes_is_told_with_its_name(void **state)
 static void the_first_member_that_does_not_fit_is_named(void **state)
 {
 	struct member members[] = {{.name = TEXT("net/a")},
-				   {.name = TEXT("net/b"), .card_bar = "it makes tail calls"},
-				   {.name = TEXT("net/c"), .card_bar = "it is late"}};
+				   {.name = TEXT("net/b"), .no_offload = "it makes tail calls"},
+				   {.name = TEXT("net/c"), .no_offload = "it is late"}};
 	struct fault why = {0};
 
 	(void)state;
-	assert_int_equal(card_check(members, 1, &why), 0);
-	assert_int_equal(card_check(members, 3, &why), -1);
+	assert_int_equal(offload_check(members, 1, &why), 0);
+	assert_int_equal(offload_check(members, 3, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);
 	assert_string_equal(why.text, "no card takes net/b: it makes tail calls");
 	assert_non_null(strstr(why.fix, "\"xdp_mode\": \"native\""));

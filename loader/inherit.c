@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/heir.h"
+#include "loader/inherit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@ enum likeness {
 	LIKE_BUNDLE,  // another entry: an upgrade may rename it
 };
 
-// Which recorded members of each chain have an heir already.
-struct heirs {
+// Which recorded members of each chain are inherited already.
+struct inheritance {
 	struct plan *plan;
 	const char *tree;
 	bool followed;
@@ -48,27 +48,28 @@ static bool is_like(const struct json *recorded, const struct member *member, en
 	       (how == LIKE_BUNDLE || has_text(recorded, "entry", member->program->entry));
 }
 
-static int place_of(const struct heirs *heirs, const struct plan_chain *chain,
+static int place_of(const struct inheritance *inheritance, const struct plan_chain *chain,
 		    char out[static BPFFS_PATH_MAX], struct fault *why)
 {
-	return heirs->followed ? bpffs_place(heirs->tree, chain->iface, chain->hook, out, why)
-			       : plan_place(chain, heirs->tree, out, why);
+	return inheritance->followed
+		       ? bpffs_place(inheritance->tree, chain->iface, chain->hook, out, why)
+		       : plan_place(chain, inheritance->tree, out, why);
 }
 
-static int inherit(struct heirs *heirs, size_t from, size_t index, struct member *member,
-		   struct fault *why)
+static int inherit(struct inheritance *inheritance, size_t from, size_t index,
+		   struct member *member, struct fault *why)
 {
-	const struct plan_chain *chain = &heirs->plan->chains[from];
+	const struct plan_chain *chain = &inheritance->plan->chains[from];
 	char place[BPFFS_PATH_MAX], gen[BPFFS_PATH_MAX], maps[BPFFS_PATH_MAX], dir[BPFFS_PATH_MAX];
 	char key[MEMBER_LABEL_MAX];
 
-	heirs->taken[from][index] = true;
+	inheritance->taken[from][index] = true;
 	member->recorded = recorded_at(chain, index);
 	// The maps of a former interface of the same name are not taken over.
 	if (!chain->truth.generation || chain->truth.renewed || !chain->was[0])
 		return 0;
 	record_key(chain->record, index, key);
-	if (place_of(heirs, chain, place, why) ||
+	if (place_of(inheritance, chain, place, why) ||
 	    bpffs_join_number(place, "gen", chain->truth.generation, gen, why) ||
 	    bpffs_join(gen, "maps", maps, why) || bpffs_join(maps, key, dir, why))
 		return -1;
@@ -76,16 +77,18 @@ static int inherit(struct heirs *heirs, size_t from, size_t index, struct member
 }
 
 // In the chain where it stands.
-static int inherit_here(struct heirs *heirs, size_t at, enum likeness how, struct fault *why)
+static int inherit_here(struct inheritance *inheritance, size_t at, enum likeness how,
+			struct fault *why)
 {
-	struct plan_chain *chain = &heirs->plan->chains[at];
+	struct plan_chain *chain = &inheritance->plan->chains[at];
 
 	for (size_t i = 0; i < chain->count; i++) {
 		struct member *member = &chain->members[i];
 
 		for (size_t k = 0; !member->recorded && k < recorded_count(chain); k++)
-			if (!heirs->taken[at][k] && is_like(recorded_at(chain, k), member, how) &&
-			    inherit(heirs, at, k, member, why))
+			if (!inheritance->taken[at][k] &&
+			    is_like(recorded_at(chain, k), member, how) &&
+			    inherit(inheritance, at, k, member, why))
 				return -1;
 	}
 	return 0;
@@ -98,9 +101,10 @@ static bool is_decided(const struct plan_chain *chain)
 }
 
 // From another interface, on the same hook, that it leaves in this very plan. Of several that could be meant none is.
-static int inherit_there(struct heirs *heirs, size_t at, struct member *member, struct fault *why)
+static int inherit_there(struct inheritance *inheritance, size_t at, struct member *member,
+			 struct fault *why)
 {
-	const struct plan *plan = heirs->plan;
+	const struct plan *plan = inheritance->plan;
 	size_t found = 0, chain = 0, index = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
@@ -108,7 +112,7 @@ static int inherit_there(struct heirs *heirs, size_t at, struct member *member, 
 		    !is_decided(&plan->chains[i]))
 			continue;
 		for (size_t k = 0; k < recorded_count(&plan->chains[i]); k++) {
-			if (heirs->taken[i][k] ||
+			if (inheritance->taken[i][k] ||
 			    !is_like(recorded_at(&plan->chains[i], k), member, LIKE_PROGRAM))
 				continue;
 			found++;
@@ -116,7 +120,7 @@ static int inherit_there(struct heirs *heirs, size_t at, struct member *member, 
 			index = k;
 		}
 	}
-	return found == 1 ? inherit(heirs, chain, index, member, why) : 0;
+	return found == 1 ? inherit(inheritance, chain, index, member, why) : 0;
 }
 
 // A new member of a chain that we have a record of takes over nothing, whatever somebody has pinned under its name.
@@ -131,18 +135,18 @@ static int inherit_none(struct plan *plan, struct fault *why)
 	return 0;
 }
 
-static int inherit_all(struct heirs *heirs, struct fault *why)
+static int inherit_all(struct inheritance *inheritance, struct fault *why)
 {
-	struct plan *plan = heirs->plan;
+	struct plan *plan = inheritance->plan;
 
 	for (size_t i = 0; i < plan->count; i++)
-		if (inherit_here(heirs, i, LIKE_PROGRAM, why) ||
-		    inherit_here(heirs, i, LIKE_BUNDLE, why))
+		if (inherit_here(inheritance, i, LIKE_PROGRAM, why) ||
+		    inherit_here(inheritance, i, LIKE_BUNDLE, why))
 			return -1;
 	for (size_t i = 0; i < plan->count; i++)
 		for (size_t k = 0; k < plan->chains[i].count; k++)
 			if (!plan->chains[i].members[k].recorded &&
-			    inherit_there(heirs, i, &plan->chains[i].members[k], why))
+			    inherit_there(inheritance, i, &plan->chains[i].members[k], why))
 				return -1;
 	return inherit_none(plan, why);
 }
@@ -156,17 +160,17 @@ static void forget(struct plan *plan)
 		}
 }
 
-int heirs_find(struct plan *plan, const char *tree, bool followed, struct fault *why)
+int inherit_maps(struct plan *plan, const char *tree, bool followed, struct fault *why)
 {
-	struct heirs heirs = {.plan = plan, .tree = tree, .followed = followed};
+	struct inheritance inheritance = {.plan = plan, .tree = tree, .followed = followed};
 	int bad;
 
 	forget(plan);
 
-	heirs.taken = calloc(plan->count + 1, sizeof(*heirs.taken));
-	if (!heirs.taken)
+	inheritance.taken = calloc(plan->count + 1, sizeof(*inheritance.taken));
+	if (!inheritance.taken)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	bad = inherit_all(&heirs, why);
-	free(heirs.taken);
+	bad = inherit_all(&inheritance, why);
+	free(inheritance.taken);
 	return bad;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keys/kinship.h"
+#include "keys/sharedkeys.h"
 
 #include <string.h>
 
@@ -27,7 +27,8 @@ static bool is_repeated(const struct authority *authority, size_t index)
 	return has_key(&before, authority->signers[index].key);
 }
 
-size_t kinship_count(const struct root *a, const struct root *b, enum root_role role)
+// The number of keys that may sign this role in both.
+static size_t shared(const struct root *a, const struct root *b, enum root_role role)
 {
 	const struct authority *ours = &a->roles[role], *theirs = &b->roles[role];
 	size_t count = 0;
@@ -41,11 +42,11 @@ size_t kinship_count(const struct root *a, const struct root *b, enum root_role 
 	return count;
 }
 
-bool kinship_is_enough(const struct root *a, const struct root *b, enum root_role role)
+static bool is_enough(const struct root *a, const struct root *b, enum root_role role)
 {
 	int64_t first = a->roles[role].threshold, second = b->roles[role].threshold;
 
-	return (int64_t)kinship_count(a, b, role) >= (first < second ? first : second);
+	return (int64_t)shared(a, b, role) >= (first < second ? first : second);
 }
 
 static int read_pinned(const char *root_dir, const char *name, struct root **out, struct fault *why)
@@ -72,27 +73,27 @@ static bool is_same_root(const struct root *a, const struct root *b)
 }
 
 static int compare(const char *other, const struct root *root, const struct root *pinned,
-		   int (*each)(void *ctx, const struct kinship *found, struct fault *why),
+		   int (*each)(void *ctx, const struct sharedkeys *found, struct fault *why),
 		   void *ctx, struct fault *why)
 {
 	for (int role = 0; role < ROOT_ROLES; role++) {
-		struct kinship found = {.name = other, .role = (enum root_role)role};
+		struct sharedkeys found = {.name = other, .role = (enum root_role)role};
 
-		found.count = kinship_count(root, pinned, found.role);
-		found.enough = kinship_is_enough(root, pinned, found.role);
+		found.count = shared(root, pinned, found.role);
+		found.enough = is_enough(root, pinned, found.role);
 		if (found.count > 0 && each(ctx, &found, why) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-int kinship_walk(const char *root_dir, const char *name, const struct root *root,
-		 int (*each)(void *ctx, const struct kinship *found, struct fault *why), void *ctx,
-		 struct fault *why)
+int sharedkeys_walk(const char *root_dir, const char *name, const struct root *root,
+		    int (*each)(void *ctx, const struct sharedkeys *found, struct fault *why),
+		    void *ctx, struct fault *why)
 {
 	OWNED(names_drop) struct names names = {0};
 
-	if (pin_list(root_dir, &names.name, &names.count, why) != 0)
+	if (pin_list(root_dir, &names, why) != 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
 		OWNED(root_drop) struct root *pinned = NULL;

@@ -12,7 +12,7 @@
 #include "loader/object.h"
 
 // The member whose probes they are. Borrowed for the call.
-struct riders {
+struct probes {
 	const struct member *member;
 	size_t index; // the member's place in its chain
 	// The member's: probes are loaded from the same bytes, under the same policy.
@@ -23,11 +23,11 @@ struct riders {
 };
 
 // How many a member has: every probe of its object, including the member itself if it is one.
-size_t riders_count(const struct member *member);
+size_t probes_count(const struct member *member);
 
 // Loads, attaches and pins all of them. FAULT_KERNEL where this kernel lacks an event; those attached until then are detached
 // when the caller removes the generation's directory.
-int riders_attach(const struct riders *riders, struct fault *why) MUST_CHECK;
+int probes_attach(const struct probes *probes, struct fault *why) MUST_CHECK;
 
 // `*out` is how many probes of the member at `index` are still pinned and attached in this generation.
-int riders_alive(const char *dir, size_t index, size_t *out, struct fault *why) MUST_CHECK;
+int probes_alive(const char *dir, size_t index, size_t *out, struct fault *why) MUST_CHECK;

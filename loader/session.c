@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/desk.h"
+#include "loader/session.h"
 
 #include <linux/capability.h>
 #include <stdio.h>
@@ -20,34 +20,35 @@
 #define TRACEFS	     "/sys/kernel/tracing"
 #define LOCK_WAIT_MS 10000
 
-void desk_drop(struct desk *desk)
+void session_drop(struct session *session)
 {
-	int *fds[] = {&desk->store_dirfd,   &desk->loader_dirfd, &desk->trust_dirfd,
-		      &desk->objects_dirfd, &desk->logs_dirfd,	 &desk->lock_fd};
-	char *texts[] = {desk->config_path, desk->store_path, desk->loader_path, desk->bpffs_path,
-			 desk->logs_path,   desk->tree,	      desk->output_path};
+	int *fds[] = {&session->store_dirfd,   &session->loader_dirfd, &session->trust_dirfd,
+		      &session->objects_dirfd, &session->logs_dirfd,   &session->lock_fd};
+	char *texts[] = {session->config_path, session->store_path, session->loader_path,
+			 session->bpffs_path,  session->logs_path,  session->tree,
+			 session->output_path};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
 		drop_fd(fds[i]);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);
-	node_free(desk->node);
-	events_free(desk->events);
-	namer_drop(&desk->namer);
+	node_free(session->node);
+	events_free(session->events);
+	namer_drop(&session->namer);
 }
 
-static int desk_paths(struct desk *desk, const struct cli *cli, struct fault *why)
+static int session_paths(struct session *session, const struct cli *cli, struct fault *why)
 {
-	if (cli_path(cli, DIR_CONFIG, &desk->config_path, why) ||
-	    cli_path(cli, DIR_STORE, &desk->store_path, why) ||
-	    cli_path(cli, DIR_LOADER, &desk->loader_path, why) ||
-	    cli_path(cli, DIR_LOADER "/logs", &desk->logs_path, why))
+	if (cli_path(cli, DIR_CONFIG, &session->config_path, why) ||
+	    cli_path(cli, DIR_STORE, &session->store_path, why) ||
+	    cli_path(cli, DIR_LOADER, &session->loader_path, why) ||
+	    cli_path(cli, DIR_LOADER "/logs", &session->logs_path, why))
 		return -1;
-	return cli_path(cli, DIR_BPFFS, &desk->bpffs_path, why);
+	return cli_path(cli, DIR_BPFFS, &session->bpffs_path, why);
 }
 
 // The numbers of the tracepoints that the policy names: files that only root may read.
-static int desk_events(struct desk *desk, const struct node *node, struct fault *why)
+static int session_events(struct session *session, const struct node *node, struct fault *why)
 {
 	static const char prefix[] = "tracepoint/";
 	const char *patterns[POLICY_PROBES_MAX], *text;
@@ -58,7 +59,7 @@ static int desk_events(struct desk *desk, const struct node *node, struct fault 
 		if (!strncmp(text, prefix, strlen(prefix)))
 			patterns[count++] = text + strlen(prefix);
 	}
-	return count ? events_read(TRACEFS, patterns, count, &desk->events, why) : 0;
+	return count ? events_read(TRACEFS, patterns, count, &session->events, why) : 0;
 }
 
 // The kernel makes maps on a card for CAP_SYS_ADMIN alone: kept where node.json asks for a chain on one, and nowhere else.
@@ -74,8 +75,8 @@ static uint64_t caps_for(const struct node *node)
 }
 
 // What only root can do: our directories, given to our user. Then root ends.
-static int desk_become(struct desk *desk, const struct cli *cli, const struct node *node,
-		       struct fault *why)
+static int session_become(struct session *session, const struct cli *cli, const struct node *node,
+			  struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
 	unsigned uid, gid;
@@ -83,34 +84,34 @@ static int desk_become(struct desk *desk, const struct cli *cli, const struct no
 	if (geteuid() == 0) {
 		if (jail_user(USER_LOADER, &uid, &gid, why) ||
 		    bpffs_prepare(cli_root(cli), uid, gid, why) ||
-		    dir_make(desk->loader_path, 0700, &fd, why) ||
-		    (node && desk_events(desk, node, why)))
+		    dir_make(session->loader_path, 0700, &fd, why) ||
+		    (node && session_events(session, node, why)))
 			return -1;
 		if (fchown(fd, uid, gid))
 			return fault_errno(why, FAULT_OTHER, "cannot give %s to its user",
-					   desk->loader_path);
+					   session->loader_path);
 	}
 	return jail_become(USER_LOADER, node ? caps_for(node) : LOADER_CAPS, why);
 }
 
-static int desk_directories(struct desk *desk, const struct cli *cli, struct fault *why)
+static int session_directories(struct session *session, const struct cli *cli, struct fault *why)
 {
-	if (dir_open(desk->loader_path, &desk->loader_dirfd, why) ||
-	    dir_make_at(desk->loader_dirfd, "trust", 0700, &desk->trust_dirfd, why) ||
-	    dir_make_at(desk->loader_dirfd, "objects", 0700, &desk->objects_dirfd, why) ||
-	    dir_make_at(desk->loader_dirfd, "logs", 0700, &desk->logs_dirfd, why))
+	if (dir_open(session->loader_path, &session->loader_dirfd, why) ||
+	    dir_make_at(session->loader_dirfd, "trust", 0700, &session->trust_dirfd, why) ||
+	    dir_make_at(session->loader_dirfd, "objects", 0700, &session->objects_dirfd, why) ||
+	    dir_make_at(session->loader_dirfd, "logs", 0700, &session->logs_dirfd, why))
 		return -1;
 	// No store yet, or none that its owner lets us read: nothing new can be admitted, all else works.
-	if (dir_open(desk->store_path, &desk->store_dirfd, why)) {
+	if (dir_open(session->store_path, &session->store_dirfd, why)) {
 		if (why->code != FAULT_NOT_FOUND)
 			cli_note(cli, "warning: %s", why->text);
 		fault_clear(why);
 	}
-	return bpffs_open_tree(cli_root(cli), &desk->tree, why);
+	return bpffs_open_tree(cli_root(cli), &session->tree, why);
 }
 
 // From here on only these files can be reached, and only the calls that a loader needs.
-static int desk_shut(const struct desk *desk, struct fault *why)
+static int session_shut(const struct session *session, struct fault *why)
 {
 	char kernel_config[128];
 	struct utsname about;
@@ -120,25 +121,26 @@ static int desk_shut(const struct desk *desk, struct fault *why)
 		return fault_errno(why, FAULT_OTHER, "cannot name this kernel");
 	snprintf(kernel_config, sizeof(kernel_config), "/boot/config-%.64s", about.release);
 	const struct jail_path paths[] = {
-		{.path = desk->config_path},
-		{.path = desk->store_path},
-		{.path = desk->loader_path, .write = true},
-		{.path = desk->bpffs_path, .write = true},
+		{.path = session->config_path},
+		{.path = session->store_path},
+		{.path = session->loader_path, .write = true},
+		{.path = session->bpffs_path, .write = true},
 		{.path = "/sys/kernel/btf"},	     // CO-RE, kfunc names
 		{.path = "/sys/devices/system/cpu"}, // sizes of per-CPU values
 		{.path = "/proc/config.gz"},	     // kconfig externs
 		{.path = kernel_config},
 		{.path = "/sys/bus/event_source/devices/kprobe"}, // how kprobes are asked for
-		{.path = desk->output_path, .write = true},	  // last: there may be none
+		{.path = session->output_path, .write = true},	  // last: there may be none
 	};
 
-	if (jail_paths(paths, sizeof(paths) / sizeof(*paths) - !desk->output_path, &enforced, why))
+	if (jail_paths(paths, sizeof(paths) / sizeof(*paths) - !session->output_path, &enforced,
+		       why))
 		return -1;
 	return jail_syscalls(JAIL_KERNEL, why);
 }
 
 // Until all chains are built each holds its programs and maps open: some ten descriptors a program.
-static void desk_stretch(void)
+static void session_stretch(void)
 {
 	struct rlimit files;
 
@@ -150,9 +152,9 @@ static void desk_stretch(void)
 }
 
 // What node.json grants and only root can give: names of foreign programs, numbers of tracepoints. What is wrong with the
-// file is told by desk_node; until then nothing is granted.
-static int desk_give_up_root(struct desk *desk, const struct cli *cli, unsigned needs,
-			     struct fault *why)
+// file is told by session_node; until then nothing is granted.
+static int session_give_up_root(struct session *session, const struct cli *cli, unsigned needs,
+				struct fault *why)
 {
 	OWNED(node_drop) struct node *node = NULL;
 	struct fault ignored = {0};
@@ -160,50 +162,51 @@ static int desk_give_up_root(struct desk *desk, const struct cli *cli, unsigned 
 	if (node_load(cli_root(cli), NULL, &node, &ignored))
 		fault_clear(&ignored);
 	// A namer that does not start costs the names; the ids have to do. A timer's service need not hear it each time.
-	if ((needs & DESK_NAMES) && node &&
-	    namer_start(&node->watch, needs & DESK_EVICTS, &desk->namer, &ignored) &&
+	if ((needs & SESSION_NAMES) && node &&
+	    namer_start(&node->watch, needs & SESSION_EVICTS, &session->namer, &ignored) &&
 	    !cli_has(cli, "--changes"))
 		cli_note(cli, "warning: %s", ignored.text);
-	return desk_become(desk, cli, node, why);
+	return session_become(session, cli, node, why);
 }
 
-int desk_open(struct desk *desk, const struct cli *cli, unsigned needs, struct fault *why)
+int session_open(struct session *session, const struct cli *cli, unsigned needs, struct fault *why)
 {
-	desk->now = cli_now(cli);
-	if (desk_paths(desk, cli, why) || desk_give_up_root(desk, cli, needs, why))
+	session->now = cli_now(cli);
+	if (session_paths(session, cli, why) || session_give_up_root(session, cli, needs, why))
 		return -1;
-	desk_stretch();
-	if (desk_directories(desk, cli, why) || desk_shut(desk, why))
+	session_stretch();
+	if (session_directories(session, cli, why) || session_shut(session, why))
 		return -1;
-	if (!(needs & DESK_LOCKED))
+	if (!(needs & SESSION_LOCKED))
 		return 0;
-	if (file_lock_at(desk->loader_dirfd, "lock", LOCK_WAIT_MS, &desk->lock_fd, why))
+	if (file_lock_at(session->loader_dirfd, "lock", LOCK_WAIT_MS, &session->lock_fd, why))
 		return fault_within(why, "another loader is at work");
 	// Whom we waited for may have trusted a later time than the one that we began at.
-	desk->now = moment_now().wall_ms / 1000;
+	session->now = moment_now().wall_ms / 1000;
 	return 0;
 }
 
-int desk_node(struct desk *desk, const struct cli *cli, struct fault *why)
+int session_node(struct session *session, const struct cli *cli, struct fault *why)
 {
-	return node_load(cli_root(cli), NULL, &desk->node, why);
+	return node_load(cli_root(cli), NULL, &session->node, why);
 }
 
-struct plan_places desk_plan_places(const struct desk *desk)
+struct plan_places session_plan_places(const struct session *session)
 {
-	return (struct plan_places){
-		.node = desk->node, .tree = desk->tree, .loader_dirfd = desk->loader_dirfd};
+	return (struct plan_places){.node = session->node,
+				    .tree = session->tree,
+				    .loader_dirfd = session->loader_dirfd};
 }
 
-int desk_admit(const struct desk *desk, const struct cli *cli, struct admit **out,
-	       struct fault *why)
+int session_admit(const struct session *session, const struct cli *cli, struct admit **out,
+		  struct fault *why)
 {
 	const struct admit_places places = {.root = cli_root(cli),
-					    .store_dirfd = desk->store_dirfd,
-					    .trust_dirfd = desk->trust_dirfd,
-					    .objects_dirfd = desk->objects_dirfd,
-					    .now = desk->now,
-					    .node = desk->node};
+					    .store_dirfd = session->store_dirfd,
+					    .trust_dirfd = session->trust_dirfd,
+					    .objects_dirfd = session->objects_dirfd,
+					    .now = session->now,
+					    .node = session->node};
 
 	return admit_new(&places, out, why);
 }

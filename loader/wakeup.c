@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/bell.h"
+#include "loader/wakeup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,26 +31,26 @@
 #define MESSAGE_MAX 32768      // the kernel's own limit for one of route netlink is below
 #define ROUTE_ROOM  (1u << 20) // for what is told while we look at something else
 
-struct watched {
+struct wakeup_dir {
 	int wd;
 	uint32_t tag;
 };
 
-struct bell {
+struct wakeup {
 	int signals, pins, route;
-	struct watched *list;
+	struct wakeup_dir *list;
 	size_t count;
 };
 
-void bell_free(struct bell *bell)
+void wakeup_free(struct wakeup *wakeup)
 {
-	if (!bell)
+	if (!wakeup)
 		return;
-	drop_fd(&bell->signals);
-	drop_fd(&bell->pins);
-	drop_fd(&bell->route);
-	free(bell->list);
-	free(bell);
+	drop_fd(&wakeup->signals);
+	drop_fd(&wakeup->pins);
+	drop_fd(&wakeup->route);
+	free(wakeup->list);
+	free(wakeup);
 }
 
 static int open_signals(int *out, struct fault *why)
@@ -79,50 +79,50 @@ static int open_route(int *out, struct fault *why)
 	return 0;
 }
 
-int bell_new(struct bell **out, struct fault *why)
+int wakeup_new(struct wakeup **out, struct fault *why)
 {
-	OWNED(bell_drop) struct bell *bell = calloc(1, sizeof(*bell));
+	OWNED(wakeup_drop) struct wakeup *wakeup = calloc(1, sizeof(*wakeup));
 
-	if (!bell)
+	if (!wakeup)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	bell->signals = bell->route = -1;
-	bell->pins = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (bell->pins < 0)
+	wakeup->signals = wakeup->route = -1;
+	wakeup->pins = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (wakeup->pins < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot listen for changes of pins");
-	if (open_signals(&bell->signals, why) || open_route(&bell->route, why))
+	if (open_signals(&wakeup->signals, why) || open_route(&wakeup->route, why))
 		return -1;
-	*out = HAND_OVER(bell);
+	*out = HAND_OVER(wakeup);
 	return 0;
 }
 
 // ---- pins ----
 
-static int remember(struct bell *bell, int wd, uint32_t tag, struct fault *why)
+static int remember(struct wakeup *wakeup, int wd, uint32_t tag, struct fault *why)
 {
-	struct watched *grown;
+	struct wakeup_dir *grown;
 
-	for (size_t i = 0; i < bell->count; i++)
-		if (bell->list[i].wd == wd) {
-			bell->list[i].tag = tag;
+	for (size_t i = 0; i < wakeup->count; i++)
+		if (wakeup->list[i].wd == wd) {
+			wakeup->list[i].tag = tag;
 			return 0;
 		}
-	grown = reallocarray(bell->list, bell->count + 1, sizeof(*bell->list));
+	grown = reallocarray(wakeup->list, wakeup->count + 1, sizeof(*wakeup->list));
 	if (!grown)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	bell->list = grown;
-	bell->list[bell->count++] = (struct watched){wd, tag};
+	wakeup->list = grown;
+	wakeup->list[wakeup->count++] = (struct wakeup_dir){wd, tag};
 	return 0;
 }
 
-static void forget_at(struct bell *bell, size_t index)
+static void forget_at(struct wakeup *wakeup, size_t index)
 {
-	bell->list[index] = bell->list[--bell->count];
+	wakeup->list[index] = wakeup->list[--wakeup->count];
 }
 
-static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint32_t tag,
+static int watch_below(struct wakeup *wakeup, const char *dir, unsigned depth, uint32_t tag,
 		       struct fault *why);
 
-static int watch_entry(struct bell *bell, int dirfd, const char *dir, const char *entry,
+static int watch_entry(struct wakeup *wakeup, int dirfd, const char *dir, const char *entry,
 		       unsigned depth, uint32_t tag, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
@@ -132,13 +132,13 @@ static int watch_entry(struct bell *bell, int dirfd, const char *dir, const char
 		return 0;
 	if (asprintf(&path, "%s/%s", dir, entry) < 0)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	return watch_below(bell, path, depth - 1, tag, why);
+	return watch_below(wakeup, path, depth - 1, tag, why);
 }
 
-static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint32_t tag,
+static int watch_below(struct wakeup *wakeup, const char *dir, unsigned depth, uint32_t tag,
 		       struct fault *why)
 {
-	int wd = inotify_add_watch(bell->pins, dir, PINS_MASK);
+	int wd = inotify_add_watch(wakeup->pins, dir, PINS_MASK);
 	OWNED(drop_fd) int fd = -1;
 	OWNED(names_drop) struct names names = {0};
 
@@ -146,7 +146,7 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 		return 0;
 	if (wd < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot listen for changes of %s", dir);
-	if (remember(bell, wd, tag, why))
+	if (remember(wakeup, wd, tag, why))
 		return -1;
 	if (!depth)
 		return 0;
@@ -155,14 +155,14 @@ static int watch_below(struct bell *bell, const char *dir, unsigned depth, uint3
 	if (names_list(fd, &names, why))
 		return -1;
 	for (size_t i = 0; i < names.count; i++)
-		if (watch_entry(bell, fd, dir, names.name[i], depth, tag, why))
+		if (watch_entry(wakeup, fd, dir, names.name[i], depth, tag, why))
 			return -1;
 	return 0;
 }
 
 // A rename of a directory above `dir` is reported by inotify to watchers of that directory's parent only, so the parents are
 // watched too.
-static int watch_above(struct bell *bell, const char *dir, struct fault *why)
+static int watch_above(struct wakeup *wakeup, const char *dir, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
 
@@ -175,67 +175,68 @@ static int watch_above(struct bell *bell, const char *dir, struct fault *why)
 		if (!slash || slash == path)
 			return 0;
 		*slash = '\0';
-		wd = inotify_add_watch(bell->pins, path, ABOVE_MASK);
+		wd = inotify_add_watch(wakeup->pins, path, ABOVE_MASK);
 		if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
 			return fault_errno(why, FAULT_OTHER, "cannot listen for changes of %s",
 					   path);
-		if (wd >= 0 && remember(bell, wd, EVERYBODY, why))
+		if (wd >= 0 && remember(wakeup, wd, EVERYBODY, why))
 			return -1;
 	}
 	return 0;
 }
 
-int bell_watch(struct bell *bell, const char *dir, uint32_t tag, struct fault *why)
+int wakeup_watch(struct wakeup *wakeup, const char *dir, uint32_t tag, struct fault *why)
 {
-	return watch_above(bell, dir, why) || watch_below(bell, dir, DEPTH_MAX, tag, why) ? -1 : 0;
+	return watch_above(wakeup, dir, why) || watch_below(wakeup, dir, DEPTH_MAX, tag, why) ? -1
+											      : 0;
 }
 
-void bell_forget(struct bell *bell, uint32_t tag)
+void wakeup_forget(struct wakeup *wakeup, uint32_t tag)
 {
-	for (size_t i = bell->count; i-- > 0;)
-		if (bell->list[i].tag == tag) {
-			inotify_rm_watch(bell->pins, bell->list[i].wd);
-			forget_at(bell, i);
+	for (size_t i = wakeup->count; i-- > 0;)
+		if (wakeup->list[i].tag == tag) {
+			inotify_rm_watch(wakeup->pins, wakeup->list[i].wd);
+			forget_at(wakeup, i);
 		}
 }
 
-static void ring_pin(struct bell *bell, const struct inotify_event *event, bell_ring ring,
-		     void *ctx)
+static void tell_pin(struct wakeup *wakeup, const struct inotify_event *event,
+		     wakeup_handler handler, void *ctx)
 {
 	if (event->mask & IN_Q_OVERFLOW) {
-		ring(ctx, BELL_LOST, 0);
+		handler(ctx, WAKEUP_LOST, 0);
 		return;
 	}
-	for (size_t i = 0; i < bell->count; i++) {
-		if (bell->list[i].wd != event->wd)
+	for (size_t i = 0; i < wakeup->count; i++) {
+		if (wakeup->list[i].wd != event->wd)
 			continue;
-		if (bell->list[i].tag == EVERYBODY)
-			ring(ctx, BELL_LOST, 0);
+		if (wakeup->list[i].tag == EVERYBODY)
+			handler(ctx, WAKEUP_LOST, 0);
 		else
-			ring(ctx, BELL_PINS, bell->list[i].tag);
+			handler(ctx, WAKEUP_PINS, wakeup->list[i].tag);
 		if (event->mask & IN_IGNORED)
-			forget_at(bell, i);
+			forget_at(wakeup, i);
 		return;
 	}
 }
 
-static void ring_pins(struct bell *bell, bell_ring ring, void *ctx)
+static void tell_pins(struct wakeup *wakeup, wakeup_handler handler, void *ctx)
 {
 	_Alignas(struct inotify_event) char events[4096];
 	ssize_t got;
 
-	while ((got = read(bell->pins, events, sizeof(events))) > 0)
+	while ((got = read(wakeup->pins, events, sizeof(events))) > 0)
 		for (char *at = events; at < events + got;) {
 			const struct inotify_event *event = (const void *)at;
 
-			ring_pin(bell, event, ring, ctx);
+			tell_pin(wakeup, event, handler, ctx);
 			at += sizeof(*event) + event->len;
 		}
 }
 
 // ---- interfaces and filters ----
 
-static void ring_message(const struct nlmsghdr *message, bell_ring ring, void *ctx)
+static void tell_message(const struct nlmsghdr *message, wakeup_handler handler, void *ctx)
 {
 	// Every message of these groups begins with the family and has the index in the same place.
 	const struct ifinfomsg *link = NLMSG_DATA(message);
@@ -245,59 +246,60 @@ static void ring_message(const struct nlmsghdr *message, bell_ring ring, void *c
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(*link)))
-			ring(ctx, BELL_LINK, (uint32_t)link->ifi_index);
+			handler(ctx, WAKEUP_LINK, (uint32_t)link->ifi_index);
 		break;
 	case RTM_NEWQDISC:
 	case RTM_DELQDISC:
 	case RTM_NEWTFILTER:
 	case RTM_DELTFILTER:
 		if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(*filter)))
-			ring(ctx, BELL_FILTERS,
-			     (uint32_t)filter->tcm_ifindex == TCM_IFINDEX_MAGIC_BLOCK
-				     ? 0
-				     : (uint32_t)filter->tcm_ifindex);
+			handler(ctx, WAKEUP_FILTERS,
+				(uint32_t)filter->tcm_ifindex == TCM_IFINDEX_MAGIC_BLOCK
+					? 0
+					: (uint32_t)filter->tcm_ifindex);
 		break;
 	default:
 		break;
 	}
 }
 
-static void ring_route(struct bell *bell, bell_ring ring, void *ctx)
+static void tell_route(struct wakeup *wakeup, wakeup_handler handler, void *ctx)
 {
 	_Alignas(struct nlmsghdr) char data[MESSAGE_MAX];
 	const struct nlmsghdr *message;
 	size_t left;
 	ssize_t got;
 
-	while ((got = recv(bell->route, data, sizeof(data), 0)) > 0 ||
+	while ((got = recv(wakeup->route, data, sizeof(data), 0)) > 0 ||
 	       (got < 0 && errno == ENOBUFS)) {
 		if (got < 0) {
-			ring(ctx, BELL_LOST, 0);
+			handler(ctx, WAKEUP_LOST, 0);
 			continue;
 		}
 		left = (size_t)got;
 		for (message = (const void *)data; NLMSG_OK(message, left);
 		     message = NLMSG_NEXT(message, left))
-			ring_message(message, ring, ctx);
+			tell_message(message, handler, ctx);
 	}
 }
 
 // ---- waiting ----
 
-int bell_wait(struct bell *bell, int64_t timeout_ms, bell_ring ring, void *ctx, struct fault *why)
+int wakeup_wait(struct wakeup *wakeup, int64_t timeout_ms, wakeup_handler handler, void *ctx,
+		struct fault *why)
 {
-	struct pollfd fds[] = {{.fd = bell->signals, .events = POLLIN},
-			       {.fd = bell->pins, .events = POLLIN},
-			       {.fd = bell->route, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = wakeup->signals, .events = POLLIN},
+			       {.fd = wakeup->pins, .events = POLLIN},
+			       {.fd = wakeup->route, .events = POLLIN}};
 	struct signalfd_siginfo signal;
 
 	if (poll(fds, 3, timeout_ms < 0 ? 0 : (int)timeout_ms) < 0)
 		return errno == EINTR ? 0 : fault_errno(why, FAULT_OTHER, "cannot wait");
-	if (fds[0].revents && read(bell->signals, &signal, sizeof(signal)) > 0)
-		ring(ctx, BELL_END, 0);
+	if (fds[0].revents && read(wakeup->signals, &signal, sizeof(signal)) > 0)
+		handler(ctx, WAKEUP_END, 0);
 	if (fds[1].revents)
-		ring_pins(bell, ring, ctx);
+		tell_pins(wakeup, handler, ctx);
 	if (fds[2].revents)
-		ring_route(bell, ring, ctx);
+		tell_route(wakeup, handler, ctx);
 	return 0;
 }

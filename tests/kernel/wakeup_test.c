@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What wakes a watcher, and that nothing else does.
-#include "loader/bell.h"
+#include "loader/wakeup.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,10 +19,10 @@
 
 struct world {
 	struct ground ground;
-	struct bell *bell;
+	struct wakeup *wakeup;
 	char dir[128];
-	unsigned rung[BELL_LOST + 1];
-	uint32_t which[BELL_LOST +
+	unsigned rung[WAKEUP_LOST + 1];
+	uint32_t which[WAKEUP_LOST +
 		       1]; // of the last of each kind: the kernel tells of links when it likes
 };
 
@@ -39,7 +38,7 @@ static int up(void **state)
 	ground_up(&world.ground);
 	snprintf(world.dir, sizeof(world.dir), "%s/d", world.ground.tree);
 	ground_sh("mkdir -p %s/deeper/down", world.dir);
-	if (bell_new(&world.bell, &why))
+	if (wakeup_new(&world.wakeup, &why))
 		fail_msg("%s", why.text);
 	*state = &world;
 	return 0;
@@ -50,7 +49,7 @@ static int down(void **state)
 	struct world *world = *state;
 
 	if (world) {
-		bell_drop(&world->bell);
+		wakeup_drop(&world->wakeup);
 		ground_down(&world->ground);
 	}
 	return 0;
@@ -63,7 +62,7 @@ static struct world *the_world(void **state)
 	return *state;
 }
 
-static void ring(void *ctx, enum bell_what what, uint32_t which)
+static void woken(void *ctx, enum wakeup_what what, uint32_t which)
 {
 	struct world *world = ctx;
 
@@ -76,7 +75,7 @@ static void listen_for(struct world *world, int64_t timeout_ms)
 	struct fault why = {0};
 
 	memset(world->rung, 0, sizeof(world->rung));
-	if (bell_wait(world->bell, timeout_ms, ring, world, &why))
+	if (wakeup_wait(world->wakeup, timeout_ms, woken, world, &why))
 		fail_msg("%s", why.text);
 }
 
@@ -90,49 +89,49 @@ static void pin_one(const struct world *world, const char *name)
 	assert_int_equal(bpf_obj_pin(fd, path), 0);
 }
 
-static void a_pin_rings_where_it_comes_goes_or_is_renamed(void **state)
+static void a_pin_wakes_where_it_comes_goes_or_is_renamed(void **state)
 {
 	struct world *world = the_world(state);
 	struct fault why = {0};
 
 	pin_one(world, "before");
-	assert_int_equal(bell_watch(world->bell, world->dir, 7, &why), 0);
+	assert_int_equal(wakeup_watch(world->wakeup, world->dir, 7, &why), 0);
 	listen_for(world, 0);
-	assert_int_equal(world->rung[BELL_PINS], 0);
+	assert_int_equal(world->rung[WAKEUP_PINS], 0);
 	pin_one(world, "deeper/down/a");
 	listen_for(world, 1000);
-	assert_int_equal(world->rung[BELL_PINS], 1);
-	assert_int_equal(world->which[BELL_PINS], 7);
+	assert_int_equal(world->rung[WAKEUP_PINS], 1);
+	assert_int_equal(world->which[WAKEUP_PINS], 7);
 	ground_sh("mv %s/deeper/down/a %s/before", world->dir, world->dir);
 	listen_for(world, 1000);
-	assert_true(world->rung[BELL_PINS] >= 1);
+	assert_true(world->rung[WAKEUP_PINS] >= 1);
 	ground_sh("rm %s/before", world->dir);
 	listen_for(world, 1000);
-	assert_int_equal(world->rung[BELL_PINS], 1);
+	assert_int_equal(world->rung[WAKEUP_PINS], 1);
 	ground_sh("rm -r %s", world->dir);
 	listen_for(world, 1000);
-	assert_true(world->rung[BELL_PINS] >= 1);
-	bell_forget(world->bell, 7);
+	assert_true(world->rung[WAKEUP_PINS] >= 1);
+	wakeup_forget(world->wakeup, 7);
 	listen_for(world, 0);
-	assert_int_equal(world->rung[BELL_PINS], 0);
+	assert_int_equal(world->rung[WAKEUP_PINS], 0);
 }
 
-static void what_is_forgotten_rings_no_more(void **state)
+static void what_is_forgotten_wakes_no_more(void **state)
 {
 	struct world *world = the_world(state);
 	struct fault why = {0};
 
-	assert_int_equal(bell_watch(world->bell, world->dir, 7, &why), 0);
-	assert_int_equal(bell_watch(world->bell, world->dir, 8, &why), 0);
-	bell_forget(world->bell, 7); // the second tag took the directories over
+	assert_int_equal(wakeup_watch(world->wakeup, world->dir, 7, &why), 0);
+	assert_int_equal(wakeup_watch(world->wakeup, world->dir, 8, &why), 0);
+	wakeup_forget(world->wakeup, 7); // the second tag took the directories over
 	pin_one(world, "x");
 	listen_for(world, 1000);
-	assert_int_equal(world->which[BELL_PINS], 8);
-	bell_forget(world->bell, 8);
+	assert_int_equal(world->which[WAKEUP_PINS], 8);
+	wakeup_forget(world->wakeup, 8);
 	pin_one(world, "y");
 	listen_for(world, 0);
-	assert_int_equal(world->rung[BELL_PINS], 0);
-	assert_int_equal(bell_watch(world->bell, "/no/such/place", 9, &why), 0);
+	assert_int_equal(world->rung[WAKEUP_PINS], 0);
+	assert_int_equal(wakeup_watch(world->wakeup, "/no/such/place", 9, &why), 0);
 }
 
 static void pin_program(const char *path)
@@ -146,7 +145,7 @@ static void pin_program(const char *path)
 	assert_int_equal(bpf_obj_pin(fd, path), 0);
 }
 
-static void interfaces_and_filters_ring_with_their_index(void **state)
+static void interfaces_and_filters_wake_with_their_index(void **state)
 {
 	struct world *world = the_world(state);
 	uint32_t index = if_nametoindex(GROUND_IFACE);
@@ -155,43 +154,43 @@ static void interfaces_and_filters_ring_with_their_index(void **state)
 	listen_for(world, 0);
 	ground_sh("tc qdisc add dev " GROUND_IFACE " clsact");
 	listen_for(world, 1000);
-	assert_true(world->rung[BELL_FILTERS] >= 1);
-	assert_int_equal(world->which[BELL_FILTERS], index);
+	assert_true(world->rung[WAKEUP_FILTERS] >= 1);
+	assert_int_equal(world->which[WAKEUP_FILTERS], index);
 	snprintf(path, sizeof(path), "%s/pass", world->dir);
 	pin_program(path);
 	ground_sh("tc filter add dev " GROUND_IFACE " ingress bpf da object-pinned %s", path);
 	listen_for(world, 1000);
-	assert_true(world->rung[BELL_FILTERS] >= 1);
+	assert_true(world->rung[WAKEUP_FILTERS] >= 1);
 	ground_sh("ip link del " GROUND_IFACE);
 	listen_for(world, 1000);
-	assert_true(world->rung[BELL_LINK] >= 1);
+	assert_true(world->rung[WAKEUP_LINK] >= 1);
 	ground_sh("ip link add " GROUND_IFACE " type veth peer name peer0");
 	listen_for(world, 1000);
-	assert_true(world->rung[BELL_LINK] >= 1);
+	assert_true(world->rung[WAKEUP_LINK] >= 1);
 }
 
 // More than the socket holds: it must not be taken for silence.
-static void a_flood_rings_for_everything(void **state)
+static void a_flood_wakes_for_everything(void **state)
 {
 	struct world *world = the_world(state);
 
 	ground_sh("for i in $(seq 3000); do echo link set " GROUND_IFACE " alias $i; done | "
 		  "ip -batch -");
 	listen_for(world, 1000);
-	assert_int_equal(world->rung[BELL_LOST], 1);
+	assert_int_equal(world->rung[WAKEUP_LOST], 1);
 	listen_for(world, 0);
-	assert_int_equal(world->rung[BELL_LOST], 0);
+	assert_int_equal(world->rung[WAKEUP_LOST], 0);
 }
 
-static void a_signal_rings_instead_of_killing(void **state)
+static void a_signal_wakes_instead_of_killing(void **state)
 {
 	struct world *world = the_world(state);
 
 	kill(getpid(), SIGTERM);
 	listen_for(world, 1000);
-	assert_int_equal(world->rung[BELL_END], 1);
+	assert_int_equal(world->rung[WAKEUP_END], 1);
 	listen_for(world, 0);
-	assert_int_equal(world->rung[BELL_END], 0);
+	assert_int_equal(world->rung[WAKEUP_END], 0);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, down)
@@ -199,11 +198,11 @@ static void a_signal_rings_instead_of_killing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_WORLD(a_pin_rings_where_it_comes_goes_or_is_renamed),
-		IN_WORLD(what_is_forgotten_rings_no_more),
-		IN_WORLD(interfaces_and_filters_ring_with_their_index),
-		IN_WORLD(a_flood_rings_for_everything),
-		IN_WORLD(a_signal_rings_instead_of_killing),
+		IN_WORLD(a_pin_wakes_where_it_comes_goes_or_is_renamed),
+		IN_WORLD(what_is_forgotten_wakes_no_more),
+		IN_WORLD(interfaces_and_filters_wake_with_their_index),
+		IN_WORLD(a_flood_wakes_for_everything),
+		IN_WORLD(a_signal_wakes_instead_of_killing),
 	};
 
 	ready = ground_ready();

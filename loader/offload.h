@@ -16,18 +16,18 @@
 #include "loader/sys.h"
 
 // Why a program cannot be offloaded, as far as its object tells: "its map counts is a percpu_array"; "" when it can.
-void card_bar(const struct inspection *inspection, const struct manifest *manifest,
-	      const struct manifest_program *program, char out[static MEMBER_BAR_MAX]);
+void offload_why_not(const struct inspection *inspection, const struct manifest *manifest,
+		     const struct manifest_program *program, char out[static MEMBER_WHY_NOT_MAX]);
 // FAULT_CONFIG naming the first member that cannot be offloaded, with the reason.
-int card_check(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
+int offload_check(const struct member *members, size_t count, struct fault *why) MUST_CHECK;
 // Whether the interface's driver supports offload, tried by loading a minimal program for it. FAULT_KERNEL when not.
-int card_ask(const char *iface, uint32_t ifindex, struct fault *why) MUST_CHECK;
+int offload_probe(const char *iface, uint32_t ifindex, struct fault *why) MUST_CHECK;
 
 // Between object_open and object_load: creates on the card each map of the object that object_use_map has not replaced.
-int card_make_maps(struct object *object, uint32_t ifindex, struct fault *why) MUST_CHECK;
+int offload_make_maps(struct object *object, uint32_t ifindex, struct fault *why) MUST_CHECK;
 
-// What card_load loads: the joined program. Borrowed. `ifindex` 0: for the host.
-struct card_source {
+// What offload_load loads: the joined program. Borrowed. `ifindex` 0: for the host.
+struct offload_source {
 	const struct code *code;
 	uint32_t ifindex;
 	bool gpl;	      // every member has a GPL-compatible licence
@@ -38,4 +38,4 @@ struct card_source {
 	const char *logs_path;
 };
 // `*out` is the program's descriptor, the caller's. FAULT_KERNEL with the verifier's reason.
-int card_load(const struct card_source *source, int *out, struct fault *why) MUST_CHECK;
+int offload_load(const struct offload_source *source, int *out, struct fault *why) MUST_CHECK;

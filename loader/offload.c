@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/card.h"
+#include "loader/offload.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -21,51 +20,51 @@
 
 // The kernel makes maps of two types on a card (bpf_map_offload_map_alloc). Global variables live in a map too, one whose
 // values programs reach without a lookup; no card has that.
-static bool bar_of_map(const struct inspect_map *map, char out[static MEMBER_BAR_MAX])
+static bool bar_of_map(const struct inspect_map *map, char out[static MEMBER_WHY_NOT_MAX])
 {
 	const char *type = map_type_name(map->type);
 
 	if (map->internal)
-		snprintf(out, MEMBER_BAR_MAX, "it has global variables or constants (%s)",
+		snprintf(out, MEMBER_WHY_NOT_MAX, "it has global variables or constants (%s)",
 			 map->name);
 	else if (map->type != BPF_MAP_TYPE_ARRAY && map->type != BPF_MAP_TYPE_HASH)
-		snprintf(out, MEMBER_BAR_MAX, "its map %s is of type %s", map->name,
+		snprintf(out, MEMBER_WHY_NOT_MAX, "its map %s is of type %s", map->name,
 			 type ? type : "that nobody knows");
 	return out[0];
 }
 
 // What is shared also belongs to programs of the same bundle that run in the host, as on TC.
 static bool bar_of_manifest(const struct manifest *manifest, const struct manifest_program *program,
-			    char out[static MEMBER_BAR_MAX])
+			    char out[static MEMBER_WHY_NOT_MAX])
 {
 	for (size_t i = 0; i < manifest->map_count; i++)
 		if (manifest->maps[i].shared && !strcmp(manifest->maps[i].object, program->object))
-			snprintf(out, MEMBER_BAR_MAX, "its map %s is shared",
+			snprintf(out, MEMBER_WHY_NOT_MAX, "its map %s is shared",
 				 manifest->maps[i].name);
 	for (size_t i = 0; i < manifest->program_count; i++)
 		if (manifest->programs[i].hook == HOOK_PROBE &&
 		    !strcmp(manifest->programs[i].object, program->object))
-			snprintf(out, MEMBER_BAR_MAX, "its object has a probe, %s",
+			snprintf(out, MEMBER_WHY_NOT_MAX, "its object has a probe, %s",
 				 manifest->programs[i].entry);
 	return out[0];
 }
 
-void card_bar(const struct inspection *inspection, const struct manifest *manifest,
-	      const struct manifest_program *program, char out[static MEMBER_BAR_MAX])
+void offload_why_not(const struct inspection *inspection, const struct manifest *manifest,
+		     const struct manifest_program *program, char out[static MEMBER_WHY_NOT_MAX])
 {
 	const struct inspect_program *found = inspection_program(inspection, program->entry);
 
 	out[0] = '\0';
 	if (program->linkage == LINK_CHAIN || program->linkage == LINK_OWN_MAP) {
-		snprintf(out, MEMBER_BAR_MAX, "it jumps to the next program by itself");
+		snprintf(out, MEMBER_WHY_NOT_MAX, "it jumps to the next program by itself");
 		return;
 	}
 	if (found && (found->jumps_most || found->jumps_unclear)) {
-		snprintf(out, MEMBER_BAR_MAX, "it makes tail calls");
+		snprintf(out, MEMBER_WHY_NOT_MAX, "it makes tail calls");
 		return;
 	}
 	if (found && !strncmp(found->section, "xdp.frags", strlen("xdp.frags"))) {
-		snprintf(out, MEMBER_BAR_MAX, "it takes packets in several buffers (\"%s\")",
+		snprintf(out, MEMBER_WHY_NOT_MAX, "it takes packets in several buffers (\"%s\")",
 			 found->section);
 		return;
 	}
@@ -76,13 +75,13 @@ void card_bar(const struct inspection *inspection, const struct manifest *manife
 			return;
 }
 
-int card_check(const struct member *members, size_t count, struct fault *why)
+int offload_check(const struct member *members, size_t count, struct fault *why)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!members[i].card_bar[0])
+		if (!members[i].no_offload[0])
 			continue;
 		fault_set(why, FAULT_CONFIG, "no card takes %s: %s", members[i].name,
-			  members[i].card_bar);
+			  members[i].no_offload);
 		return fault_fix(why,
 				 "\"xdp_mode\": \"native\" runs the chain in the driver; on a card "
 				 "only ordinary programs with ARRAY and HASH maps run");
@@ -98,7 +97,7 @@ static int program_load(const struct bpf_insn *insns, size_t count, const char *
 	return bpf_prog_load(BPF_PROG_TYPE_XDP, "bpfseal_card", license, insns, count, opts);
 }
 
-int card_ask(const char *iface, uint32_t ifindex, struct fault *why)
+int offload_probe(const char *iface, uint32_t ifindex, struct fault *why)
 {
 	static const struct bpf_insn pass[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS},
@@ -137,7 +136,7 @@ static int make_map(struct object *object, struct bpf_map *map, uint32_t ifindex
 			      "command as root, with it in the bounding set");
 }
 
-int card_make_maps(struct object *object, uint32_t ifindex, struct fault *why)
+int offload_make_maps(struct object *object, uint32_t ifindex, struct fault *why)
 {
 	struct bpf_map *map;
 
@@ -151,7 +150,7 @@ int card_make_maps(struct object *object, uint32_t ifindex, struct fault *why)
 
 // ---- the joined program ----
 
-static void keep_log(const struct card_source *source, const char *log, struct fault *why)
+static void keep_log(const struct offload_source *source, const char *log, struct fault *why)
 {
 	struct fault ignored = {0};
 
@@ -161,7 +160,7 @@ static void keep_log(const struct card_source *source, const char *log, struct f
 			  source->log);
 }
 
-static int explain(const struct card_source *source, const struct deadline *deadline, int error,
+static int explain(const struct offload_source *source, const struct deadline *deadline, int error,
 		   const char *log, struct fault *why)
 {
 	struct verifier_word word;
@@ -173,14 +172,14 @@ static int explain(const struct card_source *source, const struct deadline *dead
 	if (!log[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 strerror(error));
-	verifier_read(log, &word);
+	verifier_read(log, LOG_MAX, &word);
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
-		  word.reason);
+		  word.is_cut ? "it does not come to the reason in the log" : word.reason);
 	keep_log(source, log, why);
 	return -1;
 }
 
-int card_load(const struct card_source *source, int *out, struct fault *why)
+int offload_load(const struct offload_source *source, int *out, struct fault *why)
 {
 	OWNED(drop_heap) char *log = malloc(LOG_MAX);
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_ifindex = source->ifindex, .log_buf = log,

@@ -10,4 +10,4 @@
 
 // Fills maps_from and recorded of every member of the plan; both are found anew. `followed`: the pins stand under the names
 // that their interfaces have now (loader/follow.h).
-int heirs_find(struct plan *plan, const char *tree, bool followed, struct fault *why) MUST_CHECK;
+int inherit_maps(struct plan *plan, const char *tree, bool followed, struct fault *why) MUST_CHECK;

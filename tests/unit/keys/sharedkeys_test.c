@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keys/kinship.h"
+#include "keys/sharedkeys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -63,7 +62,7 @@ static int start(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
-	snprintf(place->root, sizeof(place->root), "/tmp/kinship_test.XXXXXX");
+	snprintf(place->root, sizeof(place->root), "/tmp/sharedkeys_test.XXXXXX");
 	assert_non_null(mkdtemp(place->root));
 	place->corp = sim_new();
 	place->lab = sim_new();
@@ -104,7 +103,7 @@ static void lend(struct sim *to, const char *role, const struct sim_key *key, co
 	assert_int_equal(json_put(authority, "keyids", ids, &why), 0);
 }
 
-static int write_down(void *ctx, const struct kinship *found, struct fault *why)
+static int write_down(void *ctx, const struct sharedkeys *found, struct fault *why)
 {
 	return bytes_format(ctx, why, "%s %s %zu%s; ", found->name, root_role_name(found->role),
 			    found->count, found->enough ? " enough" : "");
@@ -117,7 +116,7 @@ static void assert_kin(const struct place *place, struct sim *sim, const char *n
 	OWNED(bytes_drop) struct bytes told = {0};
 	struct fault why = {0};
 
-	assert_int_equal(kinship_walk(place->root, name, root, write_down, &told, &why), 0);
+	assert_int_equal(sharedkeys_walk(place->root, name, root, write_down, &told, &why), 0);
 	assert_string_equal(bytes_text(&told), expected);
 }
 
@@ -210,7 +209,7 @@ static void a_damaged_pin_is_passed_over(void **state)
 	assert_kin(place, place->lab, "lab", "");
 }
 
-static int refuse(void *ctx, const struct kinship *found, struct fault *why)
+static int refuse(void *ctx, const struct sharedkeys *found, struct fault *why)
 {
 	(void)found;
 	++*(int *)ctx;
@@ -226,7 +225,7 @@ static void the_first_refusal_ends_the_walk(void **state)
 
 	sim_bump(sim_role(place->corp, "root"));
 	root = root_of(place->corp);
-	assert_int_equal(kinship_walk(place->root, "mirror", root, refuse, &calls, &why), -1);
+	assert_int_equal(sharedkeys_walk(place->root, "mirror", root, refuse, &calls, &why), -1);
 	assert_int_equal(why.code, FAULT_POLICY);
 	assert_int_equal(calls, 1);
 }
