@@ -119,6 +119,23 @@ static bool is_such(const struct web *web, unsigned of, uint32_t id)
 	return true;
 }
 
+// libbpf divides by them. An enum that is only declared has none.
+static bool has_size(const struct btf_type *type)
+{
+	const uint32_t size = type->size;
+	const bool is_power = size && size <= 16 && !(size & (size - 1));
+
+	switch (BTF_INFO_KIND(type->info)) {
+	case BTF_KIND_INT:
+		return is_power;
+	case BTF_KIND_ENUM:
+	case KIND_ENUM64:
+		return (is_power && size <= 8) || (!size && !BTF_INFO_VLEN(type->info));
+	default:
+		return true;
+	}
+}
+
 static int check_type(const struct web *web, uint32_t id, struct fault *why)
 {
 	struct btf_type type = type_at(web, id);
@@ -130,6 +147,8 @@ static int check_type(const struct web *web, uint32_t id, struct fault *why)
 		return refuse(why, "one is of an unknown kind");
 	if (type.name_off >= web->names_len)
 		return refuse(why, "one has no name");
+	if (!has_size(&type))
+		return refuse(why, "a number has no size");
 	if (form.refers && (type.type > web->count || !is_such(web, kind, type.type)))
 		return refuse(why, "one refers to what is not there");
 	for (uint32_t i = entries_of(&type, &form); i; i--, entry += form.words * 4) {
@@ -175,6 +194,39 @@ static bool part_of(const struct web *web, uint32_t id, uint32_t part, uint32_t 
 	default:
 		return false;
 	}
+}
+
+static bool is_other_name(unsigned kind)
+{
+	return kind == BTF_KIND_TYPEDEF || kind == BTF_KIND_CONST || kind == BTF_KIND_VOLATILE ||
+	       kind == BTF_KIND_RESTRICT || kind == KIND_TYPE_TAG;
+}
+
+// Behind all its other names. Ends only where nothing is a part of itself.
+static bool is_number(const struct web *web, uint32_t id)
+{
+	unsigned kind;
+
+	while (is_other_name(kind_of(web, id)))
+		id = type_at(web, id).type;
+	kind = kind_of(web, id);
+	return (kind == BTF_KIND_INT || kind == BTF_KIND_ENUM || kind == KIND_ENUM64) &&
+	       type_at(web, id).size;
+}
+
+// libbpf takes the size of whatever a bit field is said to be of, and divides by it: a pointer has a type in its place.
+static int check_bits(const struct web *web, uint32_t id, struct fault *why)
+{
+	struct btf_type type = type_at(web, id);
+	const unsigned kind = BTF_INFO_KIND(type.info);
+	const unsigned char *member = web->types + web->at[id] + sizeof type;
+
+	if ((kind != BTF_KIND_STRUCT && kind != BTF_KIND_UNION) || !BTF_INFO_KFLAG(type.info))
+		return 0;
+	for (uint32_t i = BTF_INFO_VLEN(type.info); i; i--, member += sizeof(struct btf_member))
+		if (BTF_MEMBER_BITFIELD_SIZE(word(member + 8)) && !is_number(web, word(member + 4)))
+			return refuse(why, "a bit field is of no number");
+	return 0;
 }
 
 #define BEING_LOOKED_AT UINT32_MAX
@@ -266,6 +318,9 @@ int typeweb_check(const void *section, size_t len, struct fault *why)
 			return -1;
 	for (uint32_t id = 1; id <= web.count; id++)
 		if (!web.depth[id] && walk(&web, id, why))
+			return -1;
+	for (uint32_t id = 1; id <= web.count; id++)
+		if (check_bits(&web, id, why))
 			return -1;
 	return 0;
 }

@@ -197,6 +197,66 @@ static void a_function_and_a_section_have_what_belongs_to_them(void **state)
 	fine(btf);
 }
 
+// The library that makes them here refuses such sizes itself, so they are written into what it made.
+static void a_number_without_a_size_is_refused(void **state)
+{
+	static const struct {
+		bool is_enum;
+		uint32_t size;
+		bool fine;
+	} cases[] = {{false, 0, false},	 {false, 1, true}, {false, 3, false}, {false, 16, true},
+		     {false, 32, false}, {true, 0, false}, {true, 4, true},   {true, 8, true},
+		     {true, 16, false},	 {true, 5, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct btf *btf = web();
+		int id = 1;
+
+		if (cases[i].is_enum) {
+			id = btf__add_enum(btf, "e", 4);
+			assert_int_equal(btf__add_enum_value(btf, "one", 1), 0);
+		}
+		((struct btf_type *)btf__type_by_id(btf, (uint32_t)id))->size = cases[i].size;
+		if (cases[i].fine)
+			fine(btf);
+		else
+			refused(btf, "no size");
+	}
+	{
+		struct btf *declared = web();
+		int id = btf__add_enum(declared, "e", 4);
+
+		((struct btf_type *)btf__type_by_id(declared, (uint32_t)id))->size = 0;
+		fine(declared);
+	}
+}
+
+static void a_bit_field_is_of_a_number(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct btf *btf = web();
+		int of = i == 0	  ? btf__add_const(btf, add_typedef(btf, 1))
+			 : i == 1 ? btf__add_enum(btf, "e", 4)
+			 : i == 2 ? btf__add_ptr(btf, 0)
+			 : i == 3 ? add_array(btf, 1)
+			 : i == 4 ? add_struct(btf, 1)
+				  : 0;
+
+		if (i == 1)
+			assert_int_equal(btf__add_enum_value(btf, "one", 1), 0);
+		assert_true(btf__add_struct(btf, "bits", 16) > 0);
+		assert_int_equal(btf__add_field(btf, "a", 1, 0, 3), 0);
+		assert_int_equal(btf__add_field(btf, "b", of, 64, 0), 0);
+		assert_int_equal(btf__add_field(btf, "c", of, 96, 5), 0);
+		if (i < 2)
+			fine(btf);
+		else
+			refused(btf, "bit field");
+	}
+}
+
 // Whichever end comes first.
 static void what_nests_too_deep_is_refused(void **state)
 {
@@ -308,6 +368,8 @@ int main(void)
 		cmocka_unit_test(behind_a_pointer_or_a_function_it_may_come_back),
 		cmocka_unit_test(what_refers_to_nothing_is_refused),
 		cmocka_unit_test(a_function_and_a_section_have_what_belongs_to_them),
+		cmocka_unit_test(a_number_without_a_size_is_refused),
+		cmocka_unit_test(a_bit_field_is_of_a_number),
 		cmocka_unit_test(what_nests_too_deep_is_refused),
 		cmocka_unit_test(what_is_in_many_is_looked_at_once),
 		cmocka_unit_test(a_changed_or_cut_section_is_refused_or_sound),
