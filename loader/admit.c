@@ -566,55 +566,6 @@ int admit_members(struct admit *admit, const struct node_use *uses, struct membe
 	return 0;
 }
 
-static int admit_globals(const struct node_use *use, struct member *member, struct fault *why)
-{
-	const struct json *globals = json_member(use->object, "globals");
-	struct json_walk walk = {0};
-
-	if (!globals)
-		return 0;
-	member->globals = json_make_object();
-	while (json_next(globals, &walk))
-		if (strcmp(walk.key, "//") &&
-		    json_put(member->globals, walk.key, json_keep(walk.value), why))
-			return -1;
-	return 0;
-}
-
-// A map that is named with no values is named all the same: it has to be there, and to be empty.
-static int admit_maps(const struct node_use *use, struct member *member, struct fault *why)
-{
-	struct json_walk walk = {0};
-
-	member->maps = json_make_object();
-	if (!member->maps)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	while (json_next(json_member(use->object, "maps"), &walk))
-		if (json_is(walk.value, JSON_KIND_ARRAY) &&
-		    json_put(member->maps, walk.key, json_make_array(), why))
-			return -1;
-	return 0;
-}
-
-int admit_values(const struct node_use *use, struct member *member, struct fault *why)
-{
-	if (admit_globals(use, member, why) || admit_maps(use, member, why))
-		return -1;
-	for (size_t i = 0; i < use->entry_count; i++) {
-		const struct node_map_entry *entry = &use->entries[i];
-		OWNED(json_drop) struct json *pair = json_make_object();
-		struct json *list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
-
-		if (!pair)
-			return fault_set(why, FAULT_OTHER, "out of memory");
-		if (json_put(pair, "key", json_keep(entry->key), why) ||
-		    json_put(pair, "value", json_keep(entry->value), why) ||
-		    json_add(list, HAND_OVER(pair), why))
-			return -1;
-	}
-	return 0;
-}
-
 // What is denied by its digest is not opened: what made it be denied may be what opening it does.
 static int admit_bundle(struct admit *admit, const struct node_use *use, enum hook hook,
 			bool denied_too, struct member *member, const struct deny_entry **denied,
@@ -649,7 +600,7 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 
 	*denied = NULL;
 	if (text_copy(use->use, &member.name, why) || text_copy(use->from, &member.from, why) ||
-	    admit_values(use, &member, why))
+	    member_take_values(&member, use, why))
 		return -1;
 	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why))
 		return refuse_use(use, why);
