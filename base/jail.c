@@ -342,6 +342,7 @@ static const int common_calls[] = {
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(fsync),
 	SCMP_SYS(fdatasync),
+	SCMP_SYS(sync_file_range),
 	SCMP_SYS(flock),
 	SCMP_SYS(fcntl),
 	SCMP_SYS(getdents64),

@@ -112,8 +112,10 @@ static int check_tc(const char *iface, enum hook hook, const struct attach_wish 
 	if (!wants_clsact(wish, truth->iface_index)) {
 		if (sys_has_tcx(truth->iface_index))
 			return 0; // ours goes to the head; nobody is in its way
-		fault_set(why, FAULT_KERNEL, "this kernel has no TCX");
-		return fault_fix(why, "\"tc_attach\": \"auto\" takes clsact where there is no TCX");
+		fault_set(why, FAULT_KERNEL, "this kernel has no TCX for %s of %s", hook_name(hook),
+			  iface);
+		return fault_fix(why, "\"tc_attach\": \"auto\" takes clsact where there is no TCX; "
+				      "kernels have it since 6.6");
 	}
 	if (truth->by == TRUTH_BY_CLSACT || truth->doubled)
 		return 0;

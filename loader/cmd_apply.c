@@ -107,9 +107,33 @@ static int say_foreign(const struct cli *cli, const struct session *session,
 	return 0;
 }
 
+// What follows an apply and changes no chain: it need not wait until the old ones have gone.
+struct aftermath {
+	const struct cli *cli;
+	const struct session *session;
+	bool by_config, done;
+};
+
+static void tidy_up(void *ctx)
+{
+	struct aftermath *after = ctx;
+	struct fault leftover = {0};
+
+	if (after->done)
+		return;
+	after->done = true;
+	if (after->by_config &&
+	    applied_note(after->session->loader_dirfd, after->session->node, &leftover))
+		cli_note(after->cli, "warning: %s", leftover.text);
+	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
+	if (sweep_run(after->session->loader_dirfd, &leftover))
+		cli_note(after->cli, "warning: leftovers stay: %s", leftover.text);
+}
+
 int apply_and_report(const struct cli *cli, const struct session *session, struct plan *plan,
 		     bool restored, const char *event, struct fault *why)
 {
+	struct aftermath after = {.cli = cli, .session = session, .by_config = !restored && !event};
 	const struct apply_places places = {.node = session->node,
 					    .tree = session->tree,
 					    .loader_dirfd = session->loader_dirfd,
@@ -118,18 +142,15 @@ int apply_and_report(const struct cli *cli, const struct session *session, struc
 					    .events = session->events,
 					    .now = session->now,
 					    .ticks_us = moment_ticks_us,
-					    .event = event};
+					    .event = event,
+					    .meanwhile = tidy_up,
+					    .ctx = &after};
 	OWNED(apply_drop) struct apply apply = {0};
-	struct fault leftover = {0};
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
-	if (!restored && !event && applied_note(session->loader_dirfd, session->node, &leftover))
-		cli_note(cli, "warning: %s", leftover.text);
-	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
-	if (sweep_run(session->loader_dirfd, &leftover))
-		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!restored && !event && !cli_has(cli, "--changes"))
+	tidy_up(&after);
+	if (after.by_config && !cli_has(cli, "--changes"))
 		report_idle(cli, plan);
 	return report_apply(cli, &apply, restored, why) || say_foreign(cli, session, &apply, why)
 		       ? -1

@@ -172,9 +172,9 @@ static int explain(const struct offload_source *source, const struct deadline *d
 	if (!log[0])
 		return fault_set(why, FAULT_KERNEL, "%s cannot be loaded: %s", source->label,
 				 strerror(error));
-	verifier_read(log, &word);
+	verifier_read(log, LOG_MAX, &word);
 	fault_set(why, FAULT_KERNEL, "the kernel's verifier refuses %s: %s", source->label,
-		  word.reason);
+		  word.is_cut ? "it does not come to the reason in the log" : word.reason);
 	keep_log(source, log, why);
 	return -1;
 }
