@@ -6,12 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
 #include "keys/describe.h"
