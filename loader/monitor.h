@@ -73,8 +73,9 @@ int monitor_judge(struct monitor *monitor, const struct plan_chain *chain,
 		  const struct monitor_listener *listener, struct fault *why) MUST_CHECK;
 // Reports packets that fell through, at most every ten seconds.
 void monitor_tell_falls(struct monitor *monitor, const struct monitor_listener *listener);
-// For a sound chain: opens its pins (keeper), watches its directories (wakeup), stores its state (sight). Reduces `*room` by the
-// descriptors opened. What it holds of a chain that is not applied any more it closes. After a refusal what succeeded stays, and the rest is tried again at each check.
+// For a sound chain: opens its pins (keeper), watches its directories (wakeup), stores its state (sight). Reduces
+// `*room` by the descriptors opened. What it holds of a chain that is not applied any more it closes. After a refusal
+// what succeeded stays, and the rest is tried again at each check.
 int monitor_settle(struct monitor *monitor, const struct plan_chain *chain, struct wakeup *wakeup,
 		   size_t *room, struct fault *why) MUST_CHECK;
 // Closes what is held, before a chain is rebuilt or attached again.
