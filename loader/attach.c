@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <linux/if_link.h>
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
-#include "loader/card.h"
 #include "loader/filter.h"
+#include "loader/offload.h"
 #include "loader/sys.h"
 
 #define RELEASE_STEPS	50
@@ -146,7 +145,7 @@ int attach_check(const char *iface, enum hook hook, const struct attach_wish *wi
 	there = stands_there(wish, truth);
 	if (!there || there == truth->root_id ||
 	    (truth->attached && truth->link.program_id == there))
-		return wish->on_card ? card_ask(iface, truth->iface_index, why) : 0;
+		return wish->on_card ? offload_probe(iface, truth->iface_index, why) : 0;
 	return refuse_program(iface, hook, there, why);
 }
 
