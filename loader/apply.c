@@ -351,7 +351,7 @@ static int apply_compose(const struct apply_places *places, const struct plan *p
 
 // ---- beside the switch ----
 
-// What is in nobody's way: done while the chains are entered, as the kernel attaches XDP after a grace period.
+// What is in nobody's way: done while the chains are entered, where that takes the kernel long, and behind it otherwise.
 struct aside {
 	const struct plan *plan;
 	struct audit *log;
@@ -367,6 +367,12 @@ static void aside_drop(struct aside *aside)
 	batch_drop(&aside->batch);
 }
 
+static void aside_note(const struct aside *aside)
+{
+	if (aside->plan->keeping)
+		admit_note(aside->plan->keeping);
+}
+
 static int aside_job(void *ctx, struct fault *why)
 {
 	struct aside *aside = ctx;
@@ -375,9 +381,19 @@ static int aside_job(void *ctx, struct fault *why)
 	// What cannot be done here is done, and told, when it has to be.
 	if (aside->batch.count && batch_draft(&aside->batch, &ignored))
 		fault_clear(&ignored);
-	if (aside->plan->keeping)
-		admit_note(aside->plan->keeping);
+	aside_note(aside);
 	return audit_ready(aside->log, why);
+}
+
+// XDP is attached after a grace period of the kernel's. A root that is attached already is entered at once: another thread
+// would only cost its beginning.
+static bool takes_long(const struct apply *out)
+{
+	for (size_t i = 0; i < out->count; i++)
+		if (out->chains[i].chain && out->chains[i].plan->hook == HOOK_XDP &&
+		    !out->chains[i].plan->truth.attached)
+			return true;
+	return false;
 }
 
 static int aside_begin(const struct apply_places *places, const struct apply *out,
@@ -388,6 +404,8 @@ static int aside_begin(const struct apply_places *places, const struct apply *ou
 	aside->batch.dirfd = places->loader_dirfd;
 	if (audit_new(places->loader_dirfd, AUDIT_FILE, &aside->log, why))
 		return -1;
+	if (!takes_long(out))
+		return 0;
 	if (apply_compose(places, aside->plan, out, true, &aside->expected, &ignored) ||
 	    record_prepare(&aside->batch, aside->expected, &ignored))
 		batch_drop(&aside->batch);
@@ -488,6 +506,7 @@ static int apply_settle(const struct apply_places *places, struct aside *aside,
 		first = *why;
 	else if (whole && places->meanwhile)
 		places->meanwhile(places->ctx);
+	aside_note(aside);
 	if (background_wait(&grace, &late))
 		keep_first(&first, &late);
 	// Without a record the next run has to find what was replaced as it is.
