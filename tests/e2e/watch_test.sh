@@ -310,13 +310,15 @@ for round in 1 2 3; do
 	check '... and mended within two' mended t1 "$at"
 done
 check 'the third raises the alarm' event "$at" t1 alarm
+alarm=$(event "$at" t1 alarm) || alarm=$at
 check '... in the audit log too' grep -q '"event":"alarm"' "$R/var/lib/bpfseal-loader/audit.log"
 check '... and on stderr' grep -q 'alarm: tc_ingress on t1' "$R/watch.err"
 at=$(fight)
 check 'the fourth is told within a second as well' told t1 link_detached "$at"
 check '... and waits' hasnot "$at" t1 '.event == "mended"'
 t=$(event "$at" t1 mended) || t=0
-check '... for ten seconds, or the rest of them' [ $((t - at)) -ge 7000 ]
+# Since then: what this test does between the alarm and the fourth takes as long as the machine likes.
+check '... for ten seconds after the alarm' [ $((t - alarm)) -ge 9000 ]
 check '... and not much longer' within 12000 "$at" "$t"
 
 # ---- a second one ----
