@@ -14,10 +14,10 @@
 #include "loader/values.h"
 
 enum map_fate {
-	MAP_FRESH, // not there before
-	MAP_KEPT,  // same name, type, sizes and flags: counts on
+	MAP_FRESH,    // not there before
+	MAP_KEPT,     // same name, type, sizes and flags: counts on
 	MAP_REFILLED, // made anew with the values of node.json; of a config map always, so that what the admin took out is gone
-	MAP_LOST, // there before, but its definition changed: its contents are lost
+	MAP_LOST,     // there before, but its definition changed: its contents are lost
 };
 const char *map_fate_name(enum map_fate fate); // "new", "kept", "from node.json", "data lost"
 

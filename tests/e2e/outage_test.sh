@@ -31,11 +31,15 @@ configure "$two"
 quiet node apply
 configure "$(use allow)"
 quiet node apply
+ends 'what a rollback would do is shown, also of a chain that stays' 0 node rollback --dry-run
+check '... as it is' said 'eth1 *xdp *keep *1 *net/count 1.0.0 *net/count 1.0.0'
 quiet node rollback eth0
 both='eth0 net/allow eth0 net/ratelimit eth1 net/count'
 check 'a chain is rolled back' holds "$both"
 outage
 forget eth1
+node status >"$R/tap.out" 2>&1
+check 'of a program that is not there status has no number' said 'eth1 *xdp *1 *net/count *1.0.0 *- *- *MISSING'
 ends 'in an outage another chain comes back' 6 node apply
 check '... and both run' holds "$both"
 check '... and the one is still held' finding rolled_back

@@ -124,6 +124,7 @@ ends '... and --check is 8' 8 node status --check
 check 'the audit log has it once' [ "$(grep -c '"event":"denied"' "$R/var/lib/bpfseal-loader/audit.log")" = 1 ]
 ends 'applied again, all is as it is' 0 node apply
 check '... with the alarm' said 'alarm: .*leaks addresses'
+check '... and no word that all is as node.json says' said 'nothing to do: what is denied is left out'
 check '... and the log does not grow' [ "$(grep -c '"event":"denied"' "$R/var/lib/bpfseal-loader/audit.log")" = 1 ]
 
 # ---- not back by any way ----

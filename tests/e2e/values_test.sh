@@ -179,4 +179,34 @@ ends 'where nothing runs, plan tells which maps get values' 0 node plan
 check '... a config map' said 'tuned: from node.json'
 check "... a program's own" said 'learned: from node.json'
 check '... and which none' said 'hits: new'
+
+# ---- what has no entries ----
+cat >"$R/waits.c" <<'SOURCE'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 4);
+	__type(value, __u32);
+} waiting SEC(".maps");
+SEC("xdp")
+int waits(struct xdp_md *ctx)
+{
+	__u32 len = ctx->data_end - ctx->data;
+
+	bpf_map_push_elem(&waiting, &len, BPF_ANY);
+	return XDP_PASS;
+}
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+SOURCE
+echo '{ "publisher": "net", "name": "waits", "version": "1.0.0", "license": "GPL-2.0-only OR BSD-2-Clause",
+  "programs": [ { "source": "waits.c", "entry": "waits", "hook": "xdp" } ] }' >"$R/waits.json"
+quiet bpfseal bundle build --manifest "$R/waits.json" --output "$R/waits.bundle"
+quiet bpfseal bundle add "$R/waits.bundle" --dir "$R/team" --role net
+quiet with_keys release-1 release-2 -- bpfseal sign "$R/team/metadata/net.json" --key "$(key release-1)" --key "$(key release-2)"
+quiet publish
+write_interfaces '"eth0": { "xdp": [ { "use": "net/waits", "version": "1.0.0" } ] }'
+quiet node apply
+ends 'a queue is not listed' 5 node map get net/waits waiting
+check '... and the reason is not an errno' said 'error: map waiting is a queue, which has no entries to list'
 done_testing
