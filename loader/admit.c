@@ -157,6 +157,14 @@ static int admit_keep(struct admit *admit, const struct sha256 *digest, const st
 	return batch_store(&admit->copies, name, bytes->data, bytes->len, 0400, why);
 }
 
+// What the store lacks, or holds otherwise, a sync brings: as after an edit of node.json that none has seen yet.
+static int store_lacks(struct fault *why)
+{
+	return why->fix[0]
+		       ? -1
+		       : fault_fix(why, "run 'bpfseal sync': it fetches what node.json asks for");
+}
+
 static int admit_target(const struct admit *admit, const struct target *target, size_t max,
 			struct bytes *bytes, struct fault *why)
 {
@@ -164,8 +172,10 @@ static int admit_target(const struct admit *admit, const struct target *target, 
 		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", target->path);
 	if (target->length < 0 || (uint64_t)target->length > max)
 		return fault_set(why, FAULT_TOO_LARGE, "%s is larger than the limit", target->path);
-	if (admit_blob(admit, &target->sha256, (uint64_t)target->length, NULL, bytes, why))
-		return fault_within(why, "cannot read %s from the store", target->path);
+	if (admit_blob(admit, &target->sha256, (uint64_t)target->length, NULL, bytes, why)) {
+		fault_within(why, "cannot read %s from the store", target->path);
+		return store_lacks(why);
+	}
 	return target_check(target, bytes->data, bytes->len, why);
 }
 
@@ -335,8 +345,7 @@ static int admit_version(struct admit *admit, struct source *source, const struc
 		return text_copy(out->listed->version, &out->version, why);
 	}
 	if (version_check(use->version, why))
-		return fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s",
-				 use->use);
+		return index_missing(use->use, why);
 	return text_copy(use->version, &out->version, why);
 }
 
@@ -405,10 +414,10 @@ static int admit_wanted(const struct target *target, const char *name, struct wa
 static int admit_file(const struct admit *admit, const struct target *target,
 		      const struct wanted *wanted, int *out, struct bytes *bytes, struct fault *why)
 {
-	if (admit_blob(admit, &wanted->sha256, wanted->len, out, bytes, why))
-		return fault_within(why, "cannot read %s of %s from the store", wanted->name,
-				    target->path);
-	return 0;
+	if (!admit_blob(admit, &wanted->sha256, wanted->len, out, bytes, why))
+		return 0;
+	fault_within(why, "cannot read %s of %s from the store", wanted->name, target->path);
+	return store_lacks(why);
 }
 
 static int admit_manifest(struct admit *admit, const struct target *target, struct member *member,

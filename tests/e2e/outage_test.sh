@@ -26,6 +26,15 @@ configure() { # MEMBERS of eth0
 }
 two="$(use allow), $(use ratelimit)"
 
+# ---- an edit that no sync has seen ----
+write_interfaces "\"eth0\": { \"xdp\": [ $(use allow) ] }"
+sed -i 's|net/allow|net/ratelimit|' "$R/etc/bpfseal/node.json"
+ends 'what was not fetched yet cannot be planned' 6 node plan
+check '... and how to get it is said' said "fix: run 'bpfseal sync': it fetches what node.json asks for"
+sed -i "s/ratelimit/ratelmit/; s/\"1.0.0\"/\"*\"/" "$R/etc/bpfseal/node.json"
+ends 'nor what is published nowhere' 3 node plan
+check '... which is said as it is' said 'fix: look at the name; if it is right, nothing of that name is published'
+
 # ---- a hold ----
 configure "$two"
 quiet node apply
