@@ -9,8 +9,34 @@
 #include "keys/describe.h"
 #include "keys/pin.h"
 
-static int report_judge(const struct cli *cli, const struct judge *judge, bool brief,
-			struct json *list, struct fault *why)
+// Whose signatures could be the missing ones: the people to ask.
+static int report_unsigned(const struct cli *cli, const struct role *file,
+			   const struct judge *judge, bool told, struct json *entry,
+			   struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put(entry, "unsigned", list, why) != 0)
+		return -1;
+	for (size_t i = 0; i < judge->authority->count; i++) {
+		struct signer *signer = &judge->authority->signers[i];
+		const struct authority alone = {.signers = signer, .count = 1, .threshold = 1};
+		size_t met;
+
+		if (role_count(file, &alone, &met, why) != 0)
+			return -1;
+		if (met > 0)
+			continue;
+		if (told)
+			cli_say(cli, "    not signed by %s", signer->id);
+		if (json_add(list, json_make_text(signer->id), why) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int report_judge(const struct cli *cli, const struct role *file, const struct judge *judge,
+			bool brief, struct json *list, struct fault *why)
 {
 	int64_t needed = judge->authority->threshold;
 	int64_t lacking = (int64_t)judge->met < needed ? needed - (int64_t)judge->met : 0;
@@ -24,7 +50,8 @@ static int report_judge(const struct cli *cli, const struct judge *judge, bool b
 			needed);
 	if (json_add(list, entry, why) != 0 || json_put_text(entry, "by", judge->name, why) != 0 ||
 	    json_put_int(entry, "met", (int64_t)judge->met, why) != 0 ||
-	    json_put_int(entry, "needed", needed, why) != 0)
+	    json_put_int(entry, "needed", needed, why) != 0 ||
+	    report_unsigned(cli, file, judge, lacking > 0 && !brief, entry, why) != 0)
 		return -1;
 	return json_put_int(entry, "missing", lacking, why);
 }
@@ -43,7 +70,7 @@ int report_standing(const struct cli *cli, const char *path, const struct standi
 		cli_say(cli, "%s: role %s, version %" PRId64 ", expires %s", path, standing->role,
 			standing->file->version, expires);
 	for (size_t i = 0; i < standing->judge_count; i++)
-		if (report_judge(cli, &standing->judges[i], silent, list, why) != 0)
+		if (report_judge(cli, standing->file, &standing->judges[i], brief, list, why) != 0)
 			return -1;
 	if (!standing->known)
 		cli_say(cli, "  %s is not there: not all who must sign are known",

@@ -99,6 +99,8 @@ check 'a delegation without a list denies nothing' sh -c "$BIN/bpfseal sync --ro
 check '... to the loader as well' node apply
 ends 'a reason is one line' 2 bpfseal deny add "$object" --reason "$(printf 'two\nlines')" --dir "$R/team" --role deny
 ends 'a role that is not there is the wrong call' 2 bpfseal deny add "$object" --reason r --dir "$R/team" --role dany
+ends 'a bundle is staged in no role that was never made' 2 bpfseal bundle add "$R/team/count.bundle" --dir "$R/team" --role nett
+check '... which says what makes one' said 'fix: --dir is the ceremony directory, --role targets or a role that .bpfseal root delegate. made there'
 check 'a denial is staged' bpfseal deny add "$BPFSEAL_BPF/count.bpf.o" --reason 'leaks addresses' --dir "$R/team" --role deny
 check '... and shown' sh -c "$BIN/bpfseal deny show --dir $R/team --json | jq -e '.denied[0].sha256 == \"$object\"'"
 publish_deny
