@@ -90,4 +90,18 @@ outage_over
 forget eth0
 ends 'and when the outage is over' 0 node apply
 check '... without it' holds "$rest"
+
+# ---- a disk that lost what it held ----
+echo '{' >"$R/var/lib/bpfseal-loader/active.json"
+ends 'a damaged record is refused' 3 node apply
+check '... with the way out' said 'fix: remove it from /var/lib/bpfseal-loader'
+rm "$R/var/lib/bpfseal-loader/active.json"
+ends '... which is one' 0 node apply
+check '... and nothing was lost' holds "$rest"
+echo '{' >"$R/var/lib/bpfseal-loader/trust/corp/root.json"
+ends 'so is a damaged root of what was trusted' 3 node apply
+check '... with a way out too' said 'fix: if it is damaged, move the directory trust/NAME'
+mv "$R/var/lib/bpfseal-loader/trust/corp" "$R/corp.away"
+ends '... which is one' 0 node apply
+check '... and all run' holds "$rest"
 done_testing

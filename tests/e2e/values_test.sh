@@ -174,7 +174,10 @@ fi
 
 # ---- anew ----
 cat "$R/node.learned" >"$NODE"
-quiet node unload
+ends 'a map that nothing is like' 5 node map get net/count zzzzzzzzzz --interface eth0
+check '... is answered with those that are' said 'fix: there is counts'
+ends 'what is unloaded' 0 node unload
+check '... and still asked for is said to return' said 'note: where node.json asks for it, a running watch or the next'
 ends 'where nothing runs, plan tells which maps get values' 0 node plan
 check '... a config map' said 'tuned: from node.json'
 check "... a program's own" said 'learned: from node.json'
