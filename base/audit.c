@@ -339,6 +339,30 @@ static int find_end(struct audit *audit, int fd, struct fault *why)
 	return 0;
 }
 
+// `st` is of the moment before the end was looked for: what is written meanwhile changes it.
+static void remember(struct audit *audit, const struct stat *st)
+{
+	audit->known = true;
+	audit->inode = st->st_ino;
+	audit->changed = st->st_ctim;
+}
+
+int audit_ready(struct audit *audit, struct fault *why)
+{
+	OWNED(drop_fd) int fd = -1;
+	struct stat st;
+
+	audit->known = false;
+	if (file_open_at(audit->dirfd, audit->name, &fd, why))
+		return fault_forgive(why, FAULT_NOT_FOUND);
+	if (fstat(fd, &st))
+		return fault_errno(why, FAULT_OTHER, "cannot look at the audit log");
+	if (find_end(audit, fd, why))
+		return -1;
+	remember(audit, &st);
+	return 0;
+}
+
 // A full file becomes a volume, and a new one takes the record. What is torn off its end is cut first: behind a volume
 // nothing is ever mended.
 static int turn_over(struct audit *audit, size_t len, int *fd, struct stat *st, struct fault *why)
@@ -379,11 +403,8 @@ int audit_add(struct audit *audit, int64_t now, const char *event, struct json *
 	    (!st.st_size && dir_sync(audit->dirfd, why)) ||
 	    step(&audit->tip, bytes_text(&line), line.len - 1, why))
 		return -1;
-	if (fstat(fd, &st) == 0) {
-		audit->known = true;
-		audit->inode = st.st_ino;
-		audit->changed = st.st_ctim;
-	}
+	if (fstat(fd, &st) == 0)
+		remember(audit, &st);
 	return 0;
 }
 

@@ -31,6 +31,9 @@ static inline void audit_drop(struct audit **audit)
 	audit_free(*audit);
 	*audit = NULL;
 }
+// Checks what the first record would, ahead of it: so that it can be done while something else takes its time. What it finds
+// amiss the first record finds again. Writes nothing.
+int audit_ready(struct audit *audit, struct fault *why) MUST_CHECK;
 int audit_add(struct audit *audit, int64_t now, const char *event, struct json *details,
 	      struct fault *why) MUST_CHECK;
 

@@ -20,6 +20,10 @@ struct sha512 {
 	uint8_t byte[SHA512_SIZE];
 };
 
+// First of all, in a program that is to end quickly: what OpenSSL holds is left to the end of the process, which need not give
+// it back piece by piece. Not where secrets are held.
+void digest_leave(void);
+
 int sha256_of(const void *data, size_t len, struct sha256 *out, struct fault *why) MUST_CHECK;
 int sha512_of(const void *data, size_t len, struct sha512 *out, struct fault *why) MUST_CHECK;
 

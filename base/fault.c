@@ -108,6 +108,13 @@ int fault_forgive(struct fault *why, enum fault_code code)
 	return 0;
 }
 
+void fault_first(struct fault *first, struct fault *why)
+{
+	if (first->code == FAULT_NONE)
+		*first = *why;
+	fault_clear(why);
+}
+
 const char *fault_name(enum fault_code code)
 {
 	return code < FAULT_CODES ? codes[code].name : "other";

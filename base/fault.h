@@ -63,6 +63,9 @@ int fault_fix(struct fault *why, const char *format, ...) __attribute__((format(
 void fault_clear(struct fault *why);
 // For a caller to whom refusals of this code are fine (a file that may be absent): then 0 and an empty *why, else -1.
 int fault_forgive(struct fault *why, enum fault_code code) MUST_CHECK;
+// For a caller that continues behind a refusal and reports the first of several: copies *why to *first if that is empty, and
+// empties *why.
+void fault_first(struct fault *first, struct fault *why);
 
 // The name of a code as it stands in JSON ("rollback"), and its exit status (bpfseal(1)).
 const char *fault_name(enum fault_code code);

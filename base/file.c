@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -103,23 +102,24 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void names_free(char **names, size_t count)
+void names_drop(struct names *names)
 {
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
+	for (size_t i = 0; i < names->count; i++)
+		free(names->name[i]);
+	free(names->name);
+	*names = (struct names){0};
 }
 
-static int names_add(char ***names, size_t *count, const char *name, struct fault *why)
+static int names_add(struct names *names, const char *name, struct fault *why)
 {
-	char **grown = realloc(*names, (*count + 1) * sizeof(*grown));
+	char **grown = realloc(names->name, (names->count + 1) * sizeof(*grown));
 
 	if (!grown)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	*names = grown;
-	if (text_copy(name, &grown[*count], why))
+	names->name = grown;
+	if (text_copy(name, &grown[names->count], why))
 		return -1;
-	(*count)++;
+	names->count++;
 	return 0;
 }
 
@@ -129,13 +129,12 @@ static void drop_stream(DIR **stream)
 		closedir(*stream);
 }
 
-int dir_list(int dirfd, char ***names, size_t *count, struct fault *why)
+int names_list(int dirfd, struct names *out, struct fault *why)
 {
 	// A descriptor of its own: fdopendir takes over the one it gets, and the offset is shared.
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	OWNED(drop_stream) DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	char **list = NULL;
-	size_t found = 0;
+	OWNED(names_drop) struct names found = {0};
 	struct dirent *entry;
 
 	if (!stream) {
@@ -147,33 +146,17 @@ int dir_list(int dirfd, char ***names, size_t *count, struct fault *why)
 	while ((errno = 0, entry = readdir(stream))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		if (names_add(&list, &found, entry->d_name, why)) {
-			names_free(list, found);
+		if (names_add(&found, entry->d_name, why))
 			return -1;
-		}
 	}
-	if (errno) {
-		fault_errno(why, FAULT_OTHER, "cannot list a directory");
-		names_free(list, found);
-		return -1;
-	}
-	if (found)
-		qsort(list, found, sizeof(*list), by_name);
-	*names = list;
-	*count = found;
-	return 0;
-}
-
-int names_list(int dirfd, struct names *out, struct fault *why)
-{
+	if (errno)
+		return fault_errno(why, FAULT_OTHER, "cannot list a directory");
+	if (found.count)
+		qsort(found.name, found.count, sizeof(*found.name), by_name);
 	names_drop(out);
-	return dir_list(dirfd, &out->name, &out->count, why);
-}
-
-void names_drop(struct names *names)
-{
-	names_free(names->name, names->count);
-	*names = (struct names){0};
+	*out = found;
+	found = (struct names){0};
+	return 0;
 }
 
 int dir_sync(int dirfd, struct fault *why)
@@ -428,17 +411,15 @@ int file_remove_at(int dirfd, const char *name, struct fault *why)
 
 int dir_sweep_temporaries(int dirfd, struct fault *why)
 {
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	if (dir_list(dirfd, &names, &count, why))
+	if (names_list(dirfd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++)
-		if (!strncmp(names[i], TEMPORARY, strlen(TEMPORARY)))
-			bad = file_remove_at(dirfd, names[i], why);
-	names_free(names, count);
-	return bad;
+	for (size_t i = 0; i < names.count; i++)
+		if (!strncmp(names.name[i], TEMPORARY, strlen(TEMPORARY)) &&
+		    file_remove_at(dirfd, names.name[i], why))
+			return -1;
+	return 0;
 }
 
 // ---- locks ----

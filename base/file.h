@@ -25,14 +25,12 @@ int dir_open_at(int dirfd, const char *name, int *out, struct fault *why) MUST_C
 int dir_make_at(int dirfd, const char *name, mode_t mode, int *out, struct fault *why) MUST_CHECK;
 // Makes every missing level of an absolute path with `mode`, then opens it.
 int dir_make(const char *path, mode_t mode, int *out, struct fault *why) MUST_CHECK;
-// The names in a directory except . and .., sorted; free with names_free. New code uses names_list.
-int dir_list(int dirfd, char ***names, size_t *count, struct fault *why) MUST_CHECK;
-void names_free(char **names, size_t count);
-// The same in a struct that a local can own: OWNED(names_drop) struct names names = {0};
+// A list of names; starts as {0}.
 struct names {
 	char **name;
 	size_t count;
 };
+// The names in a directory except . and .., sorted. Replaces what `out` had. FAULT_OTHER.
 int names_list(int dirfd, struct names *out, struct fault *why) MUST_CHECK;
 void names_drop(struct names *names);
 

@@ -342,6 +342,7 @@ static const int common_calls[] = {
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(fsync),
 	SCMP_SYS(fdatasync),
+	SCMP_SYS(sync_file_range),
 	SCMP_SYS(flock),
 	SCMP_SYS(fcntl),
 	SCMP_SYS(getdents64),
@@ -506,7 +507,7 @@ static int allow_families(scmp_filter_ctx filter, const int *families, size_t co
 // Less than a worker: no memory, no clock. What it answers is on its stack.
 static int add_namer(scmp_filter_ctx filter)
 {
-	static const int calls[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close),
+	static const int calls[] = {SCMP_SYS(read), SCMP_SYS(sendmsg), SCMP_SYS(close),
 				    SCMP_SYS(exit_group)};
 	static const unsigned commands[] = {BPF_PROG_GET_FD_BY_ID, BPF_OBJ_GET_INFO_BY_FD};
 	int failed = allow(filter, calls, COUNT(calls));

@@ -46,6 +46,6 @@ enum jail_profile {
 	JAIL_KERNEL,  // loader: bpf(2), netlink, files, fork; no inet socket, exec, ptrace, mount
 	JAIL_OFFLINE, // keys, signer: files and an inherited socket; no new socket at all, no exec
 	JAIL_PURE,    // a worker: read, write, memory, exit
-	JAIL_NAMER, // loader/namer: read, write, exit, and of bpf(2) the two commands that look up a program by id
+	JAIL_NAMER, // loader/namer: read, send, exit, and of bpf(2) the two commands that look up a program by id
 };
 int jail_syscalls(enum jail_profile profile, struct fault *why) MUST_CHECK;

@@ -82,7 +82,8 @@ static int64_t monotonic_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// Reads until the end of the pipe, the cap, or the deadline.
+// Reads until the end of the pipe, the cap, or the deadline; behind that still what is there: an answer that came in time is
+// one, however late it is asked for.
 static int collect(int fd, size_t cap, int64_t deadline_ms, struct bytes *all, struct fault *why)
 {
 	unsigned char piece[65536];
@@ -92,10 +93,10 @@ static int collect(int fd, size_t cap, int64_t deadline_ms, struct bytes *all, s
 		int64_t left = deadline_ms - monotonic_ms();
 		ssize_t got;
 
-		if (left <= 0)
-			return fault_set(why, FAULT_FORMAT, "reading it took too long");
-		if (poll(&wait, 1, (int)left) < 0 && errno != EINTR)
+		if (poll(&wait, 1, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
 			return fault_errno(why, FAULT_OTHER, "cannot wait for a worker");
+		if (!wait.revents && left <= 0)
+			return fault_set(why, FAULT_FORMAT, "reading it took too long");
 		if (!wait.revents)
 			continue;
 		got = read(fd, piece, sizeof(piece));
@@ -167,6 +168,13 @@ int worker_start(worker_job *job, const void *input, size_t input_len,
 			       .deadline_ms = monotonic_ms() + (int64_t)limits->seconds_max * 1000,
 			       .output_max = limits->output_max};
 	return 0;
+}
+
+bool worker_is_over(const struct worker *worker)
+{
+	struct pollfd ask = {.fd = worker->fd, .events = POLLIN};
+
+	return poll(&ask, 1, 0) > 0 && (ask.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
 void worker_drop(struct worker *worker)

@@ -2,6 +2,7 @@
 // A child that has nothing but memory and one pipe: where hostile archives and objects are parsed.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -47,6 +48,8 @@ int worker_start(worker_job *job, const void *input, size_t input_len,
 		 const struct worker_limits *limits, struct worker *out, struct fault *why)
 	MUST_CHECK;
 int worker_finish(struct worker *worker, struct bytes *output, struct fault *why) MUST_CHECK;
+// Whether the child has let go of its pipe, so that worker_finish has next to nothing to wait for.
+bool worker_is_over(const struct worker *worker);
 void worker_drop(struct worker *worker);
 
 // Waits for a child's end. Its status as waitpid(2) tells it; -1 when there is no such child.

@@ -5,8 +5,6 @@
 #include <linux/pkt_cls.h>
 #include <string.h>
 
-#include "base/json.h"
-
 static const char *const hooks[HOOK_COUNT + 1] = {
 	[HOOK_XDP] = "xdp",
 	[HOOK_TC_INGRESS] = "tc_ingress",

@@ -414,63 +414,37 @@ const struct worker_limits inspect_limits = {
 	.output_max = WORKER_OUTPUT_MAX,
 };
 
-static int inspect_start(const struct inspect_ask *ask, struct worker *worker, struct fault *why)
+int inspect_begin(const void *object, size_t len, struct worker *out, struct fault *why)
 {
-	if (ask->len > INSPECT_OBJECT_MAX)
+	if (len > INSPECT_OBJECT_MAX)
 		return fault_set(why, FAULT_TOO_LARGE, "the object has %zu bytes, more than %u",
-				 ask->len, INSPECT_OBJECT_MAX);
-	return worker_start(inspect_job, ask->object, ask->len, &inspect_limits, worker, why);
+				 len, INSPECT_OBJECT_MAX);
+	return worker_start(inspect_job, object, len, &inspect_limits, out, why);
 }
 
-static int inspect_finish(struct inspect_ask *ask, struct worker *worker)
+int inspect_end(struct worker *worker, struct inspection **out, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes answer = {0};
 
-	if (!worker->pid) // refused already
-		return -1;
-	if (worker_finish(worker, &answer, &ask->refused))
-		return -1;
-	return inspect_decode(answer.data, answer.len, &ask->inspection, &ask->refused);
+	return worker_finish(worker, &answer, why) ||
+			       inspect_decode(answer.data, answer.len, out, why)
+		       ? -1
+		       : 0;
 }
 
-static size_t at_a_time(void)
+size_t inspect_at_a_time(void)
 {
 	cpu_set_t set;
+	size_t most = 2;
 
-	if (sched_getaffinity(0, sizeof set, &set) || CPU_COUNT(&set) < 1)
-		return 1;
-	return CPU_COUNT(&set) < INSPECT_WORKERS_MAX ? (size_t)CPU_COUNT(&set)
-						     : INSPECT_WORKERS_MAX;
-}
-
-void inspect_objects(struct inspect_ask *asks, size_t count)
-{
-	struct worker workers[INSPECT_WORKERS_MAX];
-	size_t width = at_a_time(), started = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		for (; started < count && started < i + width; started++) {
-			struct worker *worker = &workers[started % width];
-
-			*worker = (struct worker)WORKER_NONE;
-			asks[started].inspection = NULL;
-			if (inspect_start(&asks[started], worker, &asks[started].refused))
-				continue;
-		}
-		if (inspect_finish(&asks[i], &workers[i % width]))
-			continue;
-	}
+	if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 1)
+		most = 2 * (size_t)CPU_COUNT(&set);
+	return most < INSPECT_WORKERS_MAX ? most : INSPECT_WORKERS_MAX;
 }
 
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
 {
-	struct inspect_ask ask = {.object = object, .len = len};
+	struct worker worker = WORKER_NONE;
 
-	inspect_objects(&ask, 1);
-	if (!ask.inspection) {
-		*why = ask.refused;
-		return -1;
-	}
-	*out = ask.inspection;
-	return 0;
+	return inspect_begin(object, len, &worker, why) || inspect_end(&worker, out, why) ? -1 : 0;
 }

@@ -24,14 +24,12 @@ extern const struct worker_limits inspect_limits;
 // Forks a worker. FAULT_FORMAT for anything that is not a well-formed BPF object. `*out` is the caller's.
 int inspect_object(const void *object, size_t len, struct inspection **out, struct fault *why)
 	MUST_CHECK;
-// Several, each in a worker of its own, as many at a time as there are CPUs.
-struct inspect_ask {
-	const void *object;
-	size_t len;
-	struct inspection *inspection; // made; NULL where it is refused
-	struct fault refused;
-};
-void inspect_objects(struct inspect_ask *asks, size_t count);
+// The same in two steps, for several at once, each in a worker of its own: base/worker.h says when. `inspect_end` ends the
+// worker, whatever it returns.
+int inspect_begin(const void *object, size_t len, struct worker *out, struct fault *why) MUST_CHECK;
+int inspect_end(struct worker *worker, struct inspection **out, struct fault *why) MUST_CHECK;
+// How many are worth it at a time: two for each CPU, as one begins while another ends, and eight at the most.
+size_t inspect_at_a_time(void);
 // For a broker, as in bundle.h.
 int inspect_job(const void *object, size_t len, struct bytes *answer, struct fault *why);
 int inspect_decode(const void *answer, size_t len, struct inspection **out, struct fault *why)

@@ -19,8 +19,8 @@ struct l3af_order {
 	const char *repository; // and where they come from
 	const char *url;	// of that; NULL: one that leads nowhere, and a note
 	const char *host;	// the name of this machine; NULL: nobody asks
-	const char *
-		only_host; // take what is for this one and leave out the others; NULL: there must be one only
+	// Take what is for this one and leave out the others; NULL: there must be one only.
+	const char *only_host;
 };
 
 struct l3af_result {

@@ -84,7 +84,7 @@ void outcome_fault(struct outcome *outcome, const struct fault *fault)
 		outcome->first = *fault;
 }
 
-const char *outcome_state_name(enum outcome_state state)
+static const char *state_name(enum outcome_state state)
 {
 	static const char *const names[] = {[OUTCOME_REFUSED] = "refused",
 					    [OUTCOME_PRESENT] = "present",
@@ -178,7 +178,7 @@ static int add_repository(struct json *list, const struct outcome *outcome,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (json_put_text(entry, "name", repository->name, why) ||
 	    json_put_text(entry, "url", repository->url, why) ||
-	    json_put_text(entry, "state", outcome_state_name(repository->state), why) ||
+	    json_put_text(entry, "state", state_name(repository->state), why) ||
 	    json_put_bool(entry, "held_back", repository->is_held, why) ||
 	    put_age(entry, outcome, repository, why) ||
 	    put_roles(entry, &repository->versions, why) ||
@@ -197,7 +197,7 @@ static int add_use(struct json *list, const struct outcome_use *use, struct faul
 	    json_put_text(entry, "wanted", use->wanted, why) ||
 	    json_put_text(entry, "channel", use->channel, why) ||
 	    json_put_text(entry, "from", use->from, why) ||
-	    json_put_text(entry, "state", outcome_state_name(use->state), why) ||
+	    json_put_text(entry, "state", state_name(use->state), why) ||
 	    (use->version && json_put_text(entry, "version", use->version, why)) ||
 	    (use->sha256[0] && json_put_text(entry, "sha256", use->sha256, why)) ||
 	    put_refusal(entry, &use->fault, why))
@@ -254,13 +254,11 @@ static int print_repositories(const struct outcome *outcome, const struct cli *c
 	for (size_t i = 0; i < outcome->repository_count; i++) {
 		const struct outcome_repository *it = &outcome->repositories[i];
 		char root[24], timestamp[24], snapshot[24], targets[24];
-		const char *cells[] = {it->name,
-				       root,
-				       timestamp,
-				       snapshot,
-				       targets,
-				       it->is_held ? "held back" : outcome_state_name(it->state),
-				       reason(&it->fault)};
+		const char *cells[] = {
+			it->name,	   root,
+			timestamp,	   snapshot,
+			targets,	   it->is_held ? "held back" : state_name(it->state),
+			reason(&it->fault)};
 
 		number_cell(it->versions.root, root);
 		number_cell(it->versions.timestamp, timestamp);
@@ -308,13 +306,9 @@ int outcome_print(const struct outcome *outcome, const struct cli *cli, struct f
 		return -1;
 	for (size_t i = 0; i < outcome->use_count; i++) {
 		const struct outcome_use *it = &outcome->uses[i];
-		const char *cells[] = {it->use,
-				       it->wanted,
-				       it->version,
-				       it->from,
-				       outcome_state_name(it->state),
-				       it->sha256,
-				       reason(&it->fault)};
+		const char *cells[] = {
+			it->use,    it->wanted,	       it->version, it->from, state_name(it->state),
+			it->sha256, reason(&it->fault)};
 
 		if (table_row(table, cells, why))
 			return -1;

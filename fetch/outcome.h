@@ -66,8 +66,6 @@ void outcome_fault(struct outcome *outcome, const struct fault *fault);
 // Did anything change, or was anything refused?
 bool outcome_is_news(const struct outcome *outcome);
 
-const char *outcome_state_name(enum outcome_state state);
-
 // bpfseal.sync/1. `*out` is yours.
 int outcome_document(const struct outcome *outcome, struct json **out, struct fault *why)
 	MUST_CHECK;

@@ -11,7 +11,7 @@
 #include "keys/key.h"
 #include "keys/keyfile.h"
 #include "keys/signing.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 // An RSA key of 16384 bits in PEM needs less.
 #define PUBLIC_KEY_MAX 16384
@@ -231,15 +231,15 @@ static int root_reopen(const char *dir, int64_t expires, struct json **out, stru
 int ceremony_open_root(const char *dir, int64_t expires, struct json **out, bool *in_place,
 		       struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	OWNED(bytes_drop) struct bytes path = {0};
 
 	if (bytes_format(&path, why, "%s/metadata/root.json", dir) != 0 ||
-	    standing_open(bytes_text(&path), NULL, NULL, &standing, why) != 0)
+	    sigstatus_open(bytes_text(&path), NULL, NULL, &sigstatus, why) != 0)
 		return -1;
 	*in_place = false;
-	if (!standing_met(standing)) {
-		*in_place = json_count(standing->file->signatures) > 0;
+	if (!sigstatus_met(sigstatus)) {
+		*in_place = json_count(sigstatus->file->signatures) > 0;
 		return root_reopen(dir, expires, out, why);
 	}
 	return draft_open(dir, "root", expires, out, why);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keys/client.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/owned.h"

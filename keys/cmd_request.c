@@ -17,17 +17,17 @@
 
 static int gather(const struct cli *cli, struct json *document, struct fault *why)
 {
-	OWNED(drawer_drop) struct drawer *drawer = NULL;
+	OWNED(fileset_drop) struct fileset *fileset = NULL;
 
 	for (size_t i = 0; i < cli_arg_count(cli); i++) {
 		const char *path = cli_arg(cli, i);
 
-		if (!drawer && drawer_of(path, NULL, &drawer, why) != 0)
+		if (!fileset && fileset_of(path, NULL, &fileset, why) != 0)
 			return -1;
-		if (!drawer_holds(drawer, path))
+		if (!fileset_holds(fileset, path))
 			return fault_set(why, FAULT_USAGE,
 					 "the files of one request lie in one directory");
-		if (request_add(document, drawer, drawer_file(path), why) != 0)
+		if (request_add(document, fileset, fileset_file(path), why) != 0)
 			return -1;
 	}
 	return 0;
@@ -67,7 +67,7 @@ int cmd_request(struct cli *cli, struct fault *why)
 // All is checked before the first file is written.
 struct merger {
 	struct request request;
-	struct drawer *drawer;
+	struct fileset *fileset;
 	struct json **documents;
 	size_t count, added;
 };
@@ -77,7 +77,7 @@ static void merger_drop(struct merger *merger)
 	for (size_t i = 0; i < merger->count; i++)
 		json_free(merger->documents[i]);
 	free(merger->documents);
-	drawer_free(merger->drawer);
+	fileset_free(merger->fileset);
 	request_drop(&merger->request);
 }
 
@@ -94,17 +94,17 @@ static int merger_open(const struct cli *cli, struct merger *merger, struct faul
 	merger->documents = calloc(json_count(merger->request.sign), sizeof(struct json *));
 	if (!merger->documents)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	return drawer_of(bytes_text(&path), NULL, &merger->drawer, why);
+	return fileset_of(bytes_text(&path), NULL, &merger->fileset, why);
 }
 
 static int merger_check(struct merger *merger, struct fault *why)
 {
 	for (size_t i = 0; i < json_count(merger->request.sign); i++) {
 		const char *file = json_text(json_item(merger->request.sign, i));
-		OWNED(standing_drop) struct standing *standing = NULL;
+		OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 
-		if (standing_open_in(merger->drawer, file, NULL, &standing, why) != 0 ||
-		    request_merge(&merger->request, file, standing,
+		if (sigstatus_open_in(merger->fileset, file, NULL, &sigstatus, why) != 0 ||
+		    request_merge(&merger->request, file, sigstatus,
 				  &merger->documents[merger->count], &merger->added, why) != 0)
 			return -1;
 		merger->count++;
@@ -117,17 +117,17 @@ static int merger_write(const struct cli *cli, struct merger *merger, struct jso
 {
 	for (size_t i = 0; i < merger->count; i++) {
 		const char *file = json_text(json_item(merger->request.sign, i));
-		OWNED(standing_drop) struct standing *now = NULL;
+		OWNED(sigstatus_drop) struct sigstatus *now = NULL;
 		OWNED(bytes_drop) struct bytes text = {0};
 		OWNED(drop_heap) char *path = NULL;
 		struct json *entry = json_make_object();
 
 		if (json_add(list, entry, why) != 0 ||
-		    drawer_path(merger->drawer, file, &path, why) != 0 ||
+		    fileset_path(merger->fileset, file, &path, why) != 0 ||
 		    signing_write(merger->documents[i], &text, why) != 0 ||
 		    file_replace(path, text.data, text.len, 0644, why) != 0 ||
-		    standing_open_in(merger->drawer, file, NULL, &now, why) != 0 ||
-		    report_standing(cli, path, now, merger->count > FILES_MANY, entry, why) != 0)
+		    sigstatus_open_in(merger->fileset, file, NULL, &now, why) != 0 ||
+		    report_sigstatus(cli, path, now, merger->count > FILES_MANY, entry, why) != 0)
 			return -1;
 	}
 	return 0;

@@ -514,16 +514,16 @@ int cmd_root_renew(struct cli *cli, struct fault *why)
 int cmd_root_show(struct cli *cli, struct fault *why)
 {
 	OWNED(json_drop) struct json *entry = json_make_object();
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	OWNED(bytes_drop) struct bytes path = {0};
 
 	if (bytes_format(&path, why, "%s/metadata/root.json", dir_of(cli)) != 0 ||
-	    standing_open(bytes_text(&path), NULL, NULL, &standing, why) != 0)
+	    sigstatus_open(bytes_text(&path), NULL, NULL, &sigstatus, why) != 0)
 		return -1;
-	if (!standing->self)
+	if (!sigstatus->self)
 		return fault_set(why, FAULT_FORMAT, "%s is not a root file", bytes_text(&path));
-	if (report_root(cli, standing->self, entry, why) != 0 ||
-	    report_standing(cli, bytes_text(&path), standing, false, entry, why) != 0)
+	if (report_root(cli, sigstatus->self, entry, why) != 0 ||
+	    report_sigstatus(cli, bytes_text(&path), sigstatus, false, entry, why) != 0)
 		return -1;
 	return cli_document(cli, "bpfseal.root/1", HAND_OVER(entry), why);
 }

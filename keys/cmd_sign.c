@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keys/cmd_sign.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,12 +8,12 @@
 #include "base/owned.h"
 #include "keys/ceremony.h"
 #include "keys/cmd_request.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/keyfile.h"
 #include "keys/report.h"
 #include "keys/request.h"
 #include "keys/signing.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 // The largest set of hash bins, and all that stands above it.
 #define FILES_MAX 20000
@@ -27,9 +26,9 @@
 // One file to be signed.
 struct sheet {
 	char *path;
-	struct drawer *drawer; // the session's
-	const char *file;      // its name in it
-	struct standing *standing;
+	struct fileset *fileset; // the session's
+	const char *file;	 // its name in it
+	struct sigstatus *sigstatus;
 	struct json *document; // with the new signatures
 	struct json *entry;    // of the report, borrowed
 };
@@ -38,8 +37,8 @@ struct sheet {
 struct session {
 	struct sheet *sheets;
 	size_t count;
-	struct drawer **drawers; // one a directory: what stands above many files is read once
-	size_t drawer_count;
+	struct fileset **filesets; // one a directory: what stands above many files is read once
+	size_t fileset_count;
 	struct request request; // or all of them in here
 	struct secret_key *keys[KEYS_MAX];
 	size_t key_count;
@@ -48,15 +47,15 @@ struct session {
 static void session_drop(struct session *session)
 {
 	for (size_t i = 0; i < session->count; i++) {
-		standing_free(session->sheets[i].standing);
+		sigstatus_free(session->sheets[i].sigstatus);
 		json_free(session->sheets[i].document);
 		free(session->sheets[i].path);
 	}
-	for (size_t i = 0; i < session->drawer_count; i++)
-		drawer_free(session->drawers[i]);
+	for (size_t i = 0; i < session->fileset_count; i++)
+		fileset_free(session->filesets[i]);
 	for (size_t i = 0; i < session->key_count; i++)
 		secret_key_free(session->keys[i]);
-	free(session->drawers);
+	free(session->filesets);
 	free(session->sheets);
 	request_drop(&session->request);
 }
@@ -81,44 +80,46 @@ static int check_expiry(const struct cli *cli, const char *path, const struct ro
 	return 0;
 }
 
-// The drawer that `path` lies in; files of one directory mostly come together.
-static int session_drawer(struct session *session, const char *path, struct drawer **out,
-			  struct fault *why)
+// The fileset that `path` lies in; files of one directory mostly come together.
+static int session_fileset(struct session *session, const char *path, struct fileset **out,
+			   struct fault *why)
 {
-	struct drawer **more;
+	struct fileset **more;
 
-	for (size_t i = session->drawer_count; i-- > 0;) {
-		if (!drawer_holds(session->drawers[i], path))
+	for (size_t i = session->fileset_count; i-- > 0;) {
+		if (!fileset_holds(session->filesets[i], path))
 			continue;
-		*out = session->drawers[i];
+		*out = session->filesets[i];
 		return 0;
 	}
-	more = reallocarray(session->drawers, session->drawer_count + 1, sizeof(struct drawer *));
+	more = reallocarray(session->filesets, session->fileset_count + 1,
+			    sizeof(struct fileset *));
 	if (!more)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	session->drawers = more;
-	if (drawer_of(path, NULL, out, why) != 0)
+	session->filesets = more;
+	if (fileset_of(path, NULL, out, why) != 0)
 		return -1;
-	more[session->drawer_count++] = *out;
+	more[session->fileset_count++] = *out;
 	return 0;
 }
 
-static int session_open_file(const struct cli *cli, struct session *session, struct drawer *drawer,
-			     const char *file, bool many, struct json *list, struct fault *why)
+static int session_open_file(const struct cli *cli, struct session *session,
+			     struct fileset *fileset, const char *file, bool many,
+			     struct json *list, struct fault *why)
 {
 	struct sheet *sheet = &session->sheets[session->count];
 	struct json *entry = json_make_object();
 
 	if (json_add(list, entry, why) != 0)
 		return -1;
-	*sheet = (struct sheet){.drawer = drawer, .file = file, .entry = entry};
-	if (drawer_path(drawer, file, &sheet->path, why) != 0)
+	*sheet = (struct sheet){.fileset = fileset, .file = file, .entry = entry};
+	if (fileset_path(fileset, file, &sheet->path, why) != 0)
 		return -1;
 	session->count++;
-	if (standing_open_in(drawer, file, NULL, &sheet->standing, why) != 0 ||
-	    check_expiry(cli, sheet->path, sheet->standing->file, why) != 0)
+	if (sigstatus_open_in(fileset, file, NULL, &sheet->sigstatus, why) != 0 ||
+	    check_expiry(cli, sheet->path, sheet->sigstatus->file, why) != 0)
 		return -1;
-	return report_changes(cli, sheet->path, drawer, sheet->standing, many,
+	return report_changes(cli, sheet->path, fileset, sheet->sigstatus, many,
 			      session->request.document != NULL, entry, why);
 }
 
@@ -140,17 +141,17 @@ static int session_open_request(const struct cli *cli, struct session *session, 
 	return request_open(data.data, data.len, bytes_text(&label), &session->request, why);
 }
 
-// The file's name and the drawer that it lies in.
+// The file's name and the fileset that it lies in.
 static int session_find(const struct cli *cli, struct session *session, size_t index,
-			struct drawer **drawer, const char **file, struct fault *why)
+			struct fileset **fileset, const char **file, struct fault *why)
 {
 	if (session->request.document) {
 		*file = json_text(json_item(session->request.sign, index));
-		*drawer = session->request.drawer;
+		*fileset = session->request.fileset;
 		return 0;
 	}
-	*file = drawer_file(cli_arg(cli, index));
-	return session_drawer(session, cli_arg(cli, index), drawer, why);
+	*file = fileset_file(cli_arg(cli, index));
+	return session_fileset(session, cli_arg(cli, index), fileset, why);
 }
 
 static int session_open(const struct cli *cli, struct session *session, struct json *list,
@@ -168,11 +169,11 @@ static int session_open(const struct cli *cli, struct session *session, struct j
 	if (!session->sheets)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		struct drawer *drawer;
+		struct fileset *fileset;
 		const char *file;
 
-		if (session_find(cli, session, i, &drawer, &file, why) != 0 ||
-		    session_open_file(cli, session, drawer, file, many, list, why) != 0)
+		if (session_find(cli, session, i, &fileset, &file, why) != 0 ||
+		    session_open_file(cli, session, fileset, file, many, list, why) != 0)
 			return -1;
 		same += json_count(json_member(session->sheets[i].entry, "changes")) == 0;
 	}
@@ -181,16 +182,16 @@ static int session_open(const struct cli *cli, struct session *session, struct j
 	return 0;
 }
 
-static int refuse_key(const struct standing *standing, struct fault *why)
+static int refuse_key(const struct sigstatus *sigstatus, struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes ids = {0};
 	struct fault ignored = {0};
 
-	for (size_t i = 0; i < standing->judge_count; i++)
-		for (size_t j = 0; j < standing->judges[i].authority->count && ids.len < IDS_MAX;
-		     j++)
+	for (size_t i = 0; i < sigstatus->approver_count; i++)
+		for (size_t j = 0;
+		     j < sigstatus->approvers[i].authority->count && ids.len < IDS_MAX; j++)
 			if (bytes_format(&ids, &ignored, "%s%s", ids.len ? ", " : "",
-					 standing->judges[i].authority->signers[j].id))
+					 sigstatus->approvers[i].authority->signers[j].id))
 				return -1;
 	return fault_fix(why, "who may: %s%s", bytes_text(&ids), ids.len < IDS_MAX ? "" : ", ...");
 }
@@ -203,14 +204,14 @@ static int check_listed(const struct cli *cli, const struct session *session, co
 
 	for (size_t i = 0; i < session->count; i++) {
 		const struct sheet *sheet = &session->sheets[i];
-		const struct standing *standing = sheet->standing;
+		const struct sigstatus *sigstatus = sheet->sigstatus;
 
-		if (standing->judge_count == 0) {
+		if (sigstatus->approver_count == 0) {
 			cli_note(cli, "warning: %s is not beside %s: who may sign it is not known",
-				 standing->missing, sheet->path);
+				 sigstatus->missing, sheet->path);
 			continue;
 		}
-		if (standing_lists(standing, id, public_key))
+		if (sigstatus_lists(sigstatus, id, public_key))
 			continue;
 		// A request goes round among the holders of all its keys: each signs what is his.
 		if (session->request.document && ++passed_over < session->count) {
@@ -220,10 +221,10 @@ static int check_listed(const struct cli *cli, const struct session *session, co
 		}
 		fault_set(why, FAULT_UNTRUSTED, "key %s (%s) may not sign %s", id, name,
 			  sheet->path);
-		if (!standing->known)
+		if (!sigstatus->known)
 			return fault_fix(why, "put %s beside it if that one lists the key",
-					 standing->missing);
-		return refuse_key(standing, why);
+					 sigstatus->missing);
+		return refuse_key(sigstatus, why);
 	}
 	return 0;
 }
@@ -244,8 +245,8 @@ static int check_keys(const struct cli *cli, const struct session *session, stru
 // Where nobody can tell, it may.
 static bool may_sign(const struct sheet *sheet, const struct secret_key *key)
 {
-	return sheet->standing->judge_count == 0 ||
-	       standing_lists(sheet->standing, secret_key_id(key), secret_key_public(key));
+	return sheet->sigstatus->approver_count == 0 ||
+	       sigstatus_lists(sheet->sigstatus, secret_key_id(key), secret_key_public(key));
 }
 
 // What each file asks of a key: of a request one that is his is enough.
@@ -293,7 +294,7 @@ static int session_sign(struct session *session, struct fault *why)
 	for (size_t i = 0; i < session->count; i++) {
 		struct sheet *sheet = &session->sheets[i];
 
-		if (json_clone(sheet->standing->file->document, &sheet->document, why) != 0)
+		if (json_clone(sheet->sigstatus->file->document, &sheet->document, why) != 0)
 			return -1;
 		for (size_t j = 0; j < session->key_count; j++)
 			if (may_sign(sheet, session->keys[j]) &&
@@ -319,14 +320,14 @@ static int sheet_keep(const struct session *session, struct sheet *sheet, struct
 static int sheet_write(const struct cli *cli, const struct session *session, struct sheet *sheet,
 		       bool many, bool *complete, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *now = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *now = NULL;
 
 	if (sheet_keep(session, sheet, why) != 0)
 		return -1;
-	if (standing_open_in(sheet->drawer, sheet->file, NULL, &now, why) != 0 ||
-	    report_standing(cli, sheet->path, now, many, sheet->entry, why) != 0)
+	if (sigstatus_open_in(sheet->fileset, sheet->file, NULL, &now, why) != 0 ||
+	    report_sigstatus(cli, sheet->path, now, many, sheet->entry, why) != 0)
 		return fault_within(why, "%s is signed, and then could not be read", sheet->path);
-	*complete = standing_met(now);
+	*complete = sigstatus_met(now);
 	return 0;
 }
 

@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/owned.h"
 #include "base/table.h"
-#include "keys/kinship.h"
 #include "keys/pin.h"
 #include "keys/report.h"
+#include "keys/sharedkeys.h"
 
 // The name as a person types it: a wrong one is the call's fault, not the config's.
 static int name_of(const struct cli *cli, const char **out, struct fault *why)
@@ -86,7 +86,7 @@ static int existing_check(const char *root_dir, const char *name, const struct s
 }
 
 // A13: two repositories that one key speaks for are one, whatever they are called.
-static int refuse_kin(void *ctx, const struct kinship *found, struct fault *why)
+static int refuse_kin(void *ctx, const struct sharedkeys *found, struct fault *why)
 {
 	const struct cli *cli = ctx;
 	const char *role = root_role_name(found->role);
@@ -145,7 +145,7 @@ int cmd_trust_add(struct cli *cli, struct fault *why)
 		class = "";
 	if (name_of(cli, &name, why) != 0 || cli_need(cli, "--url", &url, why) != 0 ||
 	    cli_need(cli, "--root-json", &file, why) != 0 || pin_url_check(url, why) != 0 ||
-	    standing_root(file, &root, why) != 0 || class_check(class, root, why) != 0)
+	    sigstatus_root(file, &root, why) != 0 || class_check(class, root, why) != 0)
 		return -1;
 	raw = &root->role->raw;
 	if (pin_fingerprint(raw->data, raw->len, &seen, why) != 0)
@@ -154,7 +154,7 @@ int cmd_trust_add(struct cli *cli, struct fault *why)
 		return show_and_stop(cli, root, why);
 	if (fingerprint_check(fingerprint, &seen, why) != 0 ||
 	    existing_check(cli_root(cli), name, &seen, why) != 0 ||
-	    kinship_walk(cli_root(cli), name, root, refuse_kin, cli, why) != 0 ||
+	    sharedkeys_walk(cli_root(cli), name, root, refuse_kin, cli, why) != 0 ||
 	    pin_make(cli, url, class, &seen, &pin, why) != 0)
 		return -1;
 	if (root->role->expires <= cli_now(cli))
@@ -173,7 +173,7 @@ struct showing {
 	struct json *shared; // of the entry
 };
 
-static int show_kin(void *ctx, const struct kinship *found, struct fault *why)
+static int show_kin(void *ctx, const struct sharedkeys *found, struct fault *why)
 {
 	const struct showing *showing = ctx;
 	const char *role = root_role_name(found->role);
@@ -202,7 +202,7 @@ static int show_shared(const struct cli *cli, const char *name, const struct byt
 	    root_parse(role, &root, why) != 0)
 		return -1;
 	(void)HAND_OVER(role);
-	return kinship_walk(cli_root(cli), name, root, show_kin, &showing, why);
+	return sharedkeys_walk(cli_root(cli), name, root, show_kin, &showing, why);
 }
 
 // The pin with its root read and held against the record; a damaged one is told, not passed over.
@@ -251,7 +251,7 @@ int cmd_trust_show(struct cli *cli, struct fault *why)
 	if (cli_arg_count(cli) == 1) {
 		if (name_of(cli, &name, why) != 0 || show_one(cli, name, table, list, why) != 0)
 			return -1;
-	} else if (pin_list(cli_root(cli), &names.name, &names.count, why) != 0) {
+	} else if (pin_list(cli_root(cli), &names, why) != 0) {
 		return -1;
 	}
 	for (size_t i = 0; i < names.count; i++)
@@ -272,7 +272,7 @@ int cmd_trust_test(struct cli *cli, struct fault *why)
 	struct sha256 seen;
 
 	if (name_of(cli, &name, why) != 0 || pin_read(cli_root(cli), name, &pin, why) != 0 ||
-	    standing_root(file, &root, why) != 0 ||
+	    sigstatus_root(file, &root, why) != 0 ||
 	    pin_fingerprint(root->role->raw.data, root->role->raw.len, &seen, why) != 0)
 		return -1;
 	if (!sha256_equal(&seen, &pin.fingerprint)) {

@@ -7,10 +7,10 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/report.h"
 #include "keys/signing.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 static bool same_body(const struct role *a, const struct role *b)
 {
@@ -23,7 +23,8 @@ static int verify_chain(const char *path, const char *trusted_path, struct fault
 	OWNED(root_drop) struct root *trusted = NULL;
 	OWNED(root_drop) struct root *last = NULL;
 
-	if (standing_root(trusted_path, &trusted, why) != 0 || standing_root(path, &last, why) != 0)
+	if (sigstatus_root(trusted_path, &trusted, why) != 0 ||
+	    sigstatus_root(path, &last, why) != 0)
 		return -1;
 	if (last->role->version < trusted->role->version)
 		return fault_set(why, FAULT_ROLLBACK, "%s is older than the trusted root", path);
@@ -40,47 +41,47 @@ static int verify_chain(const char *path, const char *trusted_path, struct fault
 		char name[40];
 
 		snprintf(name, sizeof(name), "%" PRId64 ".root.json", trusted->role->version + 1);
-		if (standing_beside(path, name, &step, why) != 0 ||
-		    standing_root(step, &next, why) != 0 ||
-		    standing_follows(next, trusted, why) != 0)
+		if (sigstatus_beside(path, name, &step, why) != 0 ||
+		    sigstatus_root(step, &next, why) != 0 ||
+		    sigstatus_follows(next, trusted, why) != 0)
 			return -1;
 		root_free(trusted);
 		trusted = HAND_OVER(next);
 	}
-	return standing_follows(last, trusted, why);
+	return sigstatus_follows(last, trusted, why);
 }
 
 // A root is judged by itself and the one before it, and by the trusted one if that was given.
 static int verify_root(struct cli *cli, const char *path, struct json *entry, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	const char *trusted = cli_value(cli, "--root");
 
-	if (standing_open(path, NULL, NULL, &standing, why) != 0 ||
-	    report_standing(cli, path, standing, false, entry, why) != 0)
+	if (sigstatus_open(path, NULL, NULL, &sigstatus, why) != 0 ||
+	    report_sigstatus(cli, path, sigstatus, false, entry, why) != 0)
 		return -1;
 	if (trusted && verify_chain(path, trusted, why) != 0)
 		return -1;
-	if (!standing_met(standing) && !(trusted && !standing->known))
-		return standing_refuse(standing, path, why);
-	return role_fresh(standing->file, path, cli_now(cli), why);
+	if (!sigstatus_met(sigstatus) && !(trusted && !sigstatus->known))
+		return sigstatus_refuse(sigstatus, path, why);
+	return role_fresh(sigstatus->file, path, cli_now(cli), why);
 }
 
 static int verify_other(struct cli *cli, const char *path, struct json *entry, struct fault *why)
 {
-	OWNED(drawer_drop) struct drawer *drawer = NULL;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(fileset_drop) struct fileset *fileset = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	const char *root = cli_value(cli, "--root");
 
-	if (drawer_of(path, cli_value(cli, "--targets"), &drawer, why) != 0 ||
-	    standing_open_in(drawer, drawer_file(path), root, &standing, why) != 0 ||
-	    report_standing(cli, path, standing, false, entry, why) != 0)
+	if (fileset_of(path, cli_value(cli, "--targets"), &fileset, why) != 0 ||
+	    sigstatus_open_in(fileset, fileset_file(path), root, &sigstatus, why) != 0 ||
+	    report_sigstatus(cli, path, sigstatus, false, entry, why) != 0)
 		return -1;
-	if (!standing_met(standing))
-		return standing_refuse(standing, path, why);
-	if (standing_above(drawer, standing, root, NULL, NULL, why) != 0)
+	if (!sigstatus_met(sigstatus))
+		return sigstatus_refuse(sigstatus, path, why);
+	if (sigstatus_above(fileset, sigstatus, root, NULL, NULL, why) != 0)
 		return fault_within(why, "%s rests on files that are not good themselves", path);
-	return role_fresh(standing->file, path, cli_now(cli), why);
+	return role_fresh(sigstatus->file, path, cli_now(cli), why);
 }
 
 static int verify_file(struct cli *cli, const char *path, struct json *entry, struct fault *why)

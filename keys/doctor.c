@@ -10,14 +10,14 @@
 #include "base/clock.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
-#include "keys/drawer.h"
+#include "keys/fileset.h"
 #include "keys/local.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 enum grade { GRADE_NOTE, GRADE_WARNING, GRADE_DUE };
 
 struct exam {
-	struct drawer *drawer;
+	struct fileset *fileset;
 	struct root *root;
 	int64_t now;
 	struct json *findings;
@@ -28,7 +28,7 @@ struct exam {
 static void exam_drop(struct exam *exam)
 {
 	root_free(exam->root);
-	drawer_free(exam->drawer);
+	fileset_free(exam->fileset);
 	json_free(exam->findings);
 	json_free(exam->known);
 }
@@ -96,11 +96,11 @@ static enum grade grade_of(int64_t left, bool is_root)
 }
 
 // `renewed` is the role whose renewal takes this one along.
-static int examine_expiry(struct exam *exam, const struct standing *standing, const char *renewed,
+static int examine_expiry(struct exam *exam, const struct sigstatus *sigstatus, const char *renewed,
 			  struct fault *why)
 {
-	int64_t expires = standing->file->expires, left = expires - exam->now;
-	bool is_root = standing->self != NULL;
+	int64_t expires = sigstatus->file->expires, left = expires - exam->now;
+	bool is_root = sigstatus->self != NULL;
 	char when[CLOCK_TEXT_LEN], fix[256];
 
 	if (left > DOCTOR_EARLY_DAYS * CEREMONY_DAY)
@@ -111,26 +111,27 @@ static int examine_expiry(struct exam *exam, const struct standing *standing, co
 	else
 		snprintf(fix, sizeof(fix), "bpfseal root renew %s, then sign and publish", renewed);
 	if (left <= 0)
-		return found(exam, GRADE_DUE, "expired", standing->role, fix, why, "expired on %s",
+		return found(exam, GRADE_DUE, "expired", sigstatus->role, fix, why, "expired on %s",
 			     when);
-	return found(exam, grade_of(left, is_root), "expires", standing->role, fix, why,
+	return found(exam, grade_of(left, is_root), "expires", sigstatus->role, fix, why,
 		     "expires in %" PRId64 " days, on %s", left / CEREMONY_DAY, when);
 }
 
 // ---- signatures ----
 
-static int examine_signatures(struct exam *exam, const struct standing *standing, struct fault *why)
+static int examine_signatures(struct exam *exam, const struct sigstatus *sigstatus,
+			      struct fault *why)
 {
-	if (json_count(standing->file->signatures) == 0)
-		return found(exam, GRADE_NOTE, "draft", standing->role, NULL, why,
+	if (json_count(sigstatus->file->signatures) == 0)
+		return found(exam, GRADE_NOTE, "draft", sigstatus->role, NULL, why,
 			     "is a draft that nobody has signed");
-	for (size_t i = 0; i < standing->judge_count; i++) {
-		const struct judge *judge = &standing->judges[i];
+	for (size_t i = 0; i < sigstatus->approver_count; i++) {
+		const struct approver *approver = &sigstatus->approvers[i];
 
-		if ((int64_t)judge->met < judge->authority->threshold)
-			return found(exam, GRADE_WARNING, "signatures", standing->role, NULL, why,
+		if ((int64_t)approver->met < approver->authority->threshold)
+			return found(exam, GRADE_WARNING, "signatures", sigstatus->role, NULL, why,
 				     "has %zu of the %" PRId64 " signatures that %s asks for",
-				     judge->met, judge->authority->threshold, judge->name);
+				     approver->met, approver->authority->threshold, approver->name);
 	}
 	return 0;
 }
@@ -300,7 +301,7 @@ static size_t delegations_count(const struct exam *exam)
 	const struct delegator *by;
 	size_t count = 0;
 
-	for (size_t i = 0; (by = drawer_delegator(exam->drawer, i)); i++)
+	for (size_t i = 0; (by = fileset_delegator(exam->fileset, i)); i++)
 		count += json_count(by->roles);
 	return count;
 }
@@ -319,7 +320,7 @@ static int examine_offices(struct exam *exam, struct fault *why)
 	    office_add(&offices, "root", &roles[ROOT_ROOT], why) != 0 ||
 	    office_add(&offices, "targets", &roles[ROOT_TARGETS], why) != 0)
 		return -1;
-	for (size_t i = 0; (by = drawer_delegator(exam->drawer, i)); i++)
+	for (size_t i = 0; (by = fileset_delegator(exam->fileset, i)); i++)
 		for (size_t j = 0; j < json_count(by->roles); j++)
 			if (examine_delegation(exam, by, json_item(by->roles, j), &offices, why) !=
 			    0)
@@ -331,21 +332,21 @@ static int examine_offices(struct exam *exam, struct fault *why)
 
 static int examine_file(struct exam *exam, const char *role, const char *renewed, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	OWNED(drop_heap) char *file = NULL;
 
 	if (role_file(role, 0, &file, why) != 0)
 		return -1;
-	if (standing_open_in(exam->drawer, file, NULL, &standing, why) != 0) {
+	if (sigstatus_open_in(exam->fileset, file, NULL, &sigstatus, why) != 0) {
 		// Delegated, and not kept here: another team's.
 		if (why->code != FAULT_NOT_FOUND)
 			return -1;
 		fault_clear(why);
 		return 0;
 	}
-	if (examine_expiry(exam, standing, renewed, why) != 0)
+	if (examine_expiry(exam, sigstatus, renewed, why) != 0)
 		return -1;
-	return examine_signatures(exam, standing, why);
+	return examine_signatures(exam, sigstatus, why);
 }
 
 static int examine_files(struct exam *exam, struct fault *why)
@@ -355,7 +356,7 @@ static int examine_files(struct exam *exam, struct fault *why)
 	if (examine_file(exam, "root", "root", why) != 0 ||
 	    examine_file(exam, "targets", "targets", why) != 0)
 		return -1;
-	for (size_t i = 0; (by = drawer_delegator(exam->drawer, i)); i++)
+	for (size_t i = 0; (by = fileset_delegator(exam->fileset, i)); i++)
 		for (size_t j = 0; j < json_count(by->roles); j++) {
 			const struct json *one = json_item(by->roles, j);
 			const char *name = json_text(json_member(one, "name"));
@@ -378,14 +379,14 @@ static int exam_open(const char *dir, struct exam *exam, struct fault *why)
 	if (!exam->findings || !exam->known)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (bytes_format(&path, why, "%s/metadata/root.json", dir) != 0 ||
-	    drawer_of(bytes_text(&path), NULL, &exam->drawer, why) != 0 ||
-	    drawer_read(exam->drawer, "root.json", &data, why) != 0)
+	    fileset_of(bytes_text(&path), NULL, &exam->fileset, why) != 0 ||
+	    fileset_read(exam->fileset, "root.json", &data, why) != 0)
 		return fault_within(why, "%s is not a ceremony directory", dir);
 	if (role_parse("root.json", data.data, data.len, &role, why) != 0 ||
 	    root_parse(role, &exam->root, why) != 0)
 		return -1;
 	role = NULL; // the root has it now
-	return drawer_walk(exam->drawer, why);
+	return fileset_walk(exam->fileset, why);
 }
 
 int doctor_examine(const char *dir, int64_t now, struct json **findings, bool *due,

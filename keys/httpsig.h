@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP Message Signatures (RFC 9421) with Content-Digest (RFC 9530): how a publisher shows, on each request, that it
-// holds its signing key. One fixed profile: components "@method" "@path" "content-digest", parameters created, nonce,
-// keyid, alg="ed25519", label sig1. It admits a request; it grants nothing that signed metadata does not.
+// HTTP Message Signatures (RFC 9421) with Content-Digest (RFC 9530), by which a publisher authenticates each request. One fixed
+// profile: components "@method" "@path" "content-digest"; parameters created, nonce, keyid, alg="ed25519"; label sig1. A valid
+// signature only admits a request; what it may change is decided by signed metadata.
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #define HTTPSIG_HEADER_MAX 512
 #define HTTPSIG_NONCE_MAX  64
-// A request is good for this long around the server's clock; nonces are remembered for twice as long.
+// How far `created` may differ from the server's clock, in seconds. Nonces are remembered for twice as long.
 #define HTTPSIG_WINDOW_S 300
 
 // The three header values to send.
@@ -23,11 +23,12 @@ struct httpsig_headers {
 	char signature[HTTPSIG_HEADER_MAX];
 };
 
+// Signs a request whose body has the digest `body`. `now`, seconds since 1970, becomes `created`; the nonce is random.
 int httpsig_sign(const struct secret_key *key, const char *method, const char *path,
 		 const struct sha256 *body, int64_t now, struct httpsig_headers *out,
 		 struct fault *why) MUST_CHECK;
 
-// What a received signature claims, parsed strictly and not yet believed.
+// A received signature, parsed but not verified.
 struct httpsig_claim {
 	char key_id[65];
 	char nonce[HTTPSIG_NONCE_MAX];
@@ -38,10 +39,11 @@ struct httpsig_claim {
 	char parameters[HTTPSIG_HEADER_MAX];
 };
 
-// FAULT_SIGNATURE on anything that is not exactly the profile. Header values may be NULL (absent).
+// Parses header values; NULL is an absent header. FAULT_SIGNATURE for anything but the profile above.
 int httpsig_parse(const char *content_digest, const char *signature_input, const char *signature,
 		  struct httpsig_claim *out, struct fault *why) MUST_CHECK;
-// True verdict: the signature is by `public_key` over this method, path, body digest; created lies in the window.
-// The caller keeps the nonces (replay) and decides whether the key may knock.
+// FAULT_SIGNATURE unless `public_key` signed this method, path and body digest, and `created` is within the window
+// around `now`. The caller has to refuse used nonces, to compare the body with its digest, and to decide which keys
+// are admitted.
 int httpsig_check(const struct httpsig_claim *claim, const char *method, const char *path,
 		  const unsigned char public_key[32], int64_t now, struct fault *why) MUST_CHECK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trusted metadata in one directory: <role>.json for each role (name percent-quoted), replaced atomically. The `load`
-// and `keep` doors of struct client_io for everything that keeps its state in files.
+// Verified metadata in a directory: <role>.json for each role (name percent-quoted), replaced atomically. Implements `load`
+// and `keep` of struct client_io.
 #pragma once
 
 #include <stdint.h>
@@ -10,10 +10,10 @@
 #include "base/fault.h"
 #include "keys/client.h"
 
-// `dirfd` is the directory, borrowed. `roots_dirfd` is -1, or a directory where each kept root is also written as
-// N.root.json so that somebody behind us can walk the same chain.
 struct local {
-	int dirfd;
+	int dirfd; // borrowed
+	// Borrowed; -1: none. Each root is also written there as N.root.json, so that the loader can verify the same
+	// chain of roots.
 	int roots_dirfd;
 	mode_t mode; // of the files
 };
@@ -23,17 +23,19 @@ int local_load(void *ctx, const char *role, struct bytes *out, struct fault *why
 int local_keep(void *ctx, const char *role, int64_t version, const void *data, size_t len,
 	       struct fault *why);
 
-// "net/a" -> "net%2Fa": everything but [A-Za-z0-9_.-] as %XX. The quoted text is yours.
+// The percent-quoted name: "net/a" -> "net%2Fa", everything but [A-Za-z0-9_.-] as %XX. `*out` is the caller's.
 int role_quote(const char *role, char **out, struct fault *why) MUST_CHECK;
-// The file a repository serves a role's version as: "7.net.json"; version 0: unversioned ("timestamp.json").
+// The file name of a role's version in a repository: "7.net.json"; version 0: "timestamp.json". `*out` is the caller's.
 int role_file(const char *role, int64_t version, char **out, struct fault *why) MUST_CHECK;
-// The path below /targets/ of a target: dir/<sha256>.<basename> (consistent snapshots, TUF 6.2), not URL-quoted.
+// The path of a target below /targets/, not URL-quoted: with consistent snapshots <dir>/<sha256>.<file> (TUF 6.2).
+// `*out` is the caller's.
 int target_file(const struct target *target, bool consistent, char **out, struct fault *why)
 	MUST_CHECK;
 
-// The clock floor (A22): the latest time at which something was trusted, kept in the file "clock" below dirfd.
-// local_clock_check refuses with FAULT_CLOCK when `now` lies before it; local_clock_raise moves it up, never down.
-// local_clock_read tells it; 0 when there is none yet.
+// The clock floor (A22): the latest time at which metadata was trusted, in the file "clock" of the directory. Seconds
+// since 1970. Reads it; 0 if there is none yet.
 int local_clock_read(int dirfd, int64_t *floor, struct fault *why) MUST_CHECK;
+// FAULT_CLOCK if `now` is earlier.
 int local_clock_check(int dirfd, int64_t now, struct fault *why) MUST_CHECK;
+// Raises it to `now`; never lowers it.
 int local_clock_raise(int dirfd, int64_t now, struct fault *why) MUST_CHECK;

@@ -2,7 +2,6 @@
 #include "keys/pin.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -398,37 +397,36 @@ int pin_remove(const char *root, const char *name, struct fault *why)
 	return 0;
 }
 
-// Keeps the names that hold a record; the list shrinks in place.
-static void names_keep_pinned(int dirfd, char **names, size_t *count)
+// Keeps the names that have a record.
+static void keep_pinned(int dirfd, struct names *names)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < *count; i++) {
+	for (size_t i = 0; i < names->count; i++) {
 		char path[NAME_MAX_LEN + sizeof(RECORD_FILE) + 2];
+		char *name = names->name[i];
 
-		snprintf(path, sizeof(path), "%.64s/" RECORD_FILE, names[i]);
-		if (name_is_plain(names[i], NAME_MAX_LEN) && faccessat(dirfd, path, F_OK, 0) == 0) {
-			names[kept++] = names[i];
-			continue;
-		}
-		free(names[i]);
+		snprintf(path, sizeof(path), "%.64s/" RECORD_FILE, name);
+		if (name_is_plain(name, NAME_MAX_LEN) && faccessat(dirfd, path, F_OK, 0) == 0)
+			names->name[kept++] = name;
+		else
+			free(name);
 	}
-	*count = kept;
+	names->count = kept;
 }
 
-int pin_list(const char *root, char ***names, size_t *count, struct fault *why)
+int pin_list(const char *root, struct names *out, struct fault *why)
 {
 	OWNED(drop_heap) char *path = NULL;
 	OWNED(drop_fd) int dirfd = -1;
 
-	*names = NULL;
-	*count = 0;
+	names_drop(out);
 	if (path_under(root, PIN_TRUST_DIR, &path, why) != 0)
 		return -1;
 	if (dir_open(path, &dirfd, why) != 0)
 		return fault_forgive(why, FAULT_NOT_FOUND);
-	if (dir_list(dirfd, names, count, why) != 0)
+	if (names_list(dirfd, out, why) != 0)
 		return -1;
-	names_keep_pinned(dirfd, *names, count);
+	keep_pinned(dirfd, out);
 	return 0;
 }

@@ -11,15 +11,15 @@
 
 // Whose signatures could be the missing ones: the people to ask.
 static int report_unsigned(const struct cli *cli, const struct role *file,
-			   const struct judge *judge, bool told, struct json *entry,
+			   const struct approver *approver, bool told, struct json *entry,
 			   struct fault *why)
 {
 	struct json *list = json_make_array();
 
 	if (json_put(entry, "unsigned", list, why) != 0)
 		return -1;
-	for (size_t i = 0; i < judge->authority->count; i++) {
-		struct signer *signer = &judge->authority->signers[i];
+	for (size_t i = 0; i < approver->authority->count; i++) {
+		struct signer *signer = &approver->authority->signers[i];
 		const struct authority alone = {.signers = signer, .count = 1, .threshold = 1};
 		size_t met;
 
@@ -35,61 +35,64 @@ static int report_unsigned(const struct cli *cli, const struct role *file,
 	return 0;
 }
 
-static int report_judge(const struct cli *cli, const struct role *file, const struct judge *judge,
-			bool brief, struct json *list, struct fault *why)
+static int report_approver(const struct cli *cli, const struct role *file,
+			   const struct approver *approver, bool brief, struct json *list,
+			   struct fault *why)
 {
-	int64_t needed = judge->authority->threshold;
-	int64_t lacking = (int64_t)judge->met < needed ? needed - (int64_t)judge->met : 0;
+	int64_t needed = approver->authority->threshold;
+	int64_t lacking = (int64_t)approver->met < needed ? needed - (int64_t)approver->met : 0;
 	struct json *entry = json_make_object();
 
 	if (lacking > 0)
 		cli_say(cli, "  %s: %zu of %" PRId64 " signatures, %" PRId64 " still missing",
-			judge->name, judge->met, needed, lacking);
+			approver->name, approver->met, needed, lacking);
 	else if (!brief)
-		cli_say(cli, "  %s: %zu of %" PRId64 " signatures", judge->name, judge->met,
+		cli_say(cli, "  %s: %zu of %" PRId64 " signatures", approver->name, approver->met,
 			needed);
-	if (json_add(list, entry, why) != 0 || json_put_text(entry, "by", judge->name, why) != 0 ||
-	    json_put_int(entry, "met", (int64_t)judge->met, why) != 0 ||
+	if (json_add(list, entry, why) != 0 ||
+	    json_put_text(entry, "by", approver->name, why) != 0 ||
+	    json_put_int(entry, "met", (int64_t)approver->met, why) != 0 ||
 	    json_put_int(entry, "needed", needed, why) != 0 ||
-	    report_unsigned(cli, file, judge, lacking > 0 && !brief, entry, why) != 0)
+	    report_unsigned(cli, file, approver, lacking > 0 && !brief, entry, why) != 0)
 		return -1;
 	return json_put_int(entry, "missing", lacking, why);
 }
 
-int report_standing(const struct cli *cli, const char *path, const struct standing *standing,
-		    bool brief, struct json *entry, struct fault *why)
+int report_sigstatus(const struct cli *cli, const char *path, const struct sigstatus *sigstatus,
+		     bool brief, struct json *entry, struct fault *why)
 {
 	struct json *list = json_make_array();
-	bool silent = brief && standing_met(standing);
+	bool silent = brief && sigstatus_met(sigstatus);
 	char expires[CLOCK_TEXT_LEN];
 
 	if (json_put(entry, "signatures", list, why) != 0)
 		return -1;
-	clock_write(standing->file->expires, expires);
+	clock_write(sigstatus->file->expires, expires);
 	if (!silent)
-		cli_say(cli, "%s: role %s, version %" PRId64 ", expires %s", path, standing->role,
-			standing->file->version, expires);
-	for (size_t i = 0; i < standing->judge_count; i++)
-		if (report_judge(cli, standing->file, &standing->judges[i], brief, list, why) != 0)
+		cli_say(cli, "%s: role %s, version %" PRId64 ", expires %s", path, sigstatus->role,
+			sigstatus->file->version, expires);
+	for (size_t i = 0; i < sigstatus->approver_count; i++)
+		if (report_approver(cli, sigstatus->file, &sigstatus->approvers[i], brief, list,
+				    why) != 0)
 			return -1;
-	if (!standing->known)
+	if (!sigstatus->known)
 		cli_say(cli, "  %s is not there: not all who must sign are known",
-			standing->missing);
+			sigstatus->missing);
 	if (json_put_text(entry, "file", path, why) != 0 ||
-	    json_put_text(entry, "role", standing->role, why) != 0 ||
-	    json_put_int(entry, "version", standing->file->version, why) != 0 ||
+	    json_put_text(entry, "role", sigstatus->role, why) != 0 ||
+	    json_put_int(entry, "version", sigstatus->file->version, why) != 0 ||
 	    json_put_text(entry, "expires", expires, why) != 0)
 		return -1;
-	return json_put_bool(entry, "complete", standing_met(standing), why);
+	return json_put_bool(entry, "complete", sigstatus_met(sigstatus), why);
 }
 
 // Enough of those who may sign today signed the version before as well.
-static int is_sworn(const struct standing *standing, const struct role *before, bool *out,
+static int is_sworn(const struct sigstatus *sigstatus, const struct role *before, bool *out,
 		    struct fault *why)
 {
-	*out = standing->judge_count > 0;
-	for (size_t i = 0; i < standing->judge_count; i++) {
-		const struct authority *authority = standing->judges[i].authority;
+	*out = sigstatus->approver_count > 0;
+	for (size_t i = 0; i < sigstatus->approver_count; i++) {
+		const struct authority *authority = sigstatus->approvers[i].authority;
 		size_t met;
 
 		if (role_count(before, authority, &met, why) != 0)
@@ -100,21 +103,21 @@ static int is_sworn(const struct standing *standing, const struct role *before, 
 }
 
 // The version before, for comparing; NULL when there is none that may be believed.
-static int before_of(const struct cli *cli, const char *path, const struct drawer *drawer,
-		     const struct standing *standing, bool sworn, struct role **out,
+static int before_of(const struct cli *cli, const char *path, const struct fileset *fileset,
+		     const struct sigstatus *sigstatus, bool sworn, struct role **out,
 		     struct fault *why)
 {
 	OWNED(role_drop) struct role *before = NULL;
 	bool good = true;
 
 	*out = NULL;
-	if (standing_before(drawer, standing->role, standing->file->version, &before, why) != 0)
+	if (sigstatus_before(fileset, sigstatus->role, sigstatus->file->version, &before, why) != 0)
 		return -1;
 	if (!before)
 		return 0;
-	if (role_header(before, json_text(json_member(standing->file->body, "_type")), why) != 0)
+	if (role_header(before, json_text(json_member(sigstatus->file->body, "_type")), why) != 0)
 		return fault_within(why, "the version of %s before this one is damaged", path);
-	if (sworn && is_sworn(standing, before, &good, why) != 0)
+	if (sworn && is_sworn(sigstatus, before, &good, why) != 0)
 		return -1;
 	if (!good) {
 		cli_note(cli,
@@ -127,23 +130,23 @@ static int before_of(const struct cli *cli, const char *path, const struct drawe
 	return 0;
 }
 
-int report_changes(const struct cli *cli, const char *path, const struct drawer *drawer,
-		   const struct standing *standing, bool brief, bool sworn, struct json *entry,
+int report_changes(const struct cli *cli, const char *path, const struct fileset *fileset,
+		   const struct sigstatus *sigstatus, bool brief, bool sworn, struct json *entry,
 		   struct fault *why)
 {
 	OWNED(role_drop) struct role *before = NULL;
 	OWNED(json_drop) struct json *lines = NULL;
 	char expires[CLOCK_TEXT_LEN], was[64] = "the first that is known here";
 
-	if (before_of(cli, path, drawer, standing, sworn, &before, why) != 0 ||
-	    describe_change(standing->file->body, before ? before->body : NULL, &lines, why) != 0)
+	if (before_of(cli, path, fileset, sigstatus, sworn, &before, why) != 0 ||
+	    describe_change(sigstatus->file->body, before ? before->body : NULL, &lines, why) != 0)
 		return -1;
 	if (before)
 		snprintf(was, sizeof(was), "compared with version %" PRId64, before->version);
-	clock_write(standing->file->expires, expires);
+	clock_write(sigstatus->file->expires, expires);
 	if (!brief || json_count(lines) > 0)
 		cli_say(cli, "%s: role %s, version %" PRId64 " (%s), expires %s", path,
-			standing->role, standing->file->version, was, expires);
+			sigstatus->role, sigstatus->file->version, was, expires);
 	for (size_t i = 0; i < json_count(lines); i++)
 		cli_say(cli, "  %s", json_text(json_item(lines, i)));
 	if (!brief && json_count(lines) == 0)

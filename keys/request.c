@@ -13,7 +13,7 @@
 
 void request_drop(struct request *request)
 {
-	drawer_free(request->drawer);
+	fileset_free(request->fileset);
 	json_free(request->document);
 	*request = (struct request){0};
 }
@@ -33,7 +33,7 @@ int request_begin(struct json **document, struct fault *why)
 }
 
 // Once, however many drafts need it.
-static int include(struct json *files, const struct drawer *drawer, const char *file,
+static int include(struct json *files, const struct fileset *fileset, const char *file,
 		   struct fault *why)
 {
 	OWNED(bytes_drop) struct bytes data = {0};
@@ -41,66 +41,66 @@ static int include(struct json *files, const struct drawer *drawer, const char *
 
 	if (json_member(files, file))
 		return 0;
-	if (drawer_read(drawer, file, &data, why) != 0 ||
+	if (fileset_read(fileset, file, &data, why) != 0 ||
 	    json_parse(data.data, data.len, file, &document, why) != 0)
 		return -1;
 	return json_put(files, file, document, why);
 }
 
-static int include_above(struct json *files, struct drawer *drawer, const struct standing *standing,
-			 struct fault *why)
+static int include_above(struct json *files, struct fileset *fileset,
+			 const struct sigstatus *sigstatus, struct fault *why)
 {
-	const struct delegator *by = standing->delegator;
+	const struct delegator *by = sigstatus->delegator;
 	char name[40];
 
-	if (standing->self) {
-		snprintf(name, sizeof(name), "%" PRId64 ".root.json", standing->file->version - 1);
-		return standing->file->version > 1 ? include(files, drawer, name, why) : 0;
+	if (sigstatus->self) {
+		snprintf(name, sizeof(name), "%" PRId64 ".root.json", sigstatus->file->version - 1);
+		return sigstatus->file->version > 1 ? include(files, fileset, name, why) : 0;
 	}
-	if (include(files, drawer, "root.json", why) != 0)
+	if (include(files, fileset, "root.json", why) != 0)
 		return -1;
 	while (by) {
-		OWNED(standing_drop) struct standing *above = NULL;
+		OWNED(sigstatus_drop) struct sigstatus *above = NULL;
 
-		if (include(files, drawer, by->file, why) != 0 ||
-		    standing_open_in(drawer, by->file, NULL, &above, why) != 0)
+		if (include(files, fileset, by->file, why) != 0 ||
+		    sigstatus_open_in(fileset, by->file, NULL, &above, why) != 0)
 			return -1;
 		by = above->delegator;
 	}
 	return 0;
 }
 
-static int include_before(struct json *files, const struct drawer *drawer,
-			  const struct standing *standing, struct fault *why)
+static int include_before(struct json *files, const struct fileset *fileset,
+			  const struct sigstatus *sigstatus, struct fault *why)
 {
 	OWNED(role_drop) struct role *before = NULL;
 	OWNED(drop_heap) char *file = NULL;
 
-	if (standing_before(drawer, standing->role, standing->file->version, &before, why) != 0)
+	if (sigstatus_before(fileset, sigstatus->role, sigstatus->file->version, &before, why) != 0)
 		return -1;
 	if (!before)
 		return 0;
-	if (role_header(before, json_text(json_member(standing->file->body, "_type")), why) != 0 ||
-	    role_file(standing->role, before->version, &file, why) != 0)
+	if (role_header(before, json_text(json_member(sigstatus->file->body, "_type")), why) != 0 ||
+	    role_file(sigstatus->role, before->version, &file, why) != 0)
 		return -1;
-	return include(files, drawer, file, why);
+	return include(files, fileset, file, why);
 }
 
-int request_add(struct json *document, struct drawer *drawer, const char *file, struct fault *why)
+int request_add(struct json *document, struct fileset *fileset, const char *file, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	struct json *files, *sign = (struct json *)json_member(document, "sign");
 
 	if (signing_part(document, "files", &files, why) != 0 ||
-	    standing_open_in(drawer, file, NULL, &standing, why) != 0)
+	    sigstatus_open_in(fileset, file, NULL, &sigstatus, why) != 0)
 		return -1;
-	if (!standing->known)
+	if (!sigstatus->known)
 		return fault_set(why, FAULT_UNTRUSTED,
 				 "%s is not beside %s: nobody could tell who may sign it",
-				 standing->missing, file);
-	if (include(files, drawer, file, why) != 0 ||
-	    include_above(files, drawer, standing, why) != 0 ||
-	    include_before(files, drawer, standing, why) != 0)
+				 sigstatus->missing, file);
+	if (include(files, fileset, file, why) != 0 ||
+	    include_above(files, fileset, sigstatus, why) != 0 ||
+	    include_before(files, fileset, sigstatus, why) != 0)
 		return -1;
 	return json_add(sign, json_make_text(file), why);
 }
@@ -155,20 +155,20 @@ static int read_shape(struct request *request, struct fault *why)
 
 static int check_one(struct request *request, const char *file, struct fault *why)
 {
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 
-	if (standing_open_in(request->drawer, file, NULL, &standing, why) != 0)
+	if (sigstatus_open_in(request->fileset, file, NULL, &sigstatus, why) != 0)
 		return -1;
-	if (!standing->known)
+	if (!sigstatus->known)
 		return fault_set(why, FAULT_UNTRUSTED, "it has no %s, which says who may sign %s",
-				 standing->missing, file);
-	if (!standing->self)
-		return standing_above(request->drawer, standing, NULL, is_listed, request->sign,
-				      why);
+				 sigstatus->missing, file);
+	if (!sigstatus->self)
+		return sigstatus_above(request->fileset, sigstatus, NULL, is_listed, request->sign,
+				       why);
 	// The next root: the one before it must hold by itself.
-	return standing->by ? role_check(standing->by->role, "the root before it",
-					 &standing->by->roles[ROOT_ROOT], why)
-			    : 0;
+	return sigstatus->by ? role_check(sigstatus->by->role, "the root before it",
+					  &sigstatus->by->roles[ROOT_ROOT], why)
+			     : 0;
 }
 
 int request_open(const void *data, size_t len, const char *label, struct request *out,
@@ -178,7 +178,7 @@ int request_open(const void *data, size_t len, const char *label, struct request
 
 	if (json_parse(data, len, label, &request.document, why) != 0 ||
 	    read_shape(&request, why) != 0 ||
-	    drawer_of_files(request.files, label, &request.drawer, why) != 0)
+	    fileset_of_files(request.files, label, &request.fileset, why) != 0)
 		return fault_within(why, "%s cannot be read as a request", label);
 	for (size_t i = 0; i < json_count(request.sign); i++)
 		if (check_one(&request, json_text(json_item(request.sign, i)), why) != 0)
@@ -190,10 +190,10 @@ int request_open(const void *data, size_t len, const char *label, struct request
 
 // ---- merging ----
 
-static const struct key *key_of(const struct standing *standing, const char *id)
+static const struct key *key_of(const struct sigstatus *sigstatus, const char *id)
 {
-	for (size_t i = 0; i < standing->judge_count; i++) {
-		const struct authority *authority = standing->judges[i].authority;
+	for (size_t i = 0; i < sigstatus->approver_count; i++) {
+		const struct authority *authority = sigstatus->approvers[i].authority;
 
 		for (size_t j = 0; j < authority->count; j++)
 			if (strcmp(authority->signers[j].id, id) == 0)
@@ -213,7 +213,7 @@ static bool has_signature(const struct json *signatures, const char *id)
 	return false;
 }
 
-static int merge_one(const struct json *signature, const struct standing *standing,
+static int merge_one(const struct json *signature, const struct sigstatus *sigstatus,
 		     const struct bytes *body, struct json *signatures, size_t *added,
 		     struct fault *why)
 {
@@ -223,7 +223,7 @@ static int merge_one(const struct json *signature, const struct standing *standi
 	if (json_need_text(signature, "keyid", &id, why) != 0 ||
 	    json_need_text(signature, "sig", &sig, why) != 0)
 		return -1;
-	key = key_of(standing, id);
+	key = key_of(sigstatus, id);
 	if (!key || !sig_check(key, sig, body->data, body->len))
 		return fault_set(why, FAULT_SIGNATURE,
 				 "the request holds a signature of key %.80s that does not count",
@@ -234,8 +234,9 @@ static int merge_one(const struct json *signature, const struct standing *standi
 	return json_add(signatures, json_keep(signature), why);
 }
 
-int request_merge(const struct request *request, const char *file, const struct standing *standing,
-		  struct json **out, size_t *added, struct fault *why)
+int request_merge(const struct request *request, const char *file,
+		  const struct sigstatus *sigstatus, struct json **out, size_t *added,
+		  struct fault *why)
 {
 	const struct json *theirs = json_member(request->files, file), *body, *signatures;
 	OWNED(bytes_drop) struct bytes ours = {0};
@@ -245,16 +246,16 @@ int request_merge(const struct request *request, const char *file, const struct 
 	if (json_need_object(theirs, "signed", &body, why) != 0 ||
 	    json_need_array(theirs, "signatures", &signatures, why) != 0 ||
 	    canon_write(body, &canon, why) != 0 ||
-	    canon_write(standing->file->body, &ours, why) != 0)
+	    canon_write(sigstatus->file->body, &ours, why) != 0)
 		return -1;
 	if (canon.len != ours.len || memcmp(canon.data, ours.data, ours.len) != 0) {
 		fault_set(why, FAULT_DIGEST, "%s is not what the request was made of", file);
 		return fault_fix(why, "make a new request from the draft as it is now");
 	}
-	if (json_clone(standing->file->document, &document, why) != 0)
+	if (json_clone(sigstatus->file->document, &document, why) != 0)
 		return -1;
 	for (size_t i = 0; i < json_count(signatures); i++)
-		if (merge_one(json_item(signatures, i), standing, &ours,
+		if (merge_one(json_item(signatures, i), sigstatus, &ours,
 			      (struct json *)json_member(document, "signatures"), added, why) != 0)
 			return -1;
 	*out = HAND_OVER(document);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the root role says: the keys and thresholds of the four top-level roles (TUF 4.3).
+// The root role: the keys and thresholds of the four top-level roles (TUF 4.3).
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,8 @@ struct root {
 	struct authority roles[ROOT_ROLES];
 };
 
-// Reads what the envelope holds; says nothing about who signed it. Takes over `role` when it succeeds.
+// Parses the signed part; verifies no signature. On success `*out` is the caller's and owns `role`; after a refusal
+// (FAULT_FORMAT) `role` is still the caller's.
 int root_parse(struct role *role, struct root **out, struct fault *why) MUST_CHECK;
 void root_free(struct root *root);
 static inline void root_drop(struct root **root)

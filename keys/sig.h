@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One signature over some bytes, by the scheme of the key.
+// The verification of one signature, by the scheme of the key.
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,6 @@
 
 #include "keys/key.h"
 
-// True when `sig` (hexadecimal, as it stands in metadata) is this key's signature over the data. Everything else,
-// from a malformed text to no memory, is false: a signature either counts or it does not.
+// Whether `sig`, hexadecimal as in metadata, is this key's signature of the data. Any error, from a malformed text to a lack of
+// memory, is false.
 bool sig_check(const struct key *key, const char *sig, const void *data, size_t len);

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keys/signing.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"

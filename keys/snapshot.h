@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the snapshot role says: the version of every targets role, so that no two ages mix (TUF 4.4).
+// The snapshot role: the version of every targets role, so that a client never sees a mix of old and new (TUF 4.4).
 #pragma once
 
 #include "keys/role.h"
 
 struct snapshot_entry {
-	const char *file; // "net.json", borrowed from the document; not quoted as in a URL
+	const char *file; // "net.json", borrowed from the document, not percent-quoted
 	struct role_meta meta;
 };
 
@@ -24,10 +24,9 @@ static inline void snapshot_drop(struct snapshot **snapshot)
 	*snapshot = NULL;
 }
 
-// What it says of a role, or NULL.
+// The entry of a role, borrowed, or NULL.
 const struct role_meta *snapshot_find(const struct snapshot *snapshot, const char *role);
 
-// Refuses (FAULT_ROLLBACK) when `next` lists a lower version of any role than `trusted`, or no longer lists it
-// (TUF 5.5.5, A02, A03).
+// FAULT_ROLLBACK if `next` lists a lower version of a role than `trusted`, or does not list it any more (TUF 5.5.5, A02, A03).
 int snapshot_succeeds(const struct snapshot *next, const struct snapshot *trusted,
 		      struct fault *why) MUST_CHECK;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a targets role says: files by path with length and digests, and delegations to other roles (TUF 4.5).
+// A targets role: files by path with length and digests, and delegations to other roles (TUF 4.5).
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 // One target file, as a trusted role describes it. Borrowed from the role.
 struct target {
 	const char *path;
-	const char *role; // who said so
+	const char *role; // that lists it
 	int64_t length;
 	bool has_sha256, has_sha512;
 	struct sha256 sha256;
@@ -21,7 +21,7 @@ struct target {
 	const struct json *custom; // NULL when absent
 };
 
-// Holds bytes against what was signed: the length, and every digest that is known; at least one must be known.
+// FAULT_DIGEST unless the bytes have the signed length and digests. At least one digest must be of a known algorithm (A18).
 int target_check(const struct target *target, const void *data, size_t len, struct fault *why)
 	MUST_CHECK;
 
@@ -29,25 +29,26 @@ struct role;
 struct authority;
 struct delegation;
 
-// No delegated role has a longer name (longer ones are refused): its file must still have a name.
+// The longest name of a delegated role: percent-quoted and with a version it must still fit into a file name.
 #define ROLE_NAME_MAX 200
 
-// One targets role: the top-level one or a delegated one. Which authority it was checked against is trust's business;
-// one role may be reached through several delegators.
+// The top-level targets role or a delegated one. A role may be reached through several delegators; keys/trust.h
+// verifies it against each of them.
 struct targets {
 	char *name;
 	struct role *role;
 	const struct json *files;
 	struct keyring *keys;		// of the delegations
-	struct delegation *delegations; // in the order of the document: that of the search
+	struct delegation *delegations; // in the order of the document, which is that of the search
 	size_t delegation_count;
 	const struct delegation **by_name;
-	struct authority *bins; // TAP 15: all bins share one authority; NULL when there are none
+	struct authority *bins; // TAP 15: all bins share one authority; NULL: no such bins
 	unsigned bin_bits;
 	const char *bin_prefix;
 };
 
-// Reads what the envelope holds. Takes over `role` when it succeeds.
+// Parses the signed part; verifies no signature. On success `*out` is the caller's and owns `role`; after a refusal
+// (FAULT_FORMAT) `role` is still the caller's.
 int targets_parse(const char *name, struct role *role, struct targets **out, struct fault *why)
 	MUST_CHECK;
 void targets_free(struct targets *targets);
@@ -57,13 +58,13 @@ static inline void targets_drop(struct targets **targets)
 	*targets = NULL;
 }
 
-// Gives back what a role without delegations lists, and the bytes it came in: who it was and which version stays.
+// Frees the target list and the bytes of a role without delegations; its name and version stay.
 void targets_forget(struct targets *targets);
 
-// The file at this path, if this very role lists it. `*out` borrows from the role.
+// Whether this role itself lists the path. `*out` borrows from the role.
 bool targets_find(const struct targets *targets, const char *path, struct target *out);
 
-// Walks the files a role lists, in the order of the document.
+// Iterates over the files of a role in the order of the document: false after the last. Starts as {0}.
 struct targets_walk {
 	struct json_walk at;
 };
@@ -74,13 +75,14 @@ struct delegate {
 	char name[ROLE_NAME_MAX + 1];
 	bool terminating;
 };
-// Walks, from `*at` (0 at first), the delegated roles whose patterns match the path, in order of priority.
+// Iterates over the delegated roles whose patterns match the path, in order of priority: false after the last. `*at`
+// is 0 at first.
 bool targets_delegate(const struct targets *targets, const char *path, size_t *at,
 		      struct delegate *out);
-// Who may sign the delegated role of this name, or NULL when this role does not delegate to it.
+// Who may sign the delegated role of this name, borrowed; NULL if this role does not delegate to it.
 const struct authority *targets_authority(const struct targets *targets, const char *role);
-// True when this ed25519 key may sign any role that this one delegates to.
+// Whether this ed25519 key may sign a role that this one delegates to.
 bool targets_knows_key(const struct targets *targets, const unsigned char key[32]);
 
-// TUF path patterns: '*' and '?' match within one segment and never a '/'; everything else is itself.
+// A TUF path pattern: '*' and '?' match within one segment, never a '/' (TUF 4.5).
 bool path_matches(const char *pattern, const char *path);

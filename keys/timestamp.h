@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the timestamp role says: which snapshot is current (TUF 4.6).
+// The timestamp role: which snapshot is current (TUF 4.6).
 #pragma once
 
 #include "keys/role.h"

@@ -20,12 +20,12 @@
 #include "bpf/policy.h"
 #include "keys/client.h"
 #include "loader/background.h"
-#include "loader/card.h"
 #include "loader/denied.h"
+#include "loader/fetched.h"
 #include "loader/muster.h"
+#include "loader/offload.h"
 #include "loader/recall.h"
 #include "loader/source.h"
-#include "loader/sys.h"
 #include "loader/types.h"
 
 struct repo {
@@ -51,7 +51,9 @@ struct admit {
 	size_t repo_count;
 	struct recall recall;
 	struct seen seen;
-	struct batch copies; // of what was admitted
+	struct muster muster; // of the members that are pending
+	struct batch copies;  // of what was admitted
+	struct batch notes;   // of what was seen in it
 	struct background keeping;
 };
 
@@ -63,7 +65,7 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	admit->places = *places;
 	admit->blobs_dirfd = -1;
-	admit->copies.dirfd = places->objects_dirfd;
+	admit->copies.dirfd = admit->notes.dirfd = places->objects_dirfd;
 	recall_init(&admit->recall, places->objects_dirfd);
 	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
 	if (!admit->repos)
@@ -84,7 +86,9 @@ void admit_free(struct admit *admit)
 		return;
 	if (admit_kept(admit, &unasked))
 		fault_clear(&unasked);
+	admit_note(admit);
 	batch_drop(&admit->copies);
+	muster_drop(&admit->muster);
 	seen_drop(&admit->seen);
 	for (size_t i = 0; i < admit->repo_count; i++)
 		repo_drop(&admit->repos[i]);
@@ -95,57 +99,10 @@ void admit_free(struct admit *admit)
 
 // ---- blobs ----
 
-// One blob: read once, from one descriptor, into memory that is then sealed; its digest is taken of the sealed copy.
-// Whoever rewrites the file meanwhile changes nothing (A71).
-static int blob_seal(int dirfd, const struct sha256 *digest, uint64_t len, int *out,
-		     struct fault *why)
+static struct fetched admit_fetched(const struct admit *admit)
 {
-	OWNED(bytes_drop) struct bytes read = {0};
-	OWNED(drop_fd) int file = -1;
-	OWNED(drop_fd) int sealed = -1;
-	char name[SHA256_HEX];
-	struct sha256 got;
-	uint64_t got_len;
-
-	sha256_hex(digest, name);
-	if (dirfd < 0)
-		return fault_set(why, FAULT_NOT_FOUND, "the store is empty");
-	if (file_open_at(dirfd, name, &file, why))
-		return -1;
-	if (file_read_fd(file, (size_t)len, &read, why)) {
-		if (why->code == FAULT_TOO_LARGE)
-			why->code = FAULT_DIGEST; // longer than what was signed
-		return -1;
-	}
-	if (sys_sealed(read.data, read.len, name, &sealed, why) ||
-	    sha256_of_fd(sealed, len, &got, &got_len, why))
-		return -1;
-	if (got_len != len || !sha256_equal(&got, digest))
-		return fault_set(why, FAULT_DIGEST, "blob %s is not what was signed", name);
-	*out = HAND_OVER_FD(sealed);
-	return 0;
-}
-
-// From the store, or where its copy is missing or damaged from ours: the digest says that they are the same.
-static int admit_blob(const struct admit *admit, const struct sha256 *digest, uint64_t len,
-		      int *out, struct bytes *bytes, struct fault *why)
-{
-	OWNED(drop_fd) int sealed = -1;
-	struct fault ours = {0};
-
-	if (len > INSPECT_OBJECT_MAX)
-		return fault_set(why, FAULT_TOO_LARGE, "%" PRIu64 " bytes are more than the limit",
-				 len);
-	if (blob_seal(admit->blobs_dirfd, digest, len, &sealed, why)) {
-		if (blob_seal(admit->places.objects_dirfd, digest, len, &sealed, &ours))
-			return -1;
-		fault_clear(why);
-	}
-	if (bytes && file_read_fd(sealed, (size_t)len, bytes, why))
-		return -1;
-	if (out)
-		*out = HAND_OVER_FD(sealed);
-	return 0;
+	return (struct fetched){.store_dirfd = admit->blobs_dirfd,
+				.copies_dirfd = admit->places.objects_dirfd};
 }
 
 static int admit_keep(struct admit *admit, const struct sha256 *digest, const struct bytes *bytes,
@@ -168,11 +125,13 @@ static int store_lacks(struct fault *why)
 static int admit_target(const struct admit *admit, const struct target *target, size_t max,
 			struct bytes *bytes, struct fault *why)
 {
+	const struct fetched fetched = admit_fetched(admit);
+
 	if (!target->has_sha256)
 		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", target->path);
 	if (target->length < 0 || (uint64_t)target->length > max)
 		return fault_set(why, FAULT_TOO_LARGE, "%s is larger than the limit", target->path);
-	if (admit_blob(admit, &target->sha256, (uint64_t)target->length, NULL, bytes, why)) {
+	if (fetched_read(&fetched, &target->sha256, (uint64_t)target->length, bytes, why)) {
 		fault_within(why, "cannot read %s from the store", target->path);
 		return store_lacks(why);
 	}
@@ -266,8 +225,12 @@ static int admit_make_durable(void *ctx, struct fault *why)
 
 int admit_settle(struct admit *admit, bool beside, struct fault *why)
 {
-	if (!beside)
-		return admit_make_durable(admit, why);
+	if (!beside) {
+		if (admit_make_durable(admit, why))
+			return -1;
+		admit_note(admit);
+		return 0;
+	}
 	background_start(&admit->keeping, admit_make_durable, admit);
 	return 0;
 }
@@ -275,6 +238,14 @@ int admit_settle(struct admit *admit, bool beside, struct fault *why)
 int admit_kept(struct admit *admit, struct fault *why)
 {
 	return background_wait(&admit->keeping, why);
+}
+
+void admit_note(struct admit *admit)
+{
+	struct fault lost = {0};
+
+	if (batch_settle(&admit->notes, &lost))
+		fault_clear(&lost);
 }
 
 void admit_deny(struct admit *admit)
@@ -411,11 +382,8 @@ static int admit_wanted(const struct target *target, const char *name, struct wa
 	return 0;
 }
 
-static int admit_file(const struct admit *admit, const struct target *target,
-		      const struct wanted *wanted, int *out, struct bytes *bytes, struct fault *why)
+static int refuse_file(const struct target *target, const struct wanted *wanted, struct fault *why)
 {
-	if (!admit_blob(admit, &wanted->sha256, wanted->len, out, bytes, why))
-		return 0;
 	fault_within(why, "cannot read %s of %s from the store", wanted->name, target->path);
 	return store_lacks(why);
 }
@@ -425,11 +393,14 @@ static int admit_manifest(struct admit *admit, const struct target *target, stru
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(drop_heap) char *path = NULL;
+	const struct fetched fetched = admit_fetched(admit);
 	struct wanted wanted;
 
-	if (admit_wanted(target, MANIFEST_NAME, &wanted, why) ||
-	    admit_file(admit, target, &wanted, NULL, &bytes, why) ||
-	    manifest_parse(bytes.data, bytes.len, target->path, &member->manifest, why) ||
+	if (admit_wanted(target, MANIFEST_NAME, &wanted, why))
+		return -1;
+	if (fetched_read(&fetched, &wanted.sha256, wanted.len, &bytes, why))
+		return refuse_file(target, &wanted, why);
+	if (manifest_parse(bytes.data, bytes.len, target->path, &member->manifest, why) ||
 	    bundle_target_path(member->manifest, &path, why))
 		return -1;
 	// Signed as one bundle, it may not call itself another.
@@ -444,9 +415,10 @@ static int admit_program(const struct admit *admit, const struct target *target,
 {
 	const char *name = member->program->object;
 	const struct manifest_file *file = manifest_file(member->manifest, name);
+	const struct fetched fetched = admit_fetched(admit);
 
-	if (admit_file(admit, target, wanted, &member->object_fd, NULL, why))
-		return -1;
+	if (fetched_seal(&fetched, &wanted->sha256, wanted->len, &member->object_fd, why))
+		return refuse_file(target, wanted, why);
 	if (!file || !sha256_equal(&file->sha256, &wanted->sha256) || file->size != wanted->len)
 		return fault_set(why, FAULT_DIGEST,
 				 "the manifest of %s and its signed metadata differ about %s",
@@ -495,7 +467,7 @@ static int admit_inspected(const struct policy *policy, const struct inspection 
 	member->map_bytes = policy_object_bytes(inspection, policy->cpus);
 	member->starts = inspection_starts(inspection);
 	admit_jumps(inspection, member);
-	card_bar(inspection, member->manifest, member->program, member->card_bar);
+	offload_why_not(inspection, member->manifest, member->program, member->no_offload);
 	return admit_asked(inspection, member, why);
 }
 
@@ -551,7 +523,7 @@ static int admit_one(struct admit *admit, struct muster_object *object, struct m
 	if (admit_keep(admit, &object->digest, &object->bytes, why))
 		return -1;
 	if (!object->recalled)
-		recall_put(&admit->recall, &object->digest, object->inspection, &admit->copies);
+		recall_put(&admit->recall, &object->digest, object->inspection, &admit->notes);
 	object->recalled = true;
 	member->pending = false;
 	return 0;
@@ -560,8 +532,9 @@ static int admit_one(struct admit *admit, struct muster_object *object, struct m
 int admit_members(struct admit *admit, const struct node_use *uses, struct member *members,
 		  size_t count, size_t *place, struct fault *why)
 {
-	OWNED(muster_drop) struct muster muster = {0};
+	OWNED(muster_drop) struct muster muster = admit->muster;
 
+	admit->muster = (struct muster){0};
 	*place = 0;
 	if (muster_call(&admit->recall, &admit->seen, members, count, &muster, why))
 		return -1;
@@ -648,7 +621,11 @@ static int admit_bundle(struct admit *admit, const struct node_use *use, enum ho
 		*denied = deny_find(repo->deny, &member->object);
 	if (*denied && !denied_too)
 		return 0;
-	return admit_program(admit, target, &wanted, member, why);
+	if (admit_program(admit, target, &wanted, member, why))
+		return -1;
+	// Of what is denied the caller decides; it is looked at only if it shall stay.
+	return *denied ? 0
+		       : muster_enter(&admit->recall, &admit->seen, member, &admit->muster, why);
 }
 
 int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, bool denied_too,

@@ -44,6 +44,9 @@ void admit_deny(struct admit *admit);
 int admit_settle(struct admit *admit, bool beside, struct fault *why) MUST_CHECK;
 // Waits for it and returns its result; 0 where nothing was started.
 int admit_kept(struct admit *admit, struct fault *why) MUST_CHECK;
+// Writes down what was seen in the objects, for the next run (loader/recall.h), once that has been waited for: a cache, which
+// nothing relies on, so it may be done beside what the kernel takes its time for. Otherwise admit_free does it.
+void admit_note(struct admit *admit);
 
 // Admits one use of node.json: picks the version, verifies bundle, manifest and object. The object is read and sealed, not
 // parsed: the member is pending until admit_members(). `out` is the caller's (member_drop).

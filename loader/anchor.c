@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/anchor.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,6 +152,16 @@ int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why)
 	if (anchor_make(&kind, &object, why) || sys_program(object_program_fd(object), &about, why))
 		return -1;
 	memcpy(tag, about.tag, SYS_TAG_HEX);
+	return 0;
+}
+
+int anchor_tags_get(struct anchor_tags *tags, enum hook hook, const char **out, struct fault *why)
+{
+	char *tag = tags->tags[hook == HOOK_XDP ? 0 : 1];
+
+	if (!tag[0] && anchor_tag(hook, tag, why))
+		return -1;
+	*out = tag;
 	return 0;
 }
 

@@ -18,7 +18,7 @@ struct anchor {
 		fell_fd; // owned; fell_fd: its counter of packets that fell through
 	int32_t verdict; // for a packet that fell through: its slot was empty
 	_Bool frags;	 // accepts multi-buffer packets, as its chain does
-	// Offloaded: the whole chain is one program on the card (loader/card.h), without array or tail calls.
+	// Offloaded: the whole chain is one program on the card (loader/offload.h), without array or tail calls.
 	_Bool on_card;
 };
 #define ANCHOR_NONE                                             \
@@ -53,6 +53,13 @@ int anchor_newest(const char *place, struct anchor *out, struct fault *why) MUST
 // The tag (a digest of the instructions) that the kernel gives our embedded root, learned by loading it once. A program that
 // is pinned as our root and has another tag is not ours (A84, A87).
 int anchor_tag(enum hook hook, char tag[static SYS_TAG_HEX], struct fault *why) MUST_CHECK;
+// The tags of both kinds of roots, XDP and TC, each learned when it is first asked for. Starts as {0}.
+struct anchor_tags {
+	char tags[2][SYS_TAG_HEX];
+};
+// `*out` is borrowed from `tags`.
+int anchor_tags_get(struct anchor_tags *tags, enum hook hook, const char **out, struct fault *why)
+	MUST_CHECK;
 // How many packets fell through behind the root since it was loaded.
 int anchor_fell(const struct anchor *root, uint64_t *count, struct fault *why) MUST_CHECK;
 

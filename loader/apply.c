@@ -11,9 +11,9 @@
 #include "loader/background.h"
 #include "loader/bpffs.h"
 #include "loader/follow.h"
-#include "loader/heir.h"
 #include "loader/hold.h"
 #include "loader/iface.h"
+#include "loader/inherit.h"
 #include "loader/mapid.h"
 #include "loader/record.h"
 #include "loader/shared.h"
@@ -382,14 +382,11 @@ static void keep_first(struct fault *first, const struct fault *why)
 		*first = *why;
 }
 
-static int apply_audit_all(const struct apply_places *places, const struct apply *out,
-			   struct fault *why)
+static int apply_audit_all(const struct apply_places *places, struct audit *log,
+			   const struct apply *out, struct fault *why)
 {
-	OWNED(audit_drop) struct audit *log = NULL;
 	struct fault first = {0};
 
-	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why))
-		return -1;
 	for (size_t i = 0; i < out->count; i++)
 		if (apply_audit_one(places, log, &out->chains[i], why))
 			keep_first(&first, why);
@@ -399,7 +396,7 @@ static int apply_audit_all(const struct apply_places *places, const struct apply
 
 // What was entered is written down, and then lets go of what it replaced. The first refusal is the one that is told.
 static int apply_settle(const struct apply_places *places, const struct plan *plan,
-			const struct apply *out, struct fault *why)
+			struct audit *log, const struct apply *out, bool whole, struct fault *why)
 {
 	struct background grace = {0};
 	struct fault first = {0}, late = {0};
@@ -407,8 +404,10 @@ static int apply_settle(const struct apply_places *places, const struct plan *pl
 
 	apply_begin_grace(out, &grace);
 	recorded = !apply_record(places, plan, out, why);
-	if (!recorded || apply_audit_all(places, out, why))
+	if (!recorded || apply_audit_all(places, log, out, why))
 		first = *why;
+	else if (whole && places->meanwhile)
+		places->meanwhile(places->ctx);
 	if (background_wait(&grace, &late))
 		keep_first(&first, &late);
 	// Without a record the next run has to find what was replaced as it is.
@@ -487,11 +486,60 @@ static bool notes_differ(const struct plan *plan)
 	return false;
 }
 
+// What is on nobody's way and needed by nobody before the chains are entered.
+struct aside {
+	const struct plan *plan;
+	struct audit *log;
+};
+
+static int aside_job(void *ctx, struct fault *why)
+{
+	const struct aside *aside = ctx;
+
+	if (aside->plan->keeping)
+		admit_note(aside->plan->keeping);
+	return audit_ready(aside->log, why);
+}
+
+// The kernel attaches XDP after a grace period: meanwhile something else is done.
+static int apply_enter_all(const struct apply_places *places, const struct plan *plan,
+			   struct audit *log, const struct apply *out, struct fault *why)
+{
+	struct aside aside = {.plan = plan, .log = log};
+	struct background task = {0};
+	struct fault later = {0};
+	int result = 0;
+
+	background_start(&task, aside_job, &aside);
+	for (size_t i = 0; i < plan->count && !result; i++)
+		if (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT)
+			result = apply_enter(places, &out->chains[i], why);
+	if (background_wait(&task, &later))
+		fault_clear(&later); // who writes to the log is told
+	return result;
+}
+
+// From the first switch on: what has been entered is recorded and settled, also where a later one is refused.
+static int apply_make_so(const struct apply_places *places, const struct plan *plan,
+			 const struct apply *out, struct fault *why)
+{
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault first = {0};
+
+	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why))
+		return -1;
+	if (apply_enter_all(places, plan, log, out, why))
+		first = *why;
+	fault_clear(why);
+	if (apply_settle(places, plan, log, out, first.code == FAULT_NONE, why))
+		return -1;
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
+}
+
 int apply_plan(const struct apply_places *places, struct plan *plan, struct apply *out,
 	       struct fault *why)
 {
-	struct fault first = {0};
-
 	out->chains = calloc(plan->count + 1, sizeof(*out->chains));
 	if (!out->chains)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -499,23 +547,13 @@ int apply_plan(const struct apply_places *places, struct plan *plan, struct appl
 	for (size_t i = 0; i < plan->count; i++)
 		out->chains[i].plan = &plan->chains[i];
 	if (apply_tidy(places, plan, why) || follow_pins(plan, places->tree, why) ||
-	    heirs_find(plan, places->tree, true, why))
+	    inherit_maps(plan, places->tree, true, why))
 		return -1;
 	if (!plan_is_pending(plan) && !notes_differ(plan))
 		return apply_kept(plan, why);
-	if (follow_records(plan, places->loader_dirfd, why) || apply_build(places, out, plan, why))
-		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->chains[i].action == PLAN_KEEP || plan->chains[i].action == PLAN_WAIT)
-			continue;
-		if (apply_enter(places, &out->chains[i], why)) {
-			first = *why; // what has been entered is still recorded and settled
-			break;
-		}
-	}
-	fault_clear(why);
-	if (apply_settle(places, plan, out, why))
-		return -1;
-	*why = first;
-	return first.code == FAULT_NONE ? 0 : -1;
+	return follow_records(plan, places->loader_dirfd, why) ||
+			       apply_build(places, out, plan, why) ||
+			       apply_make_so(places, plan, out, why)
+		       ? -1
+		       : 0;
 }

@@ -19,6 +19,10 @@ struct apply_places {
 	int64_t now;
 	int64_t (*ticks_us)(void); // a steady clock
 	const char *event;	   // in the audit log; NULL: "apply"
+	// What is left to do when every chain is entered and recorded: called while packets leave what was replaced. Not where
+	// something was refused, and not where nothing was to be done. NULL: nothing.
+	void (*meanwhile)(void *ctx);
+	void *ctx;
 };
 
 // What was done with one chain of the plan.

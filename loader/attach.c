@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <linux/if_link.h>
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
-#include "loader/card.h"
 #include "loader/filter.h"
+#include "loader/offload.h"
 #include "loader/sys.h"
 
 #define RELEASE_STEPS	50
@@ -113,8 +112,10 @@ static int check_tc(const char *iface, enum hook hook, const struct attach_wish 
 	if (!wants_clsact(wish, truth->iface_index)) {
 		if (sys_has_tcx(truth->iface_index))
 			return 0; // ours goes to the head; nobody is in its way
-		fault_set(why, FAULT_KERNEL, "this kernel has no TCX");
-		return fault_fix(why, "\"tc_attach\": \"auto\" takes clsact where there is no TCX");
+		fault_set(why, FAULT_KERNEL, "this kernel has no TCX for %s of %s", hook_name(hook),
+			  iface);
+		return fault_fix(why, "\"tc_attach\": \"auto\" takes clsact where there is no TCX; "
+				      "kernels have it since 6.6");
 	}
 	if (truth->by == TRUTH_BY_CLSACT || truth->doubled)
 		return 0;
@@ -144,7 +145,7 @@ int attach_check(const char *iface, enum hook hook, const struct attach_wish *wi
 	there = stands_there(wish, truth);
 	if (!there || there == truth->root_id ||
 	    (truth->attached && truth->link.program_id == there))
-		return wish->on_card ? card_ask(iface, truth->iface_index, why) : 0;
+		return wish->on_card ? offload_probe(iface, truth->iface_index, why) : 0;
 	return refuse_program(iface, hook, there, why);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/bpffs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -239,21 +238,17 @@ int bpffs_get(const char *dir, const char *name, int *out, struct fault *why)
 static int bpffs_remove_at(int above, const char *name, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	if (unlinkat(above, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return fault_errno(why, FAULT_KERNEL, "cannot remove the pin %s", name);
-	if (dir_open_at(above, name, &fd, why) || dir_list(fd, &names, &count, why))
+	if (dir_open_at(above, name, &fd, why) || names_list(fd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++)
-		bad = bpffs_remove_at(fd, names[i], why);
-	names_free(names, count);
-	if (bad)
-		return -1;
+	for (size_t i = 0; i < names.count; i++)
+		if (bpffs_remove_at(fd, names.name[i], why))
+			return -1;
 	if (unlinkat(above, name, AT_REMOVEDIR) && errno != ENOENT)
 		return fault_errno(why, FAULT_KERNEL, "cannot remove the directory %s", name);
 	return 0;
@@ -395,25 +390,24 @@ int bpffs_numbers(const char *place, const char *stem, uint32_t **out, size_t *c
 {
 	OWNED(drop_fd) int fd = -1;
 	uint32_t *numbers;
-	char **names = NULL;
-	size_t name_count = 0, found = 0, len = strlen(stem);
+	OWNED(names_drop) struct names names = {0};
+	size_t found = 0, len = strlen(stem);
 
 	*out = NULL;
 	*count = 0;
 	if (bpffs_open_dir(place, &fd, why))
 		return fault_forgive(why, FAULT_NOT_FOUND);
-	if (dir_list(fd, &names, &name_count, why))
+	if (names_list(fd, &names, why))
 		return -1;
-	numbers = calloc(name_count ? name_count : 1, sizeof(*numbers));
-	for (size_t i = 0; numbers && i < name_count; i++) {
+	numbers = calloc(names.count ? names.count : 1, sizeof(*numbers));
+	for (size_t i = 0; numbers && i < names.count; i++) {
 		unsigned number;
 		char tail;
 
-		if (!strncmp(names[i], stem, len) &&
-		    sscanf(names[i] + len, "-%9u%c", &number, &tail) == 1)
+		if (!strncmp(names.name[i], stem, len) &&
+		    sscanf(names.name[i] + len, "-%9u%c", &number, &tail) == 1)
 			numbers[found++] = number;
 	}
-	names_free(names, name_count);
 	if (!numbers)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	qsort(numbers, found, sizeof(*numbers), compare_numbers);

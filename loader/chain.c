@@ -10,11 +10,11 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
-#include "loader/card.h"
 #include "loader/embedded.h"
 #include "loader/fit.h"
 #include "loader/hop.h"
 #include "loader/object.h"
+#include "loader/offload.h"
 #include "loader/truth.h"
 
 struct chain {
@@ -23,7 +23,7 @@ struct chain {
 	struct generation generation;
 	struct hop *hops; // as many as members
 	int end_fd;	  // the terminal program; -1: none is needed
-	int card_fd;	  // all hops as one program, on a card; -1: it runs in the host
+	int offload_fd;	  // all hops as one program, on a card; -1: it runs in the host
 	uint32_t root_number;
 	bool committed, replaces;
 	struct fault left; // what could not be taken away behind a switch
@@ -57,7 +57,7 @@ static void chain_close(struct chain *chain)
 	free(chain->hops);
 	drop_fd(&chain->generation.fell_fd);
 	drop_fd(&chain->end_fd);
-	drop_fd(&chain->card_fd);
+	drop_fd(&chain->offload_fd);
 	free(chain);
 }
 
@@ -67,7 +67,7 @@ void chain_free(struct chain *chain)
 
 	if (!chain)
 		return;
-	// What cannot be removed now is removed by the next run (chain_clean).
+	// What cannot be removed now is removed by the next run (chain_tidy).
 	if (!chain->committed && chain->generation.dir[0] &&
 	    bpffs_remove(chain->generation.dir, &ignored))
 		fault_clear(&ignored);
@@ -112,7 +112,7 @@ static int chain_reserve(const struct chain_spec *spec, struct chain **out, stru
 		.fell_fd = -1,
 		.fell_verdict = anchor_verdict(spec->hook, spec->policy->on_fall_through_drop),
 		.frags = members_have_frags(spec)};
-	chain->end_fd = chain->card_fd = -1;
+	chain->end_fd = chain->offload_fd = -1;
 	chain->hops = calloc(spec->count, sizeof(*chain->hops));
 	if (!chain->hops)
 		return fault_set(why, FAULT_OTHER, "out of memory");
@@ -230,13 +230,13 @@ int chain_build(const struct chain_spec *spec, struct chain **out, struct fault 
 	if (spec->count == 0 || spec->count > NODE_CHAIN_MAX)
 		return fault_set(why, FAULT_CONFIG, "a chain has 1 to %d members", NODE_CHAIN_MAX);
 	if (fit_check(spec->members, spec->count, why) ||
-	    (spec->wish.on_card && card_check(spec->members, spec->count, why)) ||
+	    (spec->wish.on_card && offload_check(spec->members, spec->count, why)) ||
 	    chain_reserve(spec, &chain, why) || chain_prepare(chain, why) || fell_make(chain, why))
 		return -1;
 	if (hops_build(&chain->generation, chain->hops, why) || chain_build_end(chain, why))
 		return -1;
 	if (chain->generation.card &&
-	    hops_join(&chain->generation, chain->hops, &chain->card_fd, why))
+	    hops_join(&chain->generation, chain->hops, &chain->offload_fd, why))
 		return -1;
 	for (size_t i = 0; i < spec->count; i++)
 		if (chain_link(chain, i, why))
@@ -284,7 +284,7 @@ static int chain_place_on_card(struct chain *chain, const struct truth *truth, s
 	uint32_t number;
 
 	if (anchor_free_number(chain->place, &number, why) ||
-	    anchor_pin_card(chain->place, chain->card_fd, chain->generation.fell_verdict, number,
+	    anchor_pin_card(chain->place, chain->offload_fd, chain->generation.fell_verdict, number,
 			    &root, why))
 		return -1;
 	chain->root_number = number;
@@ -396,16 +396,11 @@ int chain_release(struct chain *chain, struct fault *why)
 
 int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fault *why)
 {
-	if (bpffs_point_maps(place, generation, why))
-		return -1;
-	return chain_clean(place, generation, root, why);
-}
-
-int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
-{
-	if (clean_stem(place, "gen", keep_generation, why))
-		return -1;
-	return clean_stem(place, "root", keep_root, why);
+	return bpffs_point_maps(place, generation, why) ||
+			       clean_stem(place, "gen", generation, why) ||
+			       clean_stem(place, "root", root, why)
+		       ? -1
+		       : 0;
 }
 
 int chain_remove(const char *place, struct fault *why)

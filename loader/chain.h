@@ -8,8 +8,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
-#include "bpf/manifest.h"
-#include "bpf/node.h"
+#include "bpf/hook.h"
 #include "bpf/policy.h"
 #include "loader/attach.h"
 #include "loader/events.h"
@@ -77,9 +76,6 @@ int chain_release(struct chain *chain, struct fault *why) MUST_CHECK;
 // Detaches the chain of a place (bpffs_place) and removes its pins. Absent is fine.
 int chain_remove(const char *place, struct fault *why) MUST_CHECK;
 
-// For a chain that is to stay as it is: finishes what a crash after its chain_commit left undone.
+// Completes what follows a chain_commit, also after a crash: points "maps" to this generation, and removes all other generations and
+// roots of the place, replaced and half-built ones.
 int chain_tidy(const char *place, uint32_t generation, uint32_t root, struct fault *why) MUST_CHECK;
-
-// Removes all other generations and roots of a place: half-built ones after a crash, replaced ones after a switch.
-int chain_clean(const char *place, uint32_t keep_generation, uint32_t keep_root, struct fault *why)
-	MUST_CHECK;

@@ -6,66 +6,71 @@
 #include "base/owned.h"
 #include "loader/applied.h"
 #include "loader/apply.h"
-#include "loader/desk.h"
+#include "loader/decide.h"
+#include "loader/fallback.h"
 #include "loader/moment.h"
 #include "loader/report.h"
+#include "loader/restore.h"
+#include "loader/scan.h"
+#include "loader/session.h"
 #include "loader/sweep.h"
 
-// Everything that a plan is made from, and what is in the kernel now.
-struct session {
-	struct desk desk;
+// A plan in the making, with everything that it borrows from.
+struct planning {
+	struct session session;
 	struct plan_places places;
 	struct admit *admit;
 	struct plan *plan;
 };
-#define SESSION_NONE                \
-	{                           \
-		.desk = DESK_CLOSED \
+#define PLANNING_NONE                     \
+	{                                 \
+		.session = SESSION_CLOSED \
 	}
 
-static void session_drop(struct session *session)
+static void planning_drop(struct planning *planning)
 {
-	plan_drop(&session->plan);
-	admit_drop(&session->admit);
-	desk_drop(&session->desk);
+	plan_drop(&planning->plan);
+	admit_drop(&planning->admit);
+	session_drop(&planning->session);
 }
 
-static int session_open(struct session *session, const struct cli *cli, struct fault *why)
+static int planning_open(struct planning *planning, const struct cli *cli, struct fault *why)
 {
-	struct desk *desk = &session->desk;
+	struct session *session = &planning->session;
 
-	if (desk_open(desk, cli, DESK_LOCKED | DESK_NAMES, why) || desk_node(desk, cli, why))
+	if (session_open(session, cli, SESSION_LOCKED | SESSION_NAMES, why) ||
+	    session_node(session, cli, why))
 		return -1;
-	session->places = desk_plan_places(desk);
-	session->places.resume = cli_has(cli, "--resume");
-	return desk_admit(desk, cli, &session->admit, why) ||
-			       plan_look(&session->places, &session->plan, why)
+	planning->places = session_plan_places(session);
+	planning->places.resume = cli_has(cli, "--resume");
+	return session_admit(session, cli, &planning->admit, why) ||
+			       scan_all(&planning->places, &planning->plan, why)
 		       ? -1
 		       : 0;
 }
 
 // Decides what is to be done. Who else is there is part of a refusal, where node.json lets us know it.
-static int session_decide(struct session *session, const struct cli *cli, struct fault *why)
+static int planning_decide(struct planning *planning, const struct cli *cli, struct fault *why)
 {
-	const struct report_who who = {.namer = &session->desk.namer, .now = moment_now()};
+	const struct report_who who = {.namer = &planning->session.namer, .now = moment_now()};
 
-	if (plan_decide(session->plan, &session->places, session->admit, why)) {
-		report_squatters(cli, session->plan, &who);
+	if (decide_all(planning->plan, &planning->places, planning->admit, why)) {
+		report_squatters(cli, planning->plan, &who);
 		return -1;
 	}
-	report_denied(cli, session->plan);
-	report_held(cli, session->plan);
+	report_denied(cli, planning->plan);
+	report_held(cli, planning->plan);
 	return 0;
 }
 
 int run_plan(struct cli *cli, struct fault *why)
 {
-	OWNED(session_drop) struct session session = SESSION_NONE;
+	OWNED(planning_drop) struct planning planning = PLANNING_NONE;
 	const struct plan *plan;
 
-	if (session_open(&session, cli, why) || session_decide(&session, cli, why))
+	if (planning_open(&planning, cli, why) || planning_decide(&planning, cli, why))
 		return -1;
-	plan = session.plan;
+	plan = planning.plan;
 	if (report_plan(cli, plan, why))
 		return -1;
 	if (!cli_has(cli, "--check") || (!plan_is_pending(plan) && !plan_waiting(plan)))
@@ -79,8 +84,8 @@ int run_plan(struct cli *cli, struct fault *why)
 }
 
 // Nobody is evicted; nobody who stands before a chain goes unsaid either.
-static int say_foreign(const struct cli *cli, const struct desk *desk, const struct apply *apply,
-		       struct fault *why)
+static int say_foreign(const struct cli *cli, const struct session *session,
+		       const struct apply *apply, struct fault *why)
 {
 	for (size_t i = 0; i < apply->count; i++) {
 		const struct plan_chain *chain = apply->chains[i].plan;
@@ -88,7 +93,7 @@ static int say_foreign(const struct cli *cli, const struct desk *desk, const str
 		struct truth truth = chain->truth;
 
 		if (apply->chains[i].chain && apply->chains[i].done &&
-		    truth_read(desk->tree, chain->iface, chain->hook, &truth, why))
+		    truth_read(session->tree, chain->iface, chain->hook, &truth, why))
 			return -1;
 		if (chain->action == PLAN_REMOVE)
 			continue;
@@ -102,32 +107,54 @@ static int say_foreign(const struct cli *cli, const struct desk *desk, const str
 	return 0;
 }
 
-int apply_and_report(const struct cli *cli, const struct desk *desk, struct plan *plan,
+// What follows an apply and changes no chain: it need not wait until the old ones have gone.
+struct aftermath {
+	const struct cli *cli;
+	const struct session *session;
+	bool by_config, done;
+};
+
+static void tidy_up(void *ctx)
+{
+	struct aftermath *after = ctx;
+	struct fault leftover = {0};
+
+	if (after->done)
+		return;
+	after->done = true;
+	if (after->by_config &&
+	    applied_note(after->session->loader_dirfd, after->session->node, &leftover))
+		cli_note(after->cli, "warning: %s", leftover.text);
+	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
+	if (sweep_run(after->session->loader_dirfd, &leftover))
+		cli_note(after->cli, "warning: leftovers stay: %s", leftover.text);
+}
+
+int apply_and_report(const struct cli *cli, const struct session *session, struct plan *plan,
 		     bool restored, const char *event, struct fault *why)
 {
-	const struct apply_places places = {.node = desk->node,
-					    .tree = desk->tree,
-					    .loader_dirfd = desk->loader_dirfd,
-					    .logs_dirfd = desk->logs_dirfd,
-					    .logs_path = desk->logs_path,
-					    .events = desk->events,
-					    .now = desk->now,
+	struct aftermath after = {.cli = cli, .session = session, .by_config = !restored && !event};
+	const struct apply_places places = {.node = session->node,
+					    .tree = session->tree,
+					    .loader_dirfd = session->loader_dirfd,
+					    .logs_dirfd = session->logs_dirfd,
+					    .logs_path = session->logs_path,
+					    .events = session->events,
+					    .now = session->now,
 					    .ticks_us = moment_ticks_us,
-					    .event = event};
+					    .event = event,
+					    .meanwhile = tidy_up,
+					    .ctx = &after};
 	OWNED(apply_drop) struct apply apply = {0};
-	struct fault leftover = {0};
 
 	if (apply_plan(&places, plan, &apply, why))
 		return -1;
-	if (!restored && !event && applied_note(desk->loader_dirfd, desk->node, &leftover))
-		cli_note(cli, "warning: %s", leftover.text);
-	// The chains are as they shall be: what cannot be tidied is worth a word, not a failure.
-	if (sweep_run(desk->loader_dirfd, &leftover))
-		cli_note(cli, "warning: leftovers stay: %s", leftover.text);
-	if (!restored && !event && !cli_has(cli, "--changes"))
+	tidy_up(&after);
+	if (after.by_config && !cli_has(cli, "--changes"))
 		report_idle(cli, plan);
-	return report_apply(cli, &apply, restored, why) || say_foreign(cli, desk, &apply, why) ? -1
-											       : 0;
+	return report_apply(cli, &apply, restored, why) || say_foreign(cli, session, &apply, why)
+		       ? -1
+		       : 0;
 }
 
 static void say_lost(const struct cli *cli, const struct plan_chain *chain)
@@ -142,24 +169,24 @@ static void say_lost(const struct cli *cli, const struct plan_chain *chain)
 
 // Nothing new can be admitted: what runs stays, but for what is denied by now. What ran here and is gone or damaged comes
 // back from our own copies, where only the store kept it from being admitted. The command still fails, with the reason.
-static int apply_copies(struct cli *cli, const struct session *session, struct fault *why)
+static int apply_copies(struct cli *cli, const struct planning *planning, struct fault *why)
 {
-	const struct desk *desk = &session->desk;
+	const struct session *session = &planning->session;
 	const struct fault refused = *why;
-	const struct plan_copies copies = {.objects_dirfd = desk->objects_dirfd,
-					   .trust_dirfd = desk->trust_dirfd,
-					   .admit = session->admit};
-	struct plan *plan = session->plan;
+	const struct restore_copies copies = {.objects_dirfd = session->objects_dirfd,
+					      .trust_dirfd = session->trust_dirfd,
+					      .admit = planning->admit};
+	struct plan *plan = planning->plan;
 	struct fault trouble = {0};
 
-	plan_restore(plan, &session->places, &copies);
+	fallback_plan(plan, &planning->places, &copies);
 	for (size_t i = 0; i < plan->count; i++)
 		say_lost(cli, &plan->chains[i]);
 	if (plan_is_pending(plan)) {
 		report_denied(cli, plan);
 		cli_note(cli, "alarm: nothing new is admitted; what ran here before is restored, "
 			      "without what is denied");
-		if (apply_and_report(cli, desk, plan, true, NULL, &trouble))
+		if (apply_and_report(cli, session, plan, true, NULL, &trouble))
 			cli_note(cli, "alarm: the restore failed: %s", trouble.text);
 		else
 			cli_document_done(cli);
@@ -178,13 +205,13 @@ static void keep_memory(void)
 
 int run_apply(struct cli *cli, struct fault *why)
 {
-	OWNED(session_drop) struct session session = SESSION_NONE;
+	OWNED(planning_drop) struct planning planning = PLANNING_NONE;
 
 	keep_memory();
-	if (session_open(&session, cli, why))
+	if (planning_open(&planning, cli, why))
 		return -1;
-	session.places.beside = true;
-	if (session_decide(&session, cli, why))
-		return apply_copies(cli, &session, why);
-	return apply_and_report(cli, &session.desk, session.plan, false, NULL, why);
+	planning.places.beside = true;
+	if (planning_decide(&planning, cli, why))
+		return apply_copies(cli, &planning, why);
+	return apply_and_report(cli, &planning.session, planning.plan, false, NULL, why);
 }

@@ -11,7 +11,6 @@
 #include "base/table.h"
 #include "bpf/node.h"
 #include "bpf/policyfile.h"
-#include "loader/attach.h"
 #include "loader/judge.h"
 #include "loader/record.h"
 

@@ -3,7 +3,6 @@
 
 #include <linux/capability.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/jail.h"
 #include "base/owned.h"

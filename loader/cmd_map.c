@@ -7,36 +7,36 @@
 #include "base/audit.h"
 #include "base/owned.h"
 #include "base/table.h"
-#include "loader/desk.h"
 #include "loader/peek.h"
 #include "loader/poke.h"
 #include "loader/record.h"
 #include "loader/running.h"
+#include "loader/session.h"
 
 #define AUDIT_FILE "audit.log"
 #define CPU_MAX	   4095
 
 // Everything open that a command about one map works with.
-struct map_desk {
-	struct desk desk;
+struct map_session {
+	struct session session;
 	struct json *record;
 	struct running running;
 	struct peek peek;
 };
-#define MAP_CLOSED                                       \
-	{                                                \
-		.desk = DESK_CLOSED, .peek = {.fd = -1 } \
+#define MAP_CLOSED                                             \
+	{                                                      \
+		.session = SESSION_CLOSED, .peek = {.fd = -1 } \
 	}
 
-static void map_drop(struct map_desk *map)
+static void map_drop(struct map_session *map)
 {
 	peek_drop(&map->peek);
 	running_drop(&map->running);
 	json_free(map->record);
-	desk_drop(&map->desk);
+	session_drop(&map->session);
 }
 
-static int map_open(struct cli *cli, bool locked, struct map_desk *map, struct fault *why)
+static int map_open(struct cli *cli, bool locked, struct map_session *map, struct fault *why)
 {
 	struct running_query query = {.use = cli_arg(cli, 0),
 				      .iface = cli_value(cli, "--interface"),
@@ -47,13 +47,13 @@ static int map_open(struct cli *cli, bool locked, struct map_desk *map, struct f
 
 	if ((query.hook && hook_parse(query.hook, &hook, why)) ||
 	    cli_number(cli, "--place", 1, NODE_CHAIN_MAX, 0, &place, why) ||
-	    desk_open(&map->desk, cli, locked ? DESK_LOCKED : 0, why) ||
-	    record_load(map->desk.loader_dirfd, map->desk.tree, &map->record, why))
+	    session_open(&map->session, cli, locked ? SESSION_LOCKED : 0, why) ||
+	    record_load(map->session.loader_dirfd, map->session.tree, &map->record, why))
 		return -1;
 	query.place = (size_t)place;
-	places = (struct running_places){.tree = map->desk.tree,
+	places = (struct running_places){.tree = map->session.tree,
 					 .record = map->record,
-					 .objects_dirfd = map->desk.objects_dirfd};
+					 .objects_dirfd = map->session.objects_dirfd};
 	if (running_find(&places, &query, &map->running, why) ||
 	    running_open(&places, &map->running, why))
 		return -1;
@@ -161,7 +161,7 @@ static int print_map(const struct cli *cli, const struct json *entries, bool all
 
 int run_map_get(struct cli *cli, struct fault *why)
 {
-	OWNED(map_drop) struct map_desk map = MAP_CLOSED;
+	OWNED(map_drop) struct map_session map = MAP_CLOSED;
 	OWNED(json_drop) struct json *document = NULL;
 	OWNED(json_drop) struct json *entries = NULL;
 	OWNED(json_drop) struct json *key = NULL;
@@ -214,7 +214,7 @@ static void say_lasts(const struct cli *cli, const struct poked *poked, const st
 			      "stays until the map is made anew");
 }
 
-static int poke_document(const struct map_desk *map, const struct poke *poke,
+static int poke_document(const struct map_session *map, const struct poke *poke,
 			 const struct poked *poked, struct json **out, struct fault *why)
 {
 	OWNED(json_drop) struct json *document = NULL;
@@ -233,7 +233,7 @@ static int poke_document(const struct map_desk *map, const struct poke *poke,
 static int run_poke(struct cli *cli, const char *event, const char *schema, bool sets,
 		    struct fault *why)
 {
-	OWNED(map_drop) struct map_desk map = MAP_CLOSED;
+	OWNED(map_drop) struct map_session map = MAP_CLOSED;
 	OWNED(poked_drop) struct poked poked = {0};
 	OWNED(json_drop) struct json *key = NULL;
 	OWNED(json_drop) struct json *value = NULL;
@@ -249,8 +249,8 @@ static int run_poke(struct cli *cli, const char *event, const char *schema, bool
 	if (map_open(cli, true, &map, why) || poke(&map.running, &map.peek, &todo, &poked, why) ||
 	    poke_document(&map, &todo, &poked, &document, why) ||
 	    json_clone(document, &details, why) ||
-	    audit_append(map.desk.loader_dirfd, AUDIT_FILE, map.desk.now, event, HAND_OVER(details),
-			 why))
+	    audit_append(map.session.loader_dirfd, AUDIT_FILE, map.session.now, event,
+			 HAND_OVER(details), why))
 		return -1;
 	say_lasts(cli, &poked, &todo);
 	return cli_document(cli, schema, HAND_OVER(document), why);

@@ -9,9 +9,9 @@
 #include "base/jail.h"
 #include "base/owned.h"
 #include "loader/answer.h"
-#include "loader/desk.h"
 #include "loader/gauge.h"
 #include "loader/record.h"
+#include "loader/session.h"
 
 static int print_text(const struct running_places *places, const struct freshness_list *freshness,
 		      struct fault *why)
@@ -47,7 +47,7 @@ static int answer_text(const struct running_places *places, const struct freshne
 int run_metrics(struct cli *cli, struct fault *why)
 {
 	const char *output = cli_value(cli, "--output");
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(session_drop) struct session session = SESSION_CLOSED;
 	OWNED(json_drop) struct json *record = NULL;
 	OWNED(freshness_drop) struct freshness_list freshness = {0};
 	struct running_places places;
@@ -56,17 +56,17 @@ int run_metrics(struct cli *cli, struct fault *why)
 
 	if (cli_has(cli, "--http") && (output || cli_json(cli)))
 		return fault_set(why, FAULT_USAGE, "--http goes with neither --output nor --json");
-	if ((output && path_parent(output, &desk.output_path, why)) ||
-	    desk_open(&desk, cli, 0, why) ||
-	    record_load(desk.loader_dirfd, desk.tree, &record, why))
+	if ((output && path_parent(output, &session.output_path, why)) ||
+	    session_open(&session, cli, 0, why) ||
+	    record_load(session.loader_dirfd, session.tree, &record, why))
 		return -1;
 	// What is wrong with node.json is for those to tell who need more of it.
-	if (!node_load(cli_root(cli), NULL, &desk.node, &config) &&
-	    freshness_read(desk.node, desk.store_dirfd, desk.trust_dirfd, desk.now, &freshness,
-			   why))
+	if (!node_load(cli_root(cli), NULL, &session.node, &config) &&
+	    freshness_read(session.node, session.store_dirfd, session.trust_dirfd, session.now,
+			   &freshness, why))
 		return -1;
 	places = (struct running_places){
-		.tree = desk.tree, .record = record, .objects_dirfd = desk.objects_dirfd};
+		.tree = session.tree, .record = record, .objects_dirfd = session.objects_dirfd};
 	if (cli_has(cli, "--http"))
 		return answer_text(&places, &freshness, why);
 	if (!output)

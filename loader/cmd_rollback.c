@@ -3,9 +3,11 @@
 
 #include "base/owned.h"
 #include "loader/cmd_apply.h"
-#include "loader/desk.h"
 #include "loader/report.h"
+#include "loader/restore.h"
 #include "loader/rollback.h"
+#include "loader/scan.h"
+#include "loader/session.h"
 
 // An outage is when people roll back: what the store lacks is told, and is no reason to leave a bad program where it is.
 static void say_stale(const struct cli *cli, const struct plan *plan)
@@ -24,27 +26,27 @@ static void say_stale(const struct cli *cli, const struct plan *plan)
 
 int run_rollback(struct cli *cli, struct fault *why)
 {
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(session_drop) struct session session = SESSION_CLOSED;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
-	struct plan_copies copies;
+	struct restore_copies copies;
 	struct plan_places places;
 
 	// Its policy holds here too; without it, 'unload' is what is left.
-	if (desk_open(&desk, cli, DESK_LOCKED, why) || desk_node(&desk, cli, why))
+	if (session_open(&session, cli, SESSION_LOCKED, why) || session_node(&session, cli, why))
 		return -1;
-	places = desk_plan_places(&desk);
-	if (desk_admit(&desk, cli, &admit, why) || plan_look(&places, &plan, why))
+	places = session_plan_places(&session);
+	if (session_admit(&session, cli, &admit, why) || scan_all(&places, &plan, why))
 		return -1;
-	copies = (struct plan_copies){.objects_dirfd = desk.objects_dirfd,
-				      .trust_dirfd = desk.trust_dirfd,
-				      .admit = admit};
-	if (rollback_plan(plan, &places, &copies, cli_arg(cli, 0), desk.now, why))
+	copies = (struct restore_copies){.objects_dirfd = session.objects_dirfd,
+					 .trust_dirfd = session.trust_dirfd,
+					 .admit = admit};
+	if (rollback_plan(plan, &places, &copies, cli_arg(cli, 0), session.now, why))
 		return -1;
 	say_stale(cli, plan);
 	report_denied(cli, plan);
 	if (cli_has(cli, "--dry-run"))
 		return report_plan(cli, plan, why);
 	report_held(cli, plan);
-	return apply_and_report(cli, &desk, plan, false, "rollback", why);
+	return apply_and_report(cli, &session, plan, false, "rollback", why);
 }

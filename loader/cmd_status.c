@@ -2,30 +2,31 @@
 #include "loader/cmd_status.h"
 
 #include "base/owned.h"
-#include "loader/desk.h"
+#include "loader/scan.h"
+#include "loader/session.h"
 #include "loader/statusreport.h"
 
 // What the record and our own files say beside the kernel. The store is not looked at: nothing is verified anew.
-static int status_findings(const struct desk *desk, const struct cli *cli, const struct plan *plan,
-			   struct findings *out, struct fault *why)
+static int status_findings(const struct session *session, const struct cli *cli,
+			   const struct plan *plan, struct findings *out, struct fault *why)
 {
 	const struct admit_places places = {.root = cli_root(cli),
 					    .store_dirfd = -1,
-					    .trust_dirfd = desk->trust_dirfd,
-					    .objects_dirfd = desk->objects_dirfd,
-					    .now = desk->now,
-					    .node = desk->node};
+					    .trust_dirfd = session->trust_dirfd,
+					    .objects_dirfd = session->objects_dirfd,
+					    .now = session->now,
+					    .node = session->node};
 	OWNED(admit_drop) struct admit *admit = NULL;
 
-	if (desk->node && admit_new(&places, &admit, why))
+	if (session->node && admit_new(&places, &admit, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_chain *chain = &plan->chains[i];
 
 		if (findings_denied(out, chain->iface, chain->hook, chain->record,
-				    desk->trust_dirfd, why))
+				    session->trust_dirfd, why))
 			return -1;
-		if (!desk->node)
+		if (!session->node)
 			continue;
 		if (findings_unsigned(out, chain->iface, chain->hook, &chain->truth, chain->record,
 				      admit, why) ||
@@ -38,30 +39,30 @@ static int status_findings(const struct desk *desk, const struct cli *cli, const
 
 int run_status(struct cli *cli, struct fault *why)
 {
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(session_drop) struct session session = SESSION_CLOSED;
 	OWNED(findings_drop) struct findings drift = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
 	OWNED(freshness_drop) struct freshness_list freshness = {0};
 	struct node nothing = {0};
 	struct plan_places places;
 	struct fault config = {0};
-	const struct report_who who = {.namer = &desk.namer, .now = moment_now()};
+	const struct report_who who = {.namer = &session.namer, .now = moment_now()};
 	size_t findings;
 
-	if (desk_open(&desk, cli, DESK_NAMES, why))
+	if (session_open(&session, cli, SESSION_NAMES, why))
 		return -1;
 	// The truth is worth telling even when the file is in a bad state.
-	if (desk_node(&desk, cli, &config))
+	if (session_node(&session, cli, &config))
 		cli_note(cli, "warning: %s", config.text);
-	places = desk_plan_places(&desk);
-	if (!desk.node)
+	places = session_plan_places(&session);
+	if (!session.node)
 		places.node = &nothing;
-	if (plan_look(&places, &plan, why))
+	if (scan_all(&places, &plan, why))
 		return -1;
-	if (status_findings(&desk, cli, plan, &drift, why))
+	if (status_findings(&session, cli, plan, &drift, why))
 		return -1;
-	if (desk.node && freshness_read(desk.node, desk.store_dirfd, desk.trust_dirfd, desk.now,
-					&freshness, why))
+	if (session.node && freshness_read(session.node, session.store_dirfd, session.trust_dirfd,
+					   session.now, &freshness, why))
 		return -1;
 	if (report_status(cli, plan, &drift, &freshness, &who, why))
 		return -1;
@@ -70,7 +71,7 @@ int run_status(struct cli *cli, struct fault *why)
 		findings += findings_count(&plan->chains[i].damage, FINDING_BEYOND);
 	if (!cli_has(cli, "--check"))
 		return 0;
-	if (!desk.node) {
+	if (!session.node) {
 		*why = config;
 		cli_document_done(cli);
 		return -1;

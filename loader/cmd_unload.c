@@ -2,12 +2,13 @@
 #include "loader/cmd_unload.h"
 
 #include "base/owned.h"
-#include "loader/desk.h"
+#include "loader/scan.h"
+#include "loader/session.h"
 #include "loader/unload.h"
 
 int run_unload(struct cli *cli, struct fault *why)
 {
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
+	OWNED(session_drop) struct session session = SESSION_CLOSED;
 	OWNED(plan_drop) struct plan *plan = NULL;
 	const char *iface = cli_arg(cli, 0);
 	struct node nothing = {0};
@@ -17,14 +18,14 @@ int run_unload(struct cli *cli, struct fault *why)
 	size_t removed;
 	int failed;
 
-	if (desk_open(&desk, cli, DESK_LOCKED, why))
+	if (session_open(&session, cli, SESSION_LOCKED, why))
 		return -1;
-	places = desk_plan_places(&desk);
+	places = session_plan_places(&session);
 	places.node = &nothing; // a broken node.json must not keep a chain in the kernel
-	if (plan_look(&places, &plan, why))
+	if (scan_all(&places, &plan, why))
 		return -1;
 	unload = (struct unload_places){
-		.tree = desk.tree, .loader_dirfd = desk.loader_dirfd, .now = desk.now};
+		.tree = session.tree, .loader_dirfd = session.loader_dirfd, .now = session.now};
 	failed = unload_chains(&unload, plan, iface, &removed, why);
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->chains[i].action == PLAN_REMOVE)

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/notify.h"
 #include "base/owned.h"
-#include "loader/desk.h"
+#include "loader/session.h"
 #include "loader/watch.h"
 
 // What this process opens besides what it holds for the chains.
@@ -77,27 +77,27 @@ static size_t raise_limit(void)
 	return limit.rlim_cur > DESCRIPTORS_OURS ? (size_t)(limit.rlim_cur - DESCRIPTORS_OURS) : 0;
 }
 
-static struct watch_places places_of(const struct desk *desk, const struct cli *cli,
-				     struct bell *bell, struct listener *listener)
+static struct watch_places places_of(const struct session *session, const struct cli *cli,
+				     struct wakeup *wakeup, struct listener *listener)
 {
 	return (struct watch_places){.root = cli_root(cli),
-				     .tree = desk->tree,
-				     .config_path = desk->config_path,
-				     .logs_path = desk->logs_path,
-				     .events = desk->events,
-				     .store_dirfd = desk->store_dirfd,
-				     .loader_dirfd = desk->loader_dirfd,
-				     .trust_dirfd = desk->trust_dirfd,
-				     .objects_dirfd = desk->objects_dirfd,
-				     .logs_dirfd = desk->logs_dirfd,
+				     .tree = session->tree,
+				     .config_path = session->config_path,
+				     .logs_path = session->logs_path,
+				     .events = session->events,
+				     .store_dirfd = session->store_dirfd,
+				     .loader_dirfd = session->loader_dirfd,
+				     .trust_dirfd = session->trust_dirfd,
+				     .objects_dirfd = session->objects_dirfd,
+				     .logs_dirfd = session->logs_dirfd,
 				     .room = raise_limit(),
-				     .bell = bell,
+				     .wakeup = wakeup,
 				     .namer = listener->namer,
 				     .moment = moment_now,
 				     .ticks_us = moment_ticks_us,
 				     .tell = tell,
 				     .ctx = listener,
-				     .mends = bell != NULL};
+				     .mends = wakeup != NULL};
 }
 
 #define WATCH_LOCK "watch.lock"
@@ -147,7 +147,7 @@ static int foothold_check(const struct foothold *foothold, struct fault *why)
 			      "back; bpfseal-watch.service does so by itself");
 }
 
-static int watch_for_ever(struct listener *listener, struct watch *watch, struct bell *bell,
+static int watch_for_ever(struct listener *listener, struct watch *watch, struct wakeup *wakeup,
 			  const struct foothold *foothold, struct fault *why)
 {
 	char text[128];
@@ -168,7 +168,7 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 			notify_say(listener->notify_fd, "WATCHDOG=1");
 		// Also before it could look: an order to end it comes this way.
 		if (foothold_check(foothold, why) ||
-		    bell_wait(bell, watch_wait_ms(watch), watch_ring, watch, why))
+		    wakeup_wait(wakeup, watch_wait_ms(watch), watch_wake, watch, why))
 			return -1;
 	}
 	snprintf(text, sizeof(text), "watching ends");
@@ -178,9 +178,9 @@ static int watch_for_ever(struct listener *listener, struct watch *watch, struct
 }
 
 // Two that mend would each take the other's work for an attack. It is given back with the process, however that ends.
-static int be_the_only_one(const struct desk *desk, int *lock, struct fault *why)
+static int be_the_only_one(const struct session *session, int *lock, struct fault *why)
 {
-	if (!file_lock_at(desk->loader_dirfd, WATCH_LOCK, 0, lock, why))
+	if (!file_lock_at(session->loader_dirfd, WATCH_LOCK, 0, lock, why))
 		return 0;
 	if (why->code != FAULT_BUSY)
 		return -1;
@@ -191,25 +191,26 @@ static int be_the_only_one(const struct desk *desk, int *lock, struct fault *why
 int run_watch(struct cli *cli, struct fault *why)
 {
 	OWNED(drop_fd) int lock = -1;
-	OWNED(desk_drop) struct desk desk = DESK_CLOSED;
-	OWNED(bell_drop) struct bell *bell = NULL;
+	OWNED(session_drop) struct session session = SESSION_CLOSED;
+	OWNED(wakeup_drop) struct wakeup *wakeup = NULL;
 	OWNED(watch_drop) struct watch *watch = NULL;
 	OWNED(drop_fd) int notify_fd = notify_open();
-	struct listener listener = {.cli = cli, .namer = &desk.namer, .notify_fd = notify_fd};
+	struct listener listener = {.cli = cli, .namer = &session.namer, .notify_fd = notify_fd};
 	bool once = cli_has(cli, "--once");
 	struct watch_places places;
 	struct foothold foothold;
 
-	if (desk_open(&desk, cli, DESK_NAMES, why) ||
-	    (!once && (be_the_only_one(&desk, &lock, why) || bell_new(&bell, why))))
+	if (session_open(&session, cli, once ? SESSION_NAMES : SESSION_NAMES | SESSION_EVICTS,
+			 why) ||
+	    (!once && (be_the_only_one(&session, &lock, why) || wakeup_new(&wakeup, why))))
 		return -1;
-	foothold.tree = desk.tree;
-	if (stat(desk.tree, &foothold.was))
-		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", desk.tree);
+	foothold.tree = session.tree;
+	if (stat(session.tree, &foothold.was))
+		return fault_errno(why, FAULT_KERNEL, "cannot look at %s", session.tree);
 	signal(SIGPIPE, SIG_IGN);
-	places = places_of(&desk, cli, bell, &listener);
+	places = places_of(&session, cli, wakeup, &listener);
 	if (watch_new(&places, &watch, why))
 		return -1;
 	return once ? watch_once(cli, watch, why)
-		    : watch_for_ever(&listener, watch, bell, &foothold, why);
+		    : watch_for_ever(&listener, watch, wakeup, &foothold, why);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <pwd.h>
@@ -35,7 +36,8 @@
 #define DAY_S	    INT64_C(86400)
 #define LOOPBACK    1 // its index in every network namespace
 #define SETUP	    "packaging/setup.sh, which 'make install' runs"
-#define NO_TIMER    "/etc/systemd/system/timers.target.wants"
+#define TIMERS	    "/etc/systemd/system/timers.target.wants"
+#define NO_FETCHER  "bpfseal-metrics" // a timer of ours that fetches nothing
 #define SYSTEMD_RUN "/run/systemd/system"
 
 // ---- findings ----
@@ -297,32 +299,43 @@ static bool runs_process_of(uid_t uid)
 	return found;
 }
 
-static bool has_timer(void)
+// A timer of ours that systemd starts at boot, or of the admin's under such a name: "" where there is none.
+static int find_timer(const struct doctor *doctor, char *out, size_t room, struct fault *why)
 {
-	DIR *dir = opendir(NO_TIMER);
+	OWNED(drop_heap) char *path = NULL;
 	const struct dirent *entry;
-	bool found = false;
+	DIR *dir;
 
-	while (dir && !found && (entry = readdir(dir)))
-		found = !strncmp(entry->d_name, "bpfseal", 7);
+	*out = '\0';
+	if (path_under(doctor->root, TIMERS, &path, why))
+		return -1;
+	dir = opendir(path);
+	while (dir && !*out && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "bpfseal", strlen("bpfseal")) &&
+		    strncmp(entry->d_name, NO_FETCHER, strlen(NO_FETCHER)) != 0)
+			snprintf(out, room, "%s", entry->d_name);
 	if (dir)
 		closedir(dir);
-	return found;
+	return 0;
 }
 
 static int look_at_schedule(struct doctor *doctor, struct fault *why)
 {
 	const struct passwd *user = getpwnam(USER_FETCH);
+	OWNED(drop_heap) char *systemd = NULL;
+	char timer[NAME_MAX + 1];
 
+	if (path_under(doctor->root, SYSTEMD_RUN, &systemd, why) ||
+	    find_timer(doctor, timer, sizeof(timer), why))
+		return -1;
+	if (!access(systemd, F_OK) && *timer)
+		return doctor_add(doctor, DOCTOR_OK, "schedule", NULL, why, "%s is enabled", timer);
 	if (user && runs_process_of(user->pw_uid))
 		return doctor_add(doctor, DOCTOR_OK, "schedule", NULL, why,
 				  "a process of " USER_FETCH " runs");
-	if (!access(SYSTEMD_RUN, F_OK) && has_timer())
-		return doctor_add(doctor, DOCTOR_OK, "schedule", NULL, why, "a timer is enabled");
 	return doctor_add(doctor, DOCTOR_WARNING, "schedule",
-			  access(SYSTEMD_RUN, F_OK)
-				  ? "run 'bpfseal sync --every 60s' as a service"
-				  : "enable a timer bpfseal-*.timer that runs 'bpfseal sync'",
+			  access(systemd, F_OK) ? "run 'bpfseal sync --every 60s' as a service"
+						: "systemctl enable --now bpfseal-sync.timer",
 			  why, "nothing fetches by itself: neither a running fetcher nor a timer");
 }
 

@@ -2,8 +2,6 @@
 #include "loader/evict.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/if_link.h>
@@ -16,38 +14,31 @@
 
 // ---- one of each kind ----
 
-// The kernel takes off whatever stands there: to say which it may be (XDP_FLAGS_REPLACE) takes the program's descriptor, and
-// that CAP_SYS_ADMIN. So it is asked once more, in the last moment; what comes in the microseconds after is not spared.
-static int still_there(const struct truth *truth, uint32_t program, struct fault *why)
-{
-	struct iface now;
-
-	if (iface_at(truth->iface_index, &now, why))
-		return -1;
-	return now.xdp_program == program
-		       ? 0
-		       : fault_set(why, FAULT_NOT_FOUND, "it is not there any more");
-}
-
-static int off_xdp(const struct truth *truth, uint32_t program, struct fault *why)
+// The kernel takes off what stands there, whoever that is by now, unless it is shown the program that is meant. Two requests
+// would be a gap: another's tool may put his program there between them.
+static int off_xdp(const struct evict *evict, uint32_t program, struct fault *why)
 {
 	const struct ifinfomsg body = {.ifi_family = AF_UNSPEC,
-				       .ifi_index = (int)truth->iface_index};
-	const uint32_t flags = truth->xdp_mode == XDP_ATTACHED_SKB  ? XDP_FLAGS_SKB_MODE
-			       : truth->xdp_mode == XDP_ATTACHED_HW ? XDP_FLAGS_HW_MODE
-								    : XDP_FLAGS_DRV_MODE;
+				       .ifi_index = (int)evict->truth->iface_index};
+	const uint8_t mode = evict->truth->xdp_mode;
+	const uint32_t flags = XDP_FLAGS_REPLACE | (mode == XDP_ATTACHED_SKB  ? XDP_FLAGS_SKB_MODE
+						    : mode == XDP_ATTACHED_HW ? XDP_FLAGS_HW_MODE
+									      : XDP_FLAGS_DRV_MODE);
 	const int32_t none = -1;
 	struct netlink_request request;
 	struct netlink_verdict verdict;
+	OWNED(drop_fd) int meant = -1;
 	size_t nest;
 
+	if (!namer_hand(evict->namer, program, &meant))
+		return fault_set(why, FAULT_NOT_FOUND,
+				 "it is gone, or was not in watch.evict when the watch began");
 	netlink_begin(&request, RTM_SETLINK, 0, &body, sizeof(body));
 	nest = netlink_nest(&request, IFLA_XDP | NLA_F_NESTED);
 	netlink_put(&request, IFLA_XDP_FD, &none, sizeof(none));
+	netlink_put(&request, IFLA_XDP_EXPECTED_FD, &meant, sizeof(meant));
 	netlink_put(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
 	netlink_end(&request, nest);
-	if (still_there(truth, program, why))
-		return -1;
 	if (netlink_ask(&request, NULL, NULL, &verdict, why))
 		return -1;
 	return verdict.error ? netlink_refuse(&verdict, why, "cannot take it off") : 0;
@@ -99,7 +90,7 @@ static int take_off(const struct evict *evict, uint32_t program, struct fault *w
 	bool found;
 
 	if (evict->hook == HOOK_XDP)
-		return off_xdp(evict->truth, program, why);
+		return off_xdp(evict, program, why);
 	if (sys_tcx_detach(evict->truth->iface_index, evict->hook, program, &found, why))
 		return -1;
 	if (found)

@@ -26,7 +26,7 @@ bool filter_is_ours(const struct filter *filter)
 
 bool filter_counts(const struct filter *filter)
 {
-	return filter->direct && !filter->card_only;
+	return filter->direct && !filter->offload_only;
 }
 
 bool filter_is_in_the_way(const struct filter *filter)
@@ -85,7 +85,7 @@ static void read_bpf(const struct rtattr *options, struct filter *out)
 
 	out->program_id = netlink_u32(netlink_find_in(options, TCA_BPF_ID, 4));
 	out->direct = (netlink_u32(flags) & TCA_BPF_FLAG_ACT_DIRECT) != 0;
-	out->card_only = (netlink_u32(generic) & TCA_CLS_FLAGS_SKIP_SW) != 0;
+	out->offload_only = (netlink_u32(generic) & TCA_CLS_FLAGS_SKIP_SW) != 0;
 	read_text(netlink_find_in(options, TCA_BPF_NAME, 1), out->name, sizeof(out->name));
 }
 

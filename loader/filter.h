@@ -19,11 +19,11 @@ struct filter {
 	char kind[16];	     // "bpf", "flower", ...
 	uint32_t program_id; // 0: no BPF program
 	uint32_t pref;
-	uint32_t
-		handle; // of a BPF program; of other kinds the whole pref is one entry, and this is 0
+	// Of a BPF program; of other kinds the whole pref is one entry, and this is 0.
+	uint32_t handle;
 	uint16_t protocol; // ETH_P_*
 	bool direct;	   // direct-action: its program's verdict is the filter's
-	bool card_only;	   // skip_sw: it runs on the card only
+	bool offload_only; // skip_sw: it runs on the card only
 	char name[64];	   // given by its owner, of a BPF filter
 };
 

@@ -187,8 +187,9 @@ static int damage_others(struct findings *findings, struct place place,
 }
 
 // Links of probes cannot be detached, only lost with their pins.
-static int damage_riders(struct findings *findings, struct place place, const struct truth *truth,
-			 const struct json *record, struct fault *why)
+static int damage_member_probes(struct findings *findings, struct place place,
+				const struct truth *truth, const struct json *record,
+				struct fault *why)
 {
 	const struct json *members = json_member(record, "members");
 
@@ -214,7 +215,7 @@ static int damage_probes(struct findings *findings, struct place place, const st
 		if (!truth->members[i].program.id &&
 		    add(findings, place, why, "pin_missing", "the pin of place %zu is gone", i + 1))
 			return -1;
-	return damage_riders(findings, place, truth, record, why);
+	return damage_member_probes(findings, place, truth, record, why);
 }
 
 int findings_others(struct findings *findings, const char *iface, enum hook hook,
@@ -262,7 +263,7 @@ int findings_damage(struct findings *findings, const char *iface, enum hook hook
 	if (hook == HOOK_PROBE)
 		return damage_probes(findings, place, truth, record, why);
 	if (damage_link(findings, place, truth, why) ||
-	    damage_riders(findings, place, truth, record, why))
+	    damage_member_probes(findings, place, truth, record, why))
 		return -1;
 	if (!truth->iface_index)
 		return 0;

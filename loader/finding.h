@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong with a chain: the kernel's truth held against how we left it and what node.json asks for.
+// What is wrong with a chain: the differences between the kernel, the record of what was applied, and node.json.
 #pragma once
 
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 #include "loader/truth.h"
 
 enum finding_weight {
-	FINDING_BROKEN, // the next apply mends it, or tells why not
-	FINDING_BEYOND, // for somebody else to mend: whoever took the interface away, or put a program there
-	FINDING_NOTE, // good to know, no more
+	FINDING_BROKEN, // the next apply repairs it, or says why it cannot
+	FINDING_BEYOND, // not ours to repair: the interface is gone, or a foreign program is on the hook
+	FINDING_NOTE, // for information
 };
 
 // The codes: "not_as_applied", "program_replaced", "root_replaced", "link_detached", "link_replaced", "attached_twice",
@@ -25,7 +25,7 @@ struct finding {
 	enum finding_weight weight;
 	const char *iface; // borrowed
 	enum hook hook;
-	uint32_t program; // what stands there now, and is not ours; 0: nothing, or no BPF program
+	uint32_t program; // id of the foreign program that is there now; 0: none
 	char text[256];
 };
 
@@ -35,39 +35,40 @@ struct findings {
 };
 void findings_drop(struct findings *findings);
 bool findings_has(const struct findings *findings, const char *code);
-// One more, of FINDING_BROKEN. `code` and `iface` are borrowed.
+// Adds a finding of FINDING_BROKEN. `code` and `iface` are borrowed.
 int findings_add(struct findings *findings, const char *iface, enum hook hook, uint32_t program,
 		 struct fault *why, const char *code, const char *format, ...)
 	__attribute__((format(printf, 7, 8))) MUST_CHECK;
-// How many weigh at least so much: of FINDING_BEYOND all but notes.
+// The number of findings that weigh at least `weight`: with FINDING_BEYOND all but notes.
 size_t findings_count(const struct findings *findings, enum finding_weight weight);
 
-// Damage: everything that the kernel alone shows. `record` (NULL: none) names what was there.
+// The functions below append to `findings`. `record` is that of the chain; NULL: there is none.
+// Damage: what can be seen in the kernel alone. `record` supplies names.
 int findings_damage(struct findings *findings, const char *iface, enum hook hook,
 		    const struct truth *truth, const struct json *record, struct fault *why)
 	MUST_CHECK;
-// Of these only who else stands on the hook: "foreign_before" and "foreign_after".
+// Of the damage only foreign programs on the hook: "foreign_before" and "foreign_after".
 int findings_others(struct findings *findings, const char *iface, enum hook hook,
 		    const struct truth *truth, struct fault *why) MUST_CHECK;
-// Drift: the running chain is not the one that node.json describes, as far as names, version patterns and values tell.
-// One that was rolled back and is held is told as just that.
-// `interface` is NULL when node.json does not name it.
+// Drift: the running chain differs from node.json in names, versions or values. A chain that was rolled back and is
+// held is reported as "rolled_back". `interface` is NULL if node.json does not name it.
 int findings_drift(struct findings *findings, const char *iface, enum hook hook,
 		   const struct node_interface *interface, const struct truth *truth,
 		   const struct json *record, struct fault *why) MUST_CHECK;
 
-// Denied: what a deny list has taken out of the chain, put a stand-in for, or left running as the admin said; and what
-// runs and is denied since (`trust_dirfd`: our kept lists).
+// Denied: programs that were removed, replaced by a stand-in or left running because a deny list names them; and
+// running programs that a list names since. `trust_dirfd` has our verified copies of the lists.
 int findings_denied(struct findings *findings, const char *iface, enum hook hook,
 		    const struct json *record, int trust_dirfd, struct fault *why) MUST_CHECK;
 
-// No longer signed: what runs although its repository's metadata, as we verified it last, does not name it any more. That
-// takes nothing out of a chain (the deny list does); it must not go unseen. What that metadata cannot tell is no finding.
+// No longer signed: programs that run, but are not listed any more in the metadata of their repository that was
+// verified last. They go on running (only a deny list removes them), but the admin has to know. Metadata that cannot
+// answer is no finding.
 int findings_unsigned(struct findings *findings, const char *iface, enum hook hook,
 		      const struct truth *truth, const struct json *record, struct admit *admit,
 		      struct fault *why) MUST_CHECK;
 
-// Whether a recorded member still is what one line of node.json asks for.
+// Whether a recorded member is what this entry of node.json asks for.
 bool record_fits_use(const struct json *recorded, const struct node_use *use);
-// And a whole recorded chain, with what is denied in it.
+// Whether a recorded chain, with its denied programs, is what node.json asks for on the hook.
 bool record_fits(const struct json *record, const struct node_interface *interface, enum hook hook);

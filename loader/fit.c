@@ -2,7 +2,6 @@
 #include "loader/fit.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -10,6 +10,7 @@
 #include "loader/attach.h"
 #include "loader/bpffs.h"
 #include "loader/change.h"
+#include "loader/inherit.h"
 #include "loader/object.h"
 #include "loader/record.h"
 #include "loader/shared.h"
@@ -148,8 +149,8 @@ void foretell_forget(struct plan_chain *chain)
 	json_free(HAND_OVER(chain->changes));
 }
 
-// A chain that stays may still want other values; some of them want it built anew. Where the kernel has them already, as
-// after `map set`, the record has yet to say so: a restore goes by it.
+// A chain that stays may still want other values; some of them want it built anew. Where the kernel has them already,
+// as after `map set`, the record has yet to say so: a restore goes by it.
 static void foretell_action(const struct foretelling *at)
 {
 	struct plan_chain *chain = at->chain;
@@ -179,8 +180,8 @@ static int foretell_changes(struct plan_chain *chain, struct fault *why)
 	return 0;
 }
 
-int foretell_chain(const struct plan *plan, struct plan_chain *chain,
-		   const struct plan_places *places, struct fault *why)
+static int foretell_chain(const struct plan *plan, struct plan_chain *chain,
+			  const struct plan_places *places, struct fault *why)
 {
 	const struct attach_wish wish = attach_wish(chain->interface, chain->hook, &chain->truth);
 	struct foretelling at = {.plan = plan, .chain = chain, .places = places, .why = why};
@@ -285,7 +286,7 @@ static int share_chains(const struct plan_chain *chain, const struct plan_chain 
 	return 0;
 }
 
-int foretell_shared(struct plan *plan, const struct plan_places *places, struct fault *why)
+static int share_maps(struct plan *plan, const struct plan_places *places, struct fault *why)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		for (size_t k = 0; k <= i; k++)
@@ -293,4 +294,24 @@ int foretell_shared(struct plan *plan, const struct plan_places *places, struct 
 			    share_chains(&plan->chains[i], &plan->chains[k], places, why))
 				return -1;
 	return 0;
+}
+
+int foretell_plan(struct plan *plan, const struct plan_places *places, struct fault *why)
+{
+	struct fault first = {0};
+
+	if (share_maps(plan, places, why))
+		fault_first(&first, why);
+	if (inherit_maps(plan, places->tree, false, why))
+		fault_first(&first, why);
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_chain *chain = &plan->chains[i];
+
+		if (!foretell_chain(plan, chain, places, why))
+			continue;
+		chain->refused = *why;
+		fault_first(&first, why);
+	}
+	*why = first;
+	return first.code == FAULT_NONE ? 0 : -1;
 }

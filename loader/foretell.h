@@ -5,15 +5,13 @@
 #include "base/fault.h"
 #include "loader/plan.h"
 
-// For a chain whose members and action are decided. Encodes every value of node.json, so that one that does not fit is refused
-// with its place in the file (FAULT_CONFIG) before anything is created; fills in chain->maps, chain->edits, chain->changes. A
-// chain of PLAN_KEEP becomes PLAN_VALUES if its running maps need other values, PLAN_CHANGE if one of them can only be set by
-// loading anew; PLAN_MOVE stays, with its edits.
-int foretell_chain(const struct plan *plan, struct plan_chain *chain,
-		   const struct plan_places *places, struct fault *why) MUST_CHECK;
-// Only one of the programs that share a map may give it values in node.json, or they would overwrite each other: FAULT_CONFIG.
-// Passes the values to the other programs (member->lent).
-int foretell_shared(struct plan *plan, const struct plan_places *places, struct fault *why)
+// For a plan whose members and actions are decided. Encodes every value of node.json, so that one that does not fit
+// is refused with its place in the file before anything is created. Fills in `maps`, `edits` and `changes` of each
+// chain, and `maps_from`, `recorded` and `lent` of each member. A chain of PLAN_KEEP becomes PLAN_VALUES if its
+// running maps need other values, PLAN_CHANGE if one of them can only be set by loading anew; PLAN_MOVE stays, with
+// its edits. FAULT_CONFIG for a value that does not fit, and if two programs that share a map both give it values,
+// since they would overwrite each other. The first refusal is returned, each chain has its own in `refused`.
+int foretell_plan(struct plan *plan, const struct plan_places *places, struct fault *why)
 	MUST_CHECK;
-// Frees what foretell_chain filled in.
+// Frees what foretell_plan filled in for a chain.
 void foretell_forget(struct plan_chain *chain);

@@ -102,7 +102,7 @@ enum freshness_state freshness_state(const struct freshness *freshness)
 	return is_soon(&freshness->first, freshness->now) ? FRESHNESS_SOON : FRESHNESS_GOOD;
 }
 
-const char *freshness_state_name(enum freshness_state state)
+static const char *state_name(enum freshness_state state)
 {
 	static const char *const names[] = {
 		[FRESHNESS_GOOD] = "good",	   [FRESHNESS_SOON] = "expires soon",
@@ -151,7 +151,7 @@ int freshness_json(const struct freshness_list *freshness, struct json **out, st
 
 		if (json_add(list, made, why) ||
 		    json_put_text(made, "name", one->repository, why) ||
-		    json_put_text(made, "state", freshness_state_name(freshness_state(one)), why))
+		    json_put_text(made, "state", state_name(freshness_state(one)), why))
 			return -1;
 		if (one->refreshed_at &&
 		    (put_time(made, "refreshed_at", one->refreshed_at, why) ||
@@ -234,7 +234,7 @@ int freshness_print(const struct freshness_list *freshness, const struct cli *cl
 		}
 		if (table_row(table,
 			      (const char *[]){one->repository, age, left, until, one->first.role,
-					       freshness_state_name(freshness_state(one))},
+					       state_name(freshness_state(one))},
 			      why))
 			return -1;
 	}

@@ -44,7 +44,6 @@ void freshness_drop(struct freshness_list *freshness);
 int freshness_read(const struct node *node, int store_dirfd, int trust_dirfd, int64_t now,
 		   struct freshness_list *out, struct fault *why) MUST_CHECK;
 enum freshness_state freshness_state(const struct freshness *freshness);
-const char *freshness_state_name(enum freshness_state state);
 
 // [{"name","state","refreshed_at","age_s","expires","expires_in_s","role"}]; "role" is freshness->first. `*out` is the caller's.
 int freshness_json(const struct freshness_list *freshness, struct json **out, struct fault *why)

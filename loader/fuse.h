@@ -12,8 +12,8 @@
 // One member. Borrowed.
 struct fuse_part {
 	const struct code *code;
-	const int32_t
-		*continue_on; // the verdicts that go on to the next part; ignored for the last
+	// The verdicts that go on to the next part; ignored for the last.
+	const int32_t *continue_on;
 	size_t continue_count;
 };
 

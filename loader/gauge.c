@@ -13,7 +13,6 @@
 #include "loader/exposition.h"
 #include "loader/finding.h"
 #include "loader/peek.h"
-#include "loader/record.h"
 #include "loader/truth.h"
 
 #define ENTRIES_MAX 65536 // of one map that are looked at

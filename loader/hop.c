@@ -12,12 +12,12 @@
 #include "base/owned.h"
 #include "bpf/chain.h"
 #include "bpf/inspect.h"
-#include "loader/card.h"
 #include "loader/fit.h"
 #include "loader/fuse.h"
 #include "loader/lift.h"
+#include "loader/offload.h"
 #include "loader/parallel.h"
-#include "loader/rider.h"
+#include "loader/probes.h"
 #include "loader/shared.h"
 
 void hop_init(struct hop *hop, const struct member *members, size_t index)
@@ -97,7 +97,7 @@ static int hop_open(const struct generation *generation, struct hop *hop, struct
 {
 	if (object_open(&hop->source, &hop->object, why) || hop_settle(hop, why))
 		return -1;
-	if (generation->card && card_make_maps(hop->object, generation->card, why))
+	if (generation->card && offload_make_maps(hop->object, generation->card, why))
 		return -1;
 	if (hop->member->program->linkage == LINK_WRAP && hop_goes_on(generation, hop))
 		return array_make("bpfseal_next", &hop->next_fd, why);
@@ -274,15 +274,15 @@ static int hop_pin(const struct generation *generation, struct hop *hop, struct 
 // entered: for a moment the old generation's probes and these both run.
 static int hop_ride(const struct generation *generation, struct hop *hop, struct fault *why)
 {
-	const struct riders riders = {.member = hop->member,
+	const struct probes probes = {.member = hop->member,
 				      .index = hop->index,
 				      .source = &hop->source,
 				      .object = hop->object,
 				      .events = generation->spec->events,
 				      .dir = generation->dir};
 
-	hop->program.probes = riders_count(riders.member);
-	return riders_attach(&riders, why);
+	hop->program.probes = probes_count(probes.member);
+	return probes_attach(&probes, why);
 }
 
 // Whether the verifier refused what was made of a program, so that it may still take the plain form.
@@ -450,14 +450,14 @@ int hops_join(const struct generation *generation, struct hop *hops, int *out, s
 	OWNED(code_drop) struct code code = {0};
 	OWNED(drop_fd) int fd = -1;
 	char label[MEMBER_LABEL_MAX], log[MEMBER_LABEL_MAX];
-	struct card_source source = {.code = &code,
-				     .ifindex = generation->card,
-				     .gpl = true,
-				     .seconds_max = spec->policy->verifier_seconds_max,
-				     .label = label,
-				     .log = log,
-				     .logs_dirfd = spec->logs_dirfd,
-				     .logs_path = spec->logs_path};
+	struct offload_source source = {.code = &code,
+					.ifindex = generation->card,
+					.gpl = true,
+					.seconds_max = spec->policy->verifier_seconds_max,
+					.label = label,
+					.log = log,
+					.logs_dirfd = spec->logs_dirfd,
+					.logs_path = spec->logs_path};
 
 	snprintf(label, sizeof(label), "the chain on %s of %s as one program",
 		 hook_name(spec->hook), spec->iface);
@@ -466,7 +466,7 @@ int hops_join(const struct generation *generation, struct hop *hops, int *out, s
 		parts[i] = part_of(&hops[i]);
 		source.gpl &= hop_is_gpl(&hops[i]);
 	}
-	if (fuse_parts(parts, spec->count, &code, why) || card_load(&source, &fd, why))
+	if (fuse_parts(parts, spec->count, &code, why) || offload_load(&source, &fd, why))
 		return -1;
 	for (size_t i = 0; i < spec->count; i++)
 		if (hop_pin_program(generation, &hops[i], fd, why))

@@ -12,8 +12,8 @@
 struct iface {
 	char name[IFACE_NAME_MAX];
 	uint32_t index;
-	uint32_t
-		xdp_program; // id of the program on its XDP hook in the host, or else on the card; 0 for none
+	// Id of the program on its XDP hook in the host, or else on the card; 0 for none.
+	uint32_t xdp_program;
 	uint32_t xdp_on_card; // id of one that runs on the card, before any in the host
 	uint8_t xdp_mode;     // of xdp_program, XDP_ATTACHED_*
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/judge.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -11,7 +10,7 @@
 #include "bpf/manifestreader.h"
 #include "bpf/policy.h"
 #include "bpf/version.h"
-#include "loader/card.h"
+#include "loader/offload.h"
 #include "loader/record.h"
 
 // One use of the file under judgement.
@@ -109,12 +108,12 @@ static int judge_card(struct judged *judged, const struct json *recorded,
 		      struct fault *why)
 {
 	const char *entry = json_text(json_member(recorded, "entry"));
-	char bar[MEMBER_BAR_MAX] = "";
+	char bar[MEMBER_WHY_NOT_MAX] = "";
 	struct fault reason = {0};
 
 	for (size_t i = 0; entry && i < manifest->program_count; i++)
 		if (!strcmp(manifest->programs[i].entry, entry))
-			card_bar(inspection, manifest, &manifest->programs[i], bar);
+			offload_why_not(inspection, manifest, &manifest->programs[i], bar);
 	if (bar[0] && fault_set(&reason, FAULT_CONFIG, "card: no card takes it: %s", bar) &&
 	    fault_fix(&reason, "\"xdp_mode\": \"native\" runs the chain in the driver"))
 		return judged_say(judged, "card", false, &reason, why);

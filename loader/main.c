@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/cli.h"
+#include "base/digest.h"
 #include "base/jail.h"
 #include "loader/cmd_apply.h"
 #include "loader/cmd_config.h"
@@ -128,5 +129,6 @@ int main(int argc, char **argv)
 		fault_print(&why, stderr);
 		return fault_exit_status(why.code);
 	}
+	digest_leave();
 	return cli_main(&program, argc, argv);
 }

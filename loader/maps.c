@@ -44,7 +44,7 @@ static const struct map_report *report_of(const struct maps_report *report, cons
 	return NULL;
 }
 
-bool maps_report_kept(const void *report, const char *map)
+static bool is_kept(const void *report, const char *map)
 {
 	const struct map_report *found = report_of(report, map);
 
@@ -205,8 +205,9 @@ static int has_other_section(const struct settling *settling, const char *sectio
 {
 	const char *dir = settling->places->old_dir;
 	OWNED(drop_fd) int fd = -1;
-	size_t count = 0, len = strlen(section);
-	char **names = NULL, plain[SECTION_PIN_MAX];
+	size_t len = strlen(section);
+	OWNED(names_drop) struct names names = {0};
+	char plain[SECTION_PIN_MAX];
 
 	*out = false;
 	if (!dir)
@@ -217,13 +218,12 @@ static int has_other_section(const struct settling *settling, const char *sectio
 		fault_clear(settling->why);
 		return 0;
 	}
-	if (dir_list(fd, &names, &count, settling->why))
+	if (names_list(fd, &names, settling->why))
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		bpffs_name_read(names[i], plain, sizeof(plain));
+	for (size_t i = 0; i < names.count; i++) {
+		bpffs_name_read(names.name[i], plain, sizeof(plain));
 		*out |= !strncmp(plain, section, len) && plain[len] == ':';
 	}
-	names_free(names, count);
 	return 0;
 }
 
@@ -431,7 +431,7 @@ int maps_update(const struct meaning *meaning, const struct values *values,
 					    .recorded = member->recorded,
 					    .lent = member->lent,
 					    .dir = dir,
-					    .wants = maps_report_kept,
+					    .wants = is_kept,
 					    .ctx = report};
 	OWNED(edits_drop) struct edits edits = {0};
 	bool rebuild;

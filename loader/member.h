@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One place in a chain: a program that has been admitted, with the admin's values for its maps.
+// A member of a chain: an admitted program, with the values of node.json for its maps.
 #pragma once
 
 #include <stdbool.h>
@@ -14,39 +14,42 @@
 #include "bpf/manifest.h"
 #include "loader/fall.h"
 
-#define MEMBER_LABEL_MAX 256
-#define MEMBER_BAR_MAX	 160
+#define MEMBER_LABEL_MAX   256
+#define MEMBER_WHY_NOT_MAX 160
 
 struct member {
 	char *name;	      // "net/count"
 	char *version;	      // "1.0.0", never a pattern
-	char *from;	      // the repository that vouched for it
+	char *from;	      // the repository that signed it; "": a stand-in of ours (standin.h)
 	struct json *maps;    // { MAP: [ { "key", "value" } ] } of node.json; never NULL
 	struct json *globals; // { NAME: VALUE } of node.json; NULL: none
 	struct sha256 bundle, object, manifest_sha256; // as signed
 	struct manifest *manifest;
 	const struct manifest_program *program; // of that manifest
 	int object_fd;				// sealed, digest verified
-	bool pending; // nobody has looked at its object yet (admit_members): it may not be loaded
-	size_t place; // in the list of node.json, from 0
-	char section[64];	    // of the program in its object; "" where nobody has looked
+	bool pending;	  // its object was not inspected yet (admit_members): it must not be loaded
+	size_t place;	  // in the list of node.json, from 0
+	char section[64]; // of the program in its object; "": not inspected
 	uint32_t jumps_most;	    // tail calls of one run of it; JUMPS_ENDLESS
 	struct inspect_type *asked; // of the kernel's types, if a part of them is enough (types.h)
 	size_t asked_count;
-	struct fall_ways falls;	       // its jumps to the next program, as far as its object tells
-	uint64_t map_bytes;	       // what its maps take, about
-	bool starts;		       // timers and the like, which run on in its maps
-	char card_bar[MEMBER_BAR_MAX]; // why no card takes it (loader/card.h); "": nothing is known
-	char *maps_from; // the directory of maps that it takes over; "": none; NULL: that of its own key
-	struct json *
-		lent; // { MAP: entries } of shared maps that stand with another program; NULL: none
-	const struct json *recorded; // what was applied of it before; NULL: not known. Of the plan
+	struct fall_ways falls; // its jumps to the next program, as far as its object tells
+	uint64_t map_bytes;	// estimated size of its maps
+	bool starts;		// it starts timers or the like, which go on to run in its maps
+	// Why it cannot be offloaded (loader/offload.h); "": nothing is known that is against it.
+	char no_offload[MEMBER_WHY_NOT_MAX];
+	char *maps_from; // the directory of maps that it inherits (inherit.h); "": none; NULL: that of its own key
+	// { MAP: entries } of shared maps whose values stand at another program; NULL: none.
+	struct json *lent;
+	// The record of its predecessor, borrowed from the plan; NULL: not known.
+	const struct json *recorded;
 };
 
-// Whether the maps that it would take over may not be: code of another object that was started there would run on in them,
-// replaced or denied as it is.
+// Whether it must not inherit the maps of its predecessor: a timer that another object has started in them would go on to run,
+// although that object is replaced or denied.
 bool member_stands_apart(const struct member *member);
 void member_drop(struct member *member);
+// Drops `count` members and frees the array. NULL is fine.
 static inline void members_free(struct member *members, size_t count)
 {
 	for (size_t i = 0; members && i < count; i++)
@@ -54,14 +57,15 @@ static inline void members_free(struct member *members, size_t count)
 	free(members);
 }
 
-// The manifest's entry for a hook: the one named, or the only one; of probes the first, where all are of one object (the
-// others ride along, loader/rider.h). FAULT_CONFIG when that is nobody's.
+// Sets `program`: the manifest's program for a hook that is named `entry`; NULL: the only one. If all programs of a
+// hook are probes of one object it is the first; the others come with it (loader/probes.h). FAULT_CONFIG if there is
+// none, or several.
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
 	MUST_CHECK;
 
-// "net.count.1.0.0": fit for a file name.
+// "net.count.1.0.0", for file names.
 void member_label(const struct member *member, char label[static MEMBER_LABEL_MAX]);
-// "corp:net:count", or "corp:net:count:2" for the second of that name: the directory of its maps. What one repository's
-// program has counted or been told is nothing to another's of the same name. Of a bundle with several programs for a hook
-// the entry stands behind the name. `index` is its place.
+// The name of the directory of its maps: "corp:net:count", or "corp:net:count:2" for the second one of that name in
+// the chain. It begins with the repository, so that programs of the same name from two repositories do not share
+// maps. If the bundle has several programs for the hook, the entry follows the name. `index` is that of the member.
 void member_key(const struct member *members, size_t index, char key[static MEMBER_LABEL_MAX]);

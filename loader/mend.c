@@ -12,8 +12,11 @@
 #include "loader/apply.h"
 #include "loader/bpffs.h"
 #include "loader/chain.h"
+#include "loader/decide.h"
+#include "loader/fallback.h"
 #include "loader/mapid.h"
 #include "loader/restore.h"
+#include "loader/scan.h"
 #include "loader/sys.h"
 #include "loader/tamper.h"
 
@@ -95,7 +98,7 @@ static int find_root(struct mend *mend, const struct keeper *keeper, struct faul
 	uint32_t number = keeper ? keeper_root(keeper) : truth->root_number;
 	const char *tag;
 
-	if (plan_tag(mend->places->tags, mend->chain->hook, &tag, why))
+	if (anchor_tags_get(mend->places->tags, mend->chain->hook, &tag, why))
 		return -1;
 	if (!number || anchor_at(mend->place, number, &mend->root, why) ||
 	    !(mend->root.on_card ? is_recorded(mend) : !strcmp(mend->root.tag, tag)))
@@ -355,11 +358,11 @@ static int look_for(const struct plan_places *at, const char *iface, enum hook h
 {
 	OWNED(plan_drop) struct plan *plan = NULL;
 
-	if (plan_look_at(at, iface, hook, &plan, why))
+	if (scan_hook(at, iface, hook, &plan, why))
 		return -1;
 	if (strcmp(plan->chains[0].was, plan->chains[0].iface) != 0) {
 		plan_drop(&plan);
-		if (plan_look(at, &plan, why))
+		if (scan_all(at, &plan, why))
 			return -1;
 	}
 	*out = HAND_OVER(plan);
@@ -368,11 +371,11 @@ static int look_for(const struct plan_places *at, const char *iface, enum hook h
 
 // Its place in the plan, of which nothing else is done.
 static int restore_one(struct plan *plan, const struct plan_places *at,
-		       const struct plan_copies *copies, const char *iface, enum hook hook,
+		       const struct restore_copies *copies, const char *iface, enum hook hook,
 		       size_t *index, struct fault *why)
 {
 	*index = plan->count;
-	plan_restore(plan, at, copies);
+	fallback_plan(plan, at, copies);
 	for (size_t i = 0; i < plan->count; i++)
 		if (is_one(&plan->chains[i], iface, hook))
 			*index = i;
@@ -392,8 +395,8 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
 	const struct admit_places admits = admit_places(places);
-	struct plan_copies copies = {.objects_dirfd = places->objects_dirfd,
-				     .trust_dirfd = places->trust_dirfd};
+	struct restore_copies copies = {.objects_dirfd = places->objects_dirfd,
+					.trust_dirfd = places->trust_dirfd};
 	OWNED(apply_drop) struct apply apply = {0};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
@@ -427,18 +430,18 @@ int mend_restore(const struct mend_places *places, const char *iface, enum hook 
 // What has nothing yet: a newer version for what runs is for an apply to bring.
 static bool has_come(const void *ctx, const struct plan_chain *chain)
 {
-	const struct mend_comers *comers = ctx;
+	const struct mend_arrivals *arrivals = ctx;
 
 	if (chain->truth.root_id || chain->truth.linked)
 		return false;
-	for (size_t i = 0; i < comers->count; i++)
-		if (!strcmp(chain->iface, comers->ifaces[i]))
+	for (size_t i = 0; i < arrivals->count; i++)
+		if (!strcmp(chain->iface, arrivals->ifaces[i]))
 			return true;
 	return false;
 }
 
-int mend_welcome(const struct mend_places *places, const struct mend_comers *comers,
-		 char how[static ATTACH_HOW], struct fault *why)
+int mend_load_arrivals(const struct mend_places *places, const struct mend_arrivals *arrivals,
+		       char how[static ATTACH_HOW], struct fault *why)
 {
 	const struct plan_places at = {
 		.node = places->node, .tree = places->tree, .loader_dirfd = places->loader_dirfd};
@@ -448,8 +451,8 @@ int mend_welcome(const struct mend_places *places, const struct mend_comers *com
 	OWNED(plan_drop) struct plan *plan = NULL;
 
 	how[0] = '\0';
-	if (admit_new(&admits, &admit, why) || plan_look(&at, &plan, why) ||
-	    plan_decide_some(plan, &at, admit, has_come, comers, why))
+	if (admit_new(&admits, &admit, why) || scan_all(&at, &plan, why) ||
+	    decide_some(plan, &at, admit, has_come, arrivals, why))
 		return -1;
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->chains[i].action != PLAN_LOAD)

@@ -2,7 +2,6 @@
 #include "loader/namer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,14 +17,17 @@
 #include "base/jail.h"
 #include "base/owned.h"
 #include "base/program.h"
-#include "bpf/node.h"
+#include "bpf/watchrule.h"
 
 // What it gives up at its start takes a few milliseconds, and on a busy machine its turn.
 #define START_MS 10000
 // An answer waits for nothing, and who asks has a second to tell what was seen.
 #define PATIENCE_MS 500
 
-// What goes over the socket: an id there, this back. The first answer is of id 0: that it stands, or why not.
+// What goes over the socket: this there, an answer back. The first answer is of id 0: that it stands, or why not.
+struct question {
+	uint32_t id, hand; // whether a descriptor is asked for, too
+};
 struct answer {
 	uint32_t id, known, uid;
 	uint64_t loaded_ns;
@@ -41,7 +43,8 @@ static long bpf_call(enum bpf_cmd command, union bpf_attr *attr)
 	return syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
-static void look_up(uint32_t id, struct answer *out)
+// Returns a descriptor of the program where the question may have one, else -1.
+static int look_up(const struct watchrule *hands, const struct question *about, struct answer *out)
 {
 	union bpf_attr attr;
 	struct bpf_prog_info info;
@@ -49,11 +52,11 @@ static void look_up(uint32_t id, struct answer *out)
 
 	memset(&attr, 0, sizeof(attr));
 	memset(&info, 0, sizeof(info));
-	*out = (struct answer){.id = id};
-	attr.prog_id = id;
+	*out = (struct answer){.id = about->id};
+	attr.prog_id = about->id;
 	fd = (int)bpf_call(BPF_PROG_GET_FD_BY_ID, &attr);
 	if (fd < 0)
-		return;
+		return -1;
 	memset(&attr, 0, sizeof(attr));
 	attr.info.bpf_fd = (uint32_t)fd;
 	attr.info.info_len = sizeof(info);
@@ -65,7 +68,33 @@ static void look_up(uint32_t id, struct answer *out)
 		memcpy(out->name, info.name, sizeof(out->name));
 		memcpy(out->tag, info.tag, sizeof(out->tag));
 	}
+	info.name[sizeof(info.name) - 1] = '\0';
+	// Who asks may be anybody by now: it is this process that says which programs somebody else gets a hold of.
+	if (out->known && about->hand && hands && info.type == BPF_PROG_TYPE_XDP &&
+	    watchrule_evicts(hands, info.name))
+		return fd;
 	close(fd);
+	return -1;
+}
+
+static bool reply(int fd, const struct answer *answer, int program)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(program))];
+		struct cmsghdr head;
+	} beside = {0};
+	struct iovec said = {.iov_base = (void *)(uintptr_t)answer, .iov_len = sizeof(*answer)};
+	struct msghdr message = {.msg_iov = &said, .msg_iovlen = 1};
+
+	if (program >= 0) {
+		beside.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(program)),
+					       .cmsg_level = SOL_SOCKET,
+					       .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&beside.head), &program, sizeof(program));
+		message.msg_control = &beside;
+		message.msg_controllen = sizeof(beside);
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
 }
 
 // Gives up everything but the capability, the socket and the two questions.
@@ -86,11 +115,12 @@ static int shut_in(int fd, struct fault *why)
 	return jail_syscalls(JAIL_NAMER, why);
 }
 
-static void serve(int fd)
+static void serve(int fd, const struct watchrule *hands)
 {
 	struct fault why = {0};
 	struct answer answer;
-	uint32_t id;
+	struct question question;
+	int program = -1;
 
 	if (shut_in(fd, &why)) {
 		// The text of a refusal travels in the place of an answer.
@@ -99,9 +129,11 @@ static void serve(int fd)
 		_exit(1);
 	}
 	answer = (struct answer){.known = 1};
-	while (write(fd, &answer, sizeof(answer)) == (ssize_t)sizeof(answer) &&
-	       read(fd, &id, sizeof(id)) == (ssize_t)sizeof(id))
-		look_up(id, &answer);
+	while (reply(fd, &answer, program) &&
+	       read(fd, &question, sizeof(question)) == (ssize_t)sizeof(question)) {
+		drop_fd(&program);
+		program = look_up(hands, &question, &answer);
+	}
 	_exit(0);
 }
 
@@ -144,7 +176,7 @@ static int be_patient(struct namer *namer, unsigned ms, struct fault *why)
 	return -1;
 }
 
-static int start(struct namer *out, struct fault *why)
+static int start(const struct watchrule *hands, struct namer *out, struct fault *why)
 {
 	OWNED(drop_fd) int mine = -1;
 	int ends[2];
@@ -155,7 +187,7 @@ static int start(struct namer *out, struct fault *why)
 	mine = ends[0];
 	out->pid = fork();
 	if (out->pid == 0)
-		serve(ends[1]);
+		serve(ends[1], hands);
 	close(ends[1]);
 	if (out->pid < 0)
 		return fault_errno(why, FAULT_OTHER, "cannot start the namer");
@@ -165,10 +197,10 @@ static int start(struct namer *out, struct fault *why)
 	return be_patient(out, PATIENCE_MS, why);
 }
 
-int namer_start(const struct node *node, struct namer *out, struct fault *why)
+int namer_start(const struct watchrule *rule, bool hands, struct namer *out, struct fault *why)
 {
 	*out = (struct namer)NAMER_NONE;
-	return node->watch.name_foreign ? start(out, why) : 0;
+	return rule->name_foreign ? start(hands ? rule : NULL, out, why) : 0;
 }
 
 static bool is_late(ssize_t got)
@@ -176,12 +208,36 @@ static bool is_late(ssize_t got)
 	return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out)
+// One message; a descriptor beside it becomes *program where that is asked for, and is closed by the kernel otherwise.
+static ssize_t hear(int fd, struct answer *out, int *program)
 {
-	struct answer answer = {0};
+	union {
+		char room[CMSG_SPACE(sizeof(*program))];
+		struct cmsghdr head;
+	} beside = {0};
+	struct iovec said = {.iov_base = out, .iov_len = sizeof(*out)};
+	struct msghdr message = {.msg_iov = &said, .msg_iovlen = 1};
+	const struct cmsghdr *head;
+	ssize_t got;
+
+	if (program) {
+		message.msg_control = &beside;
+		message.msg_controllen = sizeof(beside);
+	}
+	got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	head = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+	if (program && head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+	    head->cmsg_len == CMSG_LEN(sizeof(*program)))
+		memcpy(program, CMSG_DATA(head), sizeof(*program));
+	return got;
+}
+
+// Whether it has answered. `program` as above, may be NULL.
+static bool ask(struct namer *namer, uint32_t id, struct answer *answer, int *program)
+{
+	const struct question question = {.id = id, .hand = program != NULL};
 	ssize_t got = -1;
 
-	*out = (struct sys_program){.id = id};
 	if (namer->fd < 0 || !id)
 		return false;
 	// On a busy machine, or stopped by somebody: nobody waits twice for it, and the answer that was given up goes first.
@@ -190,26 +246,46 @@ bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out)
 
 		if (poll(&late, 1, 0) == 0)
 			return false;
-		got = read(namer->fd, &answer, sizeof(answer));
+		got = hear(namer->fd, answer, NULL);
 	}
-	if (got == 0 || send(namer->fd, &id, sizeof(id), MSG_NOSIGNAL) != (ssize_t)sizeof(id))
+	if (got == 0 ||
+	    send(namer->fd, &question, sizeof(question), MSG_NOSIGNAL) != (ssize_t)sizeof(question))
 		got = 0;
 	else
-		got = read(namer->fd, &answer, sizeof(answer));
+		got = hear(namer->fd, answer, program);
 	namer->silent = is_late(got);
 	if (namer->silent)
 		return false;
-	if (got != (ssize_t)sizeof(answer) || answer.id != id) {
-		// Killed, or out of step: a wrong name would be worse than none.
-		namer_drop(namer);
-		return false;
-	}
-	if (!answer.known)
+	if (got == (ssize_t)sizeof(*answer) && answer->id == id)
+		return true;
+	// Killed, or out of step: a wrong name would be worse than none.
+	namer_drop(namer);
+	return false;
+}
+
+bool namer_ask(struct namer *namer, uint32_t id, struct sys_program *out)
+{
+	struct answer answer = {0};
+
+	*out = (struct sys_program){.id = id};
+	if (!ask(namer, id, &answer, NULL) || !answer.known)
 		return false;
 	out->uid = answer.uid;
 	out->loaded_ns = answer.loaded_ns;
 	memcpy(out->name, answer.name, sizeof(out->name));
 	out->name[sizeof(out->name) - 1] = '\0';
 	hex_write(answer.tag, sizeof(answer.tag), out->tag);
+	return true;
+}
+
+bool namer_hand(struct namer *namer, uint32_t id, int *program)
+{
+	OWNED(drop_fd) int handed = -1;
+	struct answer answer = {0};
+
+	*program = -1;
+	if (!ask(namer, id, &answer, &handed) || handed < 0)
+		return false;
+	*program = HAND_OVER_FD(handed);
 	return true;
 }

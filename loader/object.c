@@ -21,8 +21,11 @@
 #include "loader/sys.h"
 #include "loader/verifier.h"
 
-// libbpf asks for a log only when the verifier has refused without one, once, into this room. The kernel keeps the end of
-// a log that is too long, and the end is what explains a refusal (A80).
+// libbpf asks for a log only when the verifier has refused without one, once, into this room. The end of a log is what
+// explains a refusal (A80): since 6.4 the kernel keeps that of one that is too long, before it keeps the beginning and stops.
+// So there is room for long ones, as much as any kernel takes; pages that nothing is written to cost nothing.
+#define VERIFIER_LOG_ROOM ((16u << 20) - 1)
+// And so much of its end is kept for people.
 #define VERIFIER_LOG_MAX (256u << 10)
 // What libbpf's own copy of a map that is replaced is made with: a ring buffer needs a page at least.
 #define STAND_IN_ENTRIES 4096
@@ -31,7 +34,7 @@
 // for one load, but the log buffer is ours and known to both sides.
 struct log {
 	struct object *object;
-	char text[VERIFIER_LOG_MAX];
+	char text[VERIFIER_LOG_ROOM];
 };
 
 struct use {
@@ -69,7 +72,10 @@ int object_program_fd(const struct object *object)
 
 const char *object_log(const struct object *object)
 {
-	return object->log ? object->log->text : "";
+	const char *text = object->log ? object->log->text : "";
+	size_t len = strlen(text);
+
+	return len < VERIFIER_LOG_MAX ? text : text + len + 1 - VERIFIER_LOG_MAX;
 }
 
 const struct code *object_code(const struct object *object)
@@ -235,7 +241,7 @@ static int object_hook(struct bpf_program *program, struct bpf_prog_load_opts *o
 	struct object *object;
 
 	(void)cookie;
-	if (!text || size != VERIFIER_LOG_MAX)
+	if (!text || size != VERIFIER_LOG_ROOM)
 		return -EPERM;
 	object = ((const struct log *)(const void *)(text - offsetof(struct log, text)))->object;
 	if (object_prepare(object, program, opts, &object->refusal))
@@ -397,17 +403,17 @@ static void object_make_static(struct object *object)
 static void object_keep_log(const struct object *object, struct fault *why)
 {
 	const struct object_source *source = &object->source;
-	size_t len = strlen(object->log->text);
+	const char *text = object_log(object);
 	char name[FILE_NAME_LEN];
 	struct fault ignored = {0};
 
 	if (source->logs_dirfd < 0)
 		return;
 	snprintf(name, sizeof(name), "%.200s.log", source->label);
-	if (!file_replace_at(source->logs_dirfd, name, object->log->text, len, 0600, &ignored))
+	if (!file_replace_at(source->logs_dirfd, name, text, strlen(text), 0600, &ignored))
 		fault_fix(why, "the %slog is %s/%s",
-			  len + 1 < VERIFIER_LOG_MAX ? "whole " : "end of the ", source->logs_path,
-			  name);
+			  strlen(text) + 1 < VERIFIER_LOG_MAX ? "whole " : "end of the ",
+			  source->logs_path, name);
 }
 
 // The verifier was stopped.
@@ -426,6 +432,18 @@ static int object_explain_late(const struct object *object, struct fault *why)
 			      "raise \"verifier_seconds_max\" in the policy");
 }
 
+// A kernel that keeps the beginning of a log, and a log longer than any kernel gives room for.
+static int object_explain_cut(const struct object *object, struct fault *why)
+{
+	fault_set(why, FAULT_KERNEL,
+		  "the kernel's verifier refuses %s, and has no room left to say why",
+		  object->source.label);
+	return fault_fix(why,
+			 "kernels before 6.4 give up a log after %u MiB: 'bpfseal bundle check' on "
+			 "a later one tells the reason",
+			 (VERIFIER_LOG_ROOM + 1) >> 20);
+}
+
 static int object_explain(struct object *object, int error, struct fault *why)
 {
 	const struct object_source *source = &object->source;
@@ -433,7 +451,9 @@ static int object_explain(struct object *object, int error, struct fault *why)
 
 	if (object->deadline.struck)
 		return object_explain_late(object, why);
-	verifier_read(object->log->text, &word);
+	verifier_read(object->log->text, VERIFIER_LOG_ROOM, &word);
+	if (word.is_cut)
+		return object_explain_cut(object, why);
 	// The verifier had nothing against it: what failed came before it, or after.
 	if (!word.reason[0] && error == EPERM && source->probe)
 		return fault_set(
@@ -529,7 +549,7 @@ int object_load(struct object *object, const struct wrap *wrap, struct fault *wh
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	object->log->text[0] = '\0';
 	object->log->object = object;
-	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_MAX);
+	bpf_program__set_log_buf(object->program, object->log->text, VERIFIER_LOG_ROOM);
 	complaint[0] = '\0';
 	if (object->source.card)
 		bpf_program__set_ifindex(object->program, object->source.card);

@@ -21,11 +21,11 @@ struct object_source {
 	size_t len;
 	const char *entry; // function name
 	enum hook hook;	   // decides the program's type; section names decide nothing (A81)
-	const struct manifest_program
-		*probe; // with HOOK_PROBE: its event; NULL: opened for its maps only
-	bool frags;	// load for multi-buffer packets; only with HOOK_XDP
-	bool is_part;	// its code is kept, to be joined with that of others (fuse.h)
-	uint32_t card;	// index of the interface whose card it is offloaded to; 0: host
+	// With HOOK_PROBE: its event; NULL: opened for its maps only.
+	const struct manifest_program *probe;
+	bool frags;    // load for multi-buffer packets; only with HOOK_XDP
+	bool is_part;  // its code is kept, to be joined with that of others (fuse.h)
+	uint32_t card; // index of the interface whose card it is offloaded to; 0: host
 	const struct policy *policy; // NULL only for our own, embedded objects
 	const char *label; // "net.count.1.0.0": names the program in refusals and its log file
 	// The kernel types that its CO-RE relocations need, if a subset of the kernel's BTF suffices (types.h), and the reader

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/peek.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +94,8 @@ int peek_open(const struct running *running, const char *map, struct peek *out, 
 	return 0;
 }
 
-const char *peek_purpose(const struct peek *peek)
+// "config", "counter", "gauge", "state", or "" where the manifest says nothing.
+static const char *peek_purpose(const struct peek *peek)
 {
 	return peek->section ? "" : peek->map.purpose;
 }

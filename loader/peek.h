@@ -22,8 +22,6 @@ void peek_drop(struct peek *peek);
 // Opens a map or section by name; `out` is the caller's (peek_drop). FAULT_CONFIG with the nearest name.
 int peek_open(const struct running *running, const char *map, struct peek *out, struct fault *why)
 	MUST_CHECK;
-// "config", "counter", "gauge", "state", or "" where the manifest says nothing.
-const char *peek_purpose(const struct peek *peek);
 
 // The entry that is in peek->cell, as {"key","value"} or {"key","value","per_cpu"}. Of a per-CPU map "value" is the sum over
 // all CPUs, of a config map the value that all CPUs have; "per_cpu" lists the values if `per_cpu`, or if those of a config map

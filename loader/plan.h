@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The difference between the kernel and node.json, chain by chain.
+// The difference between the kernel and node.json, chain by chain. scan.h starts a plan; decide.h, fallback.h or
+// rollback.h completes it; apply.h carries it out.
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include "base/json.h"
 #include "bpf/node.h"
 #include "loader/admit.h"
+#include "loader/anchor.h"
 #include "loader/bpffs.h"
 #include "loader/edit.h"
 #include "loader/finding.h"
@@ -18,140 +20,92 @@
 
 enum plan_action {
 	PLAN_KEEP,   // runs as node.json says
-	PLAN_LOAD,   // nothing of ours is there yet
-	PLAN_CHANGE, // another chain
+	PLAN_LOAD,   // no chain of ours is there
+	PLAN_CHANGE, // another chain runs
 	PLAN_REPAIR, // the right chain, damaged
 	PLAN_REMOVE, // node.json asks for none
-	PLAN_WAIT,   // asks for one, and the interface is not there
-	PLAN_MOVE,   // runs as node.json says, and is pinned under the interface's earlier name
-	PLAN_VALUES, // the right chain, with other values: nothing is loaded
+	PLAN_WAIT,   // node.json asks for one; the interface does not exist
+	PLAN_MOVE,   // runs as node.json says, but is pinned under the interface's former name
+	PLAN_VALUES, // the right chain, but values of its maps change: nothing is loaded
 };
 // "keep", "load", "change", "repair", "remove", "wait", "move", "values"
 const char *plan_action_name(enum plan_action action);
-// Whether a chain is to be built for it.
+// Whether the action builds a new generation.
 bool plan_builds(enum plan_action action);
 
 struct plan_chain {
 	char iface[64];
-	char was[64]; // pinned and recorded under this name (loader/roster.h)
+	char was[64]; // the name under which it is pinned and recorded (roster.h)
 	enum hook hook;
 	const struct node_interface *interface; // NULL: not in node.json
-	struct member *members;			// what shall run
-	size_t count;
-	struct json *denied;	  // lines as in loader/denied.h; NULL: not decided
-	struct json *hold;	  // as in loader/hold.h, for its record; NULL: node.json holds
-	struct maps_report *maps; // of each member, foretold
-	struct edits edits;	  // with PLAN_VALUES and PLAN_MOVE
-	struct json *changes;	  // values that change, for people (loader/change.h); NULL: none
+
+	// The state that was found (scan.h).
 	struct truth truth;
-	const struct json *record; // what was applied here; NULL: nothing
-	const struct json *
-		like; // to go by: that, or for an interface that has just come what others of its pattern have
-	struct json
-		*put_off; // rolled back while the interface is away: the record to come back with
 	struct findings damage;
+	const struct json *record; // of what was applied here; NULL: nothing was
+	// The record to go by: `record`, or for an interface that has just come that of another interface of
+	// its pattern; NULL: none.
+	const struct json *like;
+
+	// What shall run (desired.h), and what that takes (decide.h).
+	struct member *members;
+	size_t count;
 	enum plan_action action;
-	struct fault refused; // why it cannot be admitted as node.json says; FAULT_NONE: it can
-	struct fault lost;    // why it was not restored, or is held no longer
+	struct json *denied; // denied programs, as in denied.h; NULL: not decided
+	struct json *hold;   // as in hold.h, for the new record; NULL: node.json decides
+	// Rolled back while the interface is away: the record to restore when it comes.
+	struct json *put_off;
+	struct maps_report *maps; // one for each member, predicted (foretell.h)
+	struct edits edits;	  // values to write, with PLAN_VALUES and PLAN_MOVE
+	struct json *changes;	  // changed values, for the report (change.h); NULL: none
+	struct fault refused;	  // why it cannot be admitted as node.json says; FAULT_NONE: it can
+	struct fault lost;	  // why it could not be restored, or why its hold ended
 };
 
 struct plan {
 	struct plan_chain *chains;
 	size_t count;
 	struct json *record;
-	bool is_whole;	       // of all that there is: what it does not name is nowhere
-	bool from_copies;      // plan_restore made it
-	struct admit *keeping; // makes durable what was admitted, beside all else; NULL: it is
+	bool is_whole;	  // of all hooks (scan_all): what it does not name exists nowhere
+	bool from_copies; // made by fallback_plan
+	// Still makes durable what was admitted (admit_kept); NULL: that is done.
+	struct admit *keeping;
 };
 
-// The tags of our roots, XDP and TC, as they are learned; starts as {0}.
-struct plan_tags {
-	char tags[2][SYS_TAG_HEX];
-};
-
-// Borrowed while the plan lives.
+// Parameters of a plan. Borrowed while it lives.
 struct plan_places {
 	const struct node *node;
 	const char *tree;
 	int loader_dirfd;
-	bool resume; // holds of rollbacks end
-	bool beside; // what is admitted is made durable beside what follows (admit_settle)
+	bool resume; // ends the holds of rollbacks
+	bool beside; // decide_all makes what was admitted durable in another thread (admit_settle)
 };
 
-// A plan of the kernel's side: every hook that node.json names, or that has pins of ours, or that is held; what runs and what
-// is damaged.
-// Nothing is admitted yet: what `status` shows.
-int plan_look(const struct plan_places *places, struct plan **out, struct fault *why) MUST_CHECK;
-// The same for one hook.
-int plan_look_at(const struct plan_places *places, const char *iface, enum hook hook,
-		 struct plan **out, struct fault *why) MUST_CHECK;
-// Learns a tag when it is asked for first. Borrowed.
-int plan_tag(struct plan_tags *tags, enum hook hook, const char **out, struct fault *why)
-	MUST_CHECK;
-// What plan_look does with each chain, whose place and record are known: truth and damage, read anew.
-int plan_see(struct plan_chain *chain, const struct plan_places *places, struct plan_tags *tags,
-	     struct fault *why) MUST_CHECK;
-// Admits what node.json asks for and decides each chain's action; a chain that is held (loader/hold.h) stays as it was rolled
-// back. All or nothing: a refusal of one is the refusal of all, the first one's is told, each chain has its own. Nothing
-// has changed then but what is kept of the metadata.
-int plan_decide(struct plan *plan, const struct plan_places *places, struct admit *admit,
-		struct fault *why) MUST_CHECK;
-// The same of some chains only; all others are kept as they are, and of the metadata nothing is kept: that takes the
-// indexes of all that node.json names, and is the next apply's.
-int plan_decide_some(struct plan *plan, const struct plan_places *places, struct admit *admit,
-		     bool (*wanted)(const void *ctx, const struct plan_chain *chain),
-		     const void *ctx, struct fault *why) MUST_CHECK;
-// Where nothing new can be admitted: our own copies and deny lists, and who vouches for them. Borrowed for the call.
-struct plan_copies {
-	int objects_dirfd, trust_dirfd;
-	struct admit *admit;
-};
-struct restore;
-// What to restore on a chain from them: its record, by today's node.json. The caller sets `runs` and `unasked`
-// (loader/restore.h). Borrows all three.
-struct restore plan_restore_of(const struct plan_chain *chain, const struct plan_places *places,
-			       const struct plan_copies *copies);
-// Plans from them alone, chain by chain, after plan_decide has refused: what is denied and runs goes, or gets a stand-in;
-// a recorded chain that is damaged or gone comes back, exactly it but for what is denied, when each member is still
-// vouched for (admit_recorded) and nothing but the store kept it from being admitted. All else is kept as it is, with
-// `lost` saying why what is gone does not come back.
-void plan_restore(struct plan *plan, const struct plan_places *places,
-		  const struct plan_copies *copies);
 void plan_free(struct plan *plan);
 static inline void plan_drop(struct plan **plan)
 {
 	plan_free(*plan);
 	*plan = NULL;
 }
-// Whether there is something to do, or to write down, now; and how many chains wait for their interface.
-bool plan_is_pending(const struct plan *plan);
-size_t plan_waiting(const struct plan *plan);
-// Whether a chain of it is held as it was rolled back.
-bool plan_is_held(const struct plan *plan);
-// Whether what is denied in a chain, or holds it, is not what its record says.
-bool plan_notes_differ(const struct plan_chain *chain);
-
-// ---- the parts, for who plans something else than node.json (loader/rollback.h) ----
-
-// The chain of a hook, added where the plan has none yet.
-int plan_chain_at(struct plan *plan, const struct plan_places *places, const char *iface,
-		  enum hook hook, struct plan_chain **out, struct fault *why) MUST_CHECK;
-// Fills in what node.json asks for.
-int plan_admit(struct plan_chain *chain, struct admit *admit, struct fault *why) MUST_CHECK;
-// Whether the maps of all that is filled in are within the policy's total.
-int plan_check_total(const struct plan *plan, const struct plan_places *places, struct fault *why)
-	MUST_CHECK;
-// Forgets what was filled in and decided.
+// Frees what shall run on a chain and sets PLAN_KEEP: it is as scan.h left it, but for `refused`, `lost` and
+// `put_off`.
 void plan_reset(struct plan_chain *chain);
-// Decides how to get to what is filled in.
-int plan_settle(struct plan_chain *chain, const struct plan_places *places, struct fault *why)
-	MUST_CHECK;
-// Then, of all chains that are filled in: what becomes of their maps and values (loader/foretell.h), which may ask for
-// more than has been decided. The first one's refusal is told, each chain has its own.
-int plan_foretell(struct plan *plan, const struct plan_places *places, struct fault *why)
-	MUST_CHECK;
-// Whether all that is pinned for an interface stood on another one of its name, which is gone.
+
+// Whether something is to be done, or recorded, now.
+bool plan_is_pending(const struct plan *plan);
+// How many chains wait for their interface.
+size_t plan_waiting(const struct plan *plan);
+// Whether a chain is held as it was rolled back.
+bool plan_is_held(const struct plan *plan);
+// Whether the denied programs or the hold of a chain differ from its record.
+bool plan_notes_differ(const struct plan_chain *chain);
+// Whether this is a new interface of a known name: everything pinned under the name belonged to one that is gone.
 bool plan_is_renewed(const struct plan *plan, const char *iface);
-// Where its pins are as the plan is made; what stands there and is another interface's by now is as if it were not.
+// The hook's directory in bpffs, where its pins are now. For a name whose pins belong to another interface by now: a
+// directory that does not exist. FAULT_CONFIG if the path is too long.
 int plan_place(const struct plan_chain *chain, const char *tree, char place[static BPFFS_PATH_MAX],
 	       struct fault *why) MUST_CHECK;
+// FAULT_POLICY if the maps of all chains together exceed the policy's limit. A chain that nothing was decided for
+// counts with the maps that its record says.
+int plan_check_total(const struct plan *plan, const struct plan_places *places, struct fault *why)
+	MUST_CHECK;

@@ -15,6 +15,19 @@
 #include "loader/standin.h"
 #include "loader/sys.h"
 
+struct restore restore_of(const struct plan_chain *chain, const struct plan_places *places,
+			  const struct restore_copies *copies)
+{
+	return (struct restore){.objects_dirfd = copies->objects_dirfd,
+				.trust_dirfd = copies->trust_dirfd,
+				.admit = copies->admit,
+				.node = places->node,
+				.interface = chain->interface,
+				.iface = chain->iface,
+				.hook = chain->hook,
+				.record = chain->like};
+}
+
 static int need_digest(const struct json *object, const char *key, const char **hex,
 		       struct sha256 *out, struct fault *why)
 {

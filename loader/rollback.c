@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/owned.h"
+#include "loader/decide.h"
+#include "loader/desired.h"
+#include "loader/foretell.h"
 #include "loader/hold.h"
 #include "loader/previous.h"
 #include "loader/record.h"
-#include "loader/restore.h"
+#include "loader/scan.h"
 
 // Whether node.json asks for just what we go back to.
 static bool is_wished(const struct json *wish, const struct member *members, size_t count)
@@ -23,12 +26,12 @@ static bool is_wished(const struct json *wish, const struct member *members, siz
 	return true;
 }
 
-// The hold that keeps the next apply from undoing the rollback. It records what node.json asks for now, so that it ends when
-// that changes; where that cannot be resolved to versions, the lines of node.json alone are recorded.
+// The hold that keeps the next apply from undoing the rollback. It records what node.json asks for now, so that it
+// ends when that changes; where that cannot be resolved to versions, the lines of node.json alone are recorded.
 static int rollback_hold(struct plan_chain *chain, struct admit *admit, int64_t now,
 			 struct json **out, struct fault *why)
 {
-	int bad = plan_admit(chain, admit, why), failed;
+	int bad = desired_admit(chain, admit, why), failed;
 
 	chain->refused = *why;
 	fault_clear(why);
@@ -52,11 +55,11 @@ static int rollback_put_off(struct plan_chain *chain, const struct json *earlier
 }
 
 static int rollback_chain(struct plan_chain *chain, const struct plan_places *places,
-			  const struct plan_copies *copies, const struct json *earlier, int64_t now,
-			  struct fault *why)
+			  const struct restore_copies *copies, const struct json *earlier,
+			  int64_t now, struct fault *why)
 {
 	OWNED(json_drop) struct json *hold = NULL;
-	struct restore restore = plan_restore_of(chain, places, copies);
+	struct restore restore = restore_of(chain, places, copies);
 
 	restore.record = earlier;
 	restore.unasked = true;
@@ -65,14 +68,14 @@ static int rollback_chain(struct plan_chain *chain, const struct plan_places *pl
 		return -1;
 	if (!is_wished(json_member(hold, "instead_of"), chain->members, chain->count))
 		chain->hold = HAND_OVER(hold);
-	if (plan_settle(chain, places, why))
+	if (decide_action(chain, places, why))
 		return -1;
 	return chain->action == PLAN_WAIT ? rollback_put_off(chain, earlier, why) : 0;
 }
 
 static int rollback_one(struct plan *plan, const struct plan_places *places,
-			const struct plan_copies *copies, const struct json *earlier, int64_t now,
-			struct fault *why)
+			const struct restore_copies *copies, const struct json *earlier,
+			int64_t now, struct fault *why)
 {
 	const char *iface, *hook_text;
 	struct plan_chain *chain;
@@ -80,14 +83,14 @@ static int rollback_one(struct plan *plan, const struct plan_places *places,
 
 	if (json_need_text(earlier, "interface", &iface, why) ||
 	    json_need_text(earlier, "hook", &hook_text, why) || hook_parse(hook_text, &hook, why) ||
-	    plan_chain_at(plan, places, iface, hook, &chain, why) ||
+	    scan_add(plan, places, iface, hook, &chain, why) ||
 	    rollback_chain(chain, places, copies, earlier, now, why))
 		return fault_within(why, "the earlier plan cannot be had back");
 	return 0;
 }
 
-// Refuses while an interface has another name than at the last apply: what is pinned and recorded under the former name could
-// not be told from the chain of another interface that has that name now.
+// Refuses while an interface has another name than at the last apply: what is pinned and recorded under the former
+// name could not be told from the chain of another interface that has that name now.
 static int rollback_check_names(const struct plan *plan, struct fault *why)
 {
 	for (size_t i = 0; i < plan->count; i++) {
@@ -103,7 +106,7 @@ static int rollback_check_names(const struct plan *plan, struct fault *why)
 }
 
 int rollback_plan(struct plan *plan, const struct plan_places *places,
-		  const struct plan_copies *copies, const char *iface, int64_t now,
+		  const struct restore_copies *copies, const char *iface, int64_t now,
 		  struct fault *why)
 {
 	OWNED(json_drop) struct json *earlier = NULL;
@@ -117,7 +120,7 @@ int rollback_plan(struct plan *plan, const struct plan_places *places,
 		if (rollback_one(plan, places, copies, json_item(earlier, i), now, why))
 			first = *why;
 	if (first.code == FAULT_NONE &&
-	    (plan_foretell(plan, places, why) || plan_check_total(plan, places, why)))
+	    (foretell_plan(plan, places, why) || plan_check_total(plan, places, why)))
 		first = *why;
 	fault_clear(why);
 	// What the metadata says is kept also behind a refusal: that something was taken back, most of all.

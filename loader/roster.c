@@ -106,20 +106,19 @@ static int take_ifaces(struct census *census, struct fault *why)
 static int take_pinned(struct census *census, struct fault *why)
 {
 	OWNED(drop_fd) int fd = -1;
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	if (dir_open(census->tree, &fd, why) || dir_list(fd, &names, &count, why))
+	if (dir_open(census->tree, &fd, why) || names_list(fd, &names, why))
 		return -1;
-	census->pinned = calloc(count + 1, sizeof(*census->pinned));
-	for (size_t i = 0; census->pinned && i < count; i++)
-		bpffs_name_read(names[i], census->pinned[i].name, sizeof(census->pinned[i].name));
-	names_free(names, count);
+	census->pinned = calloc(names.count + 1, sizeof(*census->pinned));
+	for (size_t i = 0; census->pinned && i < names.count; i++)
+		bpffs_name_read(names.name[i], census->pinned[i].name,
+				sizeof(census->pinned[i].name));
 	if (!census->pinned)
 		return fault_set(why, FAULT_OTHER, "out of memory");
-	census->pinned_count = count;
+	census->pinned_count = names.count;
 	// Turned back from the tree's spelling they may stand in another order.
-	qsort(census->pinned, count, sizeof(*census->pinned), by_name);
+	qsort(census->pinned, names.count, sizeof(*census->pinned), by_name);
 	return 0;
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/source.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -198,22 +196,20 @@ static int kept_begin(int dirfd, const struct bytes *root_json, const char *fing
 		      struct fault *why)
 {
 	struct local local = {.dirfd = dirfd, .roots_dirfd = -1, .mode = 0600};
-	char **names = NULL;
-	size_t count = 0;
-	int bad = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	// Another root, another publisher: its list could never be lifted by the new one.
 	if (file_remove_at(dirfd, PIN_FILE, why) || file_remove_at(dirfd, DENIED_FILE, why) ||
-	    file_remove_at(dirfd, EXPIRY_FILE, why) || dir_list(dirfd, &names, &count, why))
+	    file_remove_at(dirfd, EXPIRY_FILE, why) || names_list(dirfd, &names, why))
 		return -1;
-	for (size_t i = 0; i < count && !bad; i++) {
-		size_t len = strlen(names[i]);
+	for (size_t i = 0; i < names.count; i++) {
+		size_t len = strlen(names.name[i]);
 
-		if (len > 5 && !strcmp(names[i] + len - 5, ".json"))
-			bad = file_remove_at(dirfd, names[i], why);
+		if (len > 5 && !strcmp(names.name[i] + len - 5, ".json") &&
+		    file_remove_at(dirfd, names.name[i], why))
+			return -1;
 	}
-	names_free(names, count);
-	if (bad || local_keep(&local, "root", 0, root_json->data, root_json->len, why))
+	if (local_keep(&local, "root", 0, root_json->data, root_json->len, why))
 		return -1;
 	return file_replace_at(dirfd, PIN_FILE, fingerprint, strlen(fingerprint), 0600, why);
 }

@@ -76,6 +76,7 @@ struct copies {
 	struct index_copy {
 		const char *hex; // borrowed
 		char *name;	 // of the index; NULL: the copy is none
+		bool recorded;	 // an object or a manifest of the records, or what was seen in one
 	} * indexes;
 	size_t count;
 };
@@ -183,17 +184,30 @@ static bool is_of_object(const char *name, char object[static SHA256_HEX])
 	return true;
 }
 
-static int is_in_use(struct copies *copies, const struct index_copy *copy, bool *out,
-		     struct fault *why)
+static bool is_recorded(const struct copies *copies, const char *name)
 {
 	static const char *const keys[] = {"object", "manifest", NULL};
 	char object[SHA256_HEX];
-	const char *hex = is_of_object(copy->hex, object) ? object : copy->hex;
+	const char *hex = is_of_object(name, object) ? object : name;
 
+	return record_names(copies->active, keys, hex) || record_names(copies->previous, keys, hex);
+}
+
+// What the records name is not opened to see whether it is an index.
+static struct index_copy copy_of(const struct copies *copies, const char *name)
+{
+	struct index_copy copy = {.hex = name, .recorded = is_recorded(copies, name)};
+
+	if (!copy.recorded)
+		copy.name = name_of_index(copies, name);
+	return copy;
+}
+
+static int is_in_use(struct copies *copies, const struct index_copy *copy, bool *out,
+		     struct fault *why)
+{
 	*out = true;
-	if (record_names(copies->active, keys, hex) || record_names(copies->previous, keys, hex))
-		return 0;
-	return is_index_in_use(copies, copy, out, why);
+	return copy->recorded ? 0 : is_index_in_use(copies, copy, out, why);
 }
 
 static int sweep_copies(int loader_dirfd, struct fault *why)
@@ -212,9 +226,7 @@ static int sweep_copies(int loader_dirfd, struct fault *why)
 	if (!copies.indexes)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (; copies.count < names.count; copies.count++)
-		copies.indexes[copies.count] = (struct index_copy){
-			.hex = names.name[copies.count],
-			.name = name_of_index(&copies, names.name[copies.count])};
+		copies.indexes[copies.count] = copy_of(&copies, names.name[copies.count]);
 	// That they are gone is made durable once for all of them.
 	for (size_t i = 0; i < copies.count; i++) {
 		const char *name = copies.indexes[i].hex;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain that hangs together, and is not the one that was applied: what only the record can tell. Somebody with our
-// directory's rights can pin programs of his own under our names, and every jump of theirs fits (A84, A87).
+// Detects a chain that is consistent in itself, but is not the one that was applied: whoever may write to our
+// directory in bpffs can pin programs of his own under our names (A84, A87). Only a comparison with the record shows
+// it.
 #pragma once
 
 #include <stdbool.h>
@@ -16,13 +17,15 @@ struct tamper {
 	enum hook hook;
 	const struct truth *truth;
 	const struct json *record; // of this chain; NULL: nothing was applied here
-	const char *root_tag;	   // anchor_tag()
+	const char *root_tag;	   // of our root program (anchor_tag); unused for probes
 };
 
-// Adds "not_as_applied", "program_replaced", "root_replaced" and, for the maps, "pin_missing" and "map_replaced".
+// Adds the findings "not_as_applied", "program_replaced", "root_replaced", "slot_changed" and, for maps, "pin_missing" and
+// "map_replaced".
 int tamper_findings(const struct tamper *tamper, struct findings *findings, struct fault *why)
 	MUST_CHECK;
 
-// Whether what is pinned as the jump behind a member is an array that its code does not know: somebody bound it to the
-// program, and where that jumps is not to be seen in it. Records of earlier versions do not tell.
+// Whether the array that is pinned as the member's next slot is not the one that its code uses: somebody has bound
+// another array to the program (BPF_PROG_BIND_MAP), and the pinned one does not show where the code jumps. False if
+// the record, of an earlier version, does not say how many maps the code uses.
 bool tamper_is_decoy(const struct truth_member *member, const struct json *recorded);

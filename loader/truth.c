@@ -2,7 +2,6 @@
 #include "loader/truth.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -13,7 +12,7 @@
 #include "loader/bpffs.h"
 #include "loader/filter.h"
 #include "loader/iface.h"
-#include "loader/rider.h"
+#include "loader/probes.h"
 
 #define TRUTH_TCX_MAX 64 // the kernel allows no more on one hook
 
@@ -117,7 +116,7 @@ static int truth_generation(const char *dir, struct truth *out, struct fault *wh
 
 		snprintf(name, sizeof(name), "prog-%zu", i);
 		if (program_at(dir, name, &member->program, why) ||
-		    riders_alive(dir, i, &member->probes, why))
+		    probes_alive(dir, i, &member->probes, why))
 			return -1;
 		member->slot = i ? out->members[0].program.id : out->slot;
 		if (i && !out->members[0].program.card &&

@@ -31,8 +31,8 @@ const char *truth_by_name(enum truth_by by); // "none", "xdp", "tcx", "clsact"
 
 // A foreign program or filter on the same hook.
 struct truth_other {
-	char kind
-		[16]; // "xdp" (on the card, or behind ours that is there), "tcx", or of a clsact filter "bpf", "flower", ...
+	// "xdp" (on the card, or behind ours that is there), "tcx", or of a clsact filter "bpf", "flower", ...
+	char kind[16];
 	uint32_t program_id;   // 0: a filter that is no BPF program
 	uint32_t pref, handle; // of a filter
 	char name[64];	       // that its owner gave a BPF filter
@@ -53,8 +53,8 @@ struct truth {
 	bool idle; // attached by a filter that has no effect: not direct-action, or skip_sw
 	bool doubled; // TC: attached by a link and by a filter, after a crash while changing from one to the other
 	uint32_t iface_index; // 0: there is no such interface now
-	uint32_t
-		noted_index; // of the interface that it was attached to, as stored beside the pins; 0: not stored
+	// Of the interface that it was attached to, as stored beside the pins; 0: not stored.
+	uint32_t noted_index;
 	// There is no interface of this name, but the chain is attached: to one that was renamed to `now`, or to one that was
 	// moved to another network namespace (then `now` is empty).
 	bool elsewhere;
@@ -77,8 +77,8 @@ struct truth {
 	bool blocked; // TC: `blocker`, a foreign filter, has the priority that ours needs
 	struct truth_other blocker;
 	uint32_t instead; // where ours is not attached: the first program on this hook; 0: none
-	uint32_t
-		generation; // the one that the root's slot points to; else the newest complete one; 0: none
+	// The one that the root's slot points to; else the newest complete one; 0: none.
+	uint32_t generation;
 	bool entered; // the root's slot points to it
 	size_t count;
 	struct truth_member members[NODE_CHAIN_MAX];

@@ -71,13 +71,25 @@ static void read_source(struct line line, struct verifier_word *out)
 	copy(text, out->source, sizeof(out->source));
 }
 
-void verifier_read(const char *log, struct verifier_word *out)
+// The statistics are its last word. Where a full log ends with another, it ends in the middle of the work.
+static bool is_cut(const char *log, size_t len, size_t room)
 {
-	const char *end = log + strlen(log);
+	const char *end = log + len;
+	struct line last;
+
+	return len + 1 >= room && line_before(log, &end, &last) && !begins(last, "processed ");
+}
+
+void verifier_read(const char *log, size_t room, struct verifier_word *out)
+{
+	size_t len = strlen(log);
+	const char *end = log + len;
 	bool has_reason = false;
 	struct line line;
 
-	*out = (struct verifier_word){.reason = ""};
+	*out = (struct verifier_word){.is_cut = is_cut(log, len, room)};
+	if (out->is_cut)
+		return;
 	while (line_before(log, &end, &line)) {
 		if (!has_reason && is_reason(line)) {
 			copy(line, out->reason, sizeof(out->reason));

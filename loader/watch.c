@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/watch.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "loader/diary.h"
-#include "loader/evict.h"
-#include "loader/mend.h"
-#include "loader/scene.h"
+#include "loader/arrivals.h"
+#include "loader/remedy.h"
+#include "loader/watchlog.h"
+#include "loader/watchstate.h"
 
 #define LOCK_FILE "lock"
 
 // One look takes a fraction of a millisecond; with it a change is told within a second.
 #define LOOK_MS 900
-// So many cheap looks to a whole one at one chain: for what neither they nor a bell can tell.
+// So many cheap looks to a whole one at one chain: for what neither they nor an event can tell.
 #define WHOLE_EVERY 4
-// After a bell others follow: one look for all of them, and not many a second, whatever rings.
+// After an event others follow: one look for all of them, and not many a second, however many come.
 #define SETTLE_MS 30
 #define BUSY_MS	  50
 // How long somebody else's lock explains what is seen. Then it is told, and not mended.
@@ -33,348 +28,49 @@
 
 struct watch {
 	struct watch_places places;
-	struct scene scene;
-	struct diary diary;
+	struct watchstate state;
+	struct watchlog log;
+	struct remedy remedy;
 	size_t rotor, looks; // whose turn it is to be looked at whole
 	int64_t next_look;   // at all of them, cheaply
 	int64_t next_turn;   // at suspects
 	int64_t stale_since; // all has to be read anew, since then; 0: not
 	bool over;
-	bool new_link; // an interface came or changed that no ward knows by its index
-	char trouble[FAULT_TEXT_MAX]; // told last
-	struct fault blind;	      // why nothing can be read; FAULT_NONE: it can
+	bool new_link;	    // an interface came or changed that no monitor knows by its index
+	struct fault blind; // why nothing can be read; FAULT_NONE: it can
 };
-
-// ---- telling ----
-
-static void tell(void *ctx, const struct news *news)
-{
-	const struct watch *watch = ctx;
-
-	watch->places.tell(watch->places.ctx, news);
-}
-
-static int64_t now_ms(const struct watch *watch)
-{
-	return watch->places.moment().steady_ms;
-}
-
-static struct ward_ear ear_of(struct watch *watch)
-{
-	return (struct ward_ear){.tell = tell, .ctx = watch, .now_ms = now_ms(watch)};
-}
-
-static void sentence(const struct fault *why, char *out, size_t room)
-{
-	snprintf(out, room, "%.300s%s%.200s", why->text, why->cause[0] ? ": " : "", why->cause);
-}
-
-// What hinders us: once, until it is something else.
-static void tell_trouble(struct watch *watch, struct fault *why)
-{
-	char text[FAULT_TEXT_MAX];
-	const struct news news = {.kind = NEWS_TROUBLE, .text = text};
-
-	sentence(why, text, sizeof(text));
-	fault_clear(why);
-	if (!strcmp(text, watch->trouble))
-		return;
-	memcpy(watch->trouble, text, sizeof(text));
-	tell(watch, &news);
-}
-
-static void tell_of(struct watch *watch, const struct ward *ward, enum news_kind kind,
-		    uint32_t program, const char *text)
-{
-	const struct news news = {.kind = kind,
-				  .iface = ward->iface,
-				  .hook = ward->hook,
-				  .program = program,
-				  .text = text,
-				  .pause_ms = backoff_wait_ms(&ward->backoff, now_ms(watch))};
-
-	tell(watch, &news);
-}
-
-// ---- the log ----
-
-static void note(struct watch *watch, const struct ward *ward, enum diary_event event,
-		 const char *what)
-{
-	struct fault why = {0};
-
-	if (diary_add(&watch->diary, event, ward->iface, ward->hook, what, &ward->known, &why))
-		tell_trouble(watch, &why);
-}
-
-// A log that cannot be written is told, and keeps nothing from being mended.
-static void write_notes(struct watch *watch)
-{
-	struct fault why = {0};
-
-	if (diary_write(&watch->diary, watch->places.loader_dirfd,
-			watch->places.moment().wall_ms / 1000, &why))
-		tell_trouble(watch, &why);
-}
-
-// ---- judging ----
 
 static int judge(struct watch *watch, size_t index, struct fault *why)
 {
-	struct ward *ward = watch->scene.wards[index];
-	const struct plan_chain *chain = &watch->scene.plan->chains[index];
-	const struct ward_ear ear = ear_of(watch);
+	struct monitor *monitor = watch->state.monitors[index];
+	const struct plan_chain *chain = &watch->state.plan->chains[index];
+	const struct monitor_listener listener = watchlog_listener(&watch->log);
 
-	if (ward_judge(ward, chain, &ear, why))
+	if (monitor_judge(monitor, chain, &listener, why))
 		return -1;
-	if (!ward->broken && ward_settle(ward, chain, watch->places.bell, &watch->scene.room, why))
-		tell_trouble(watch, why);
-	ward_tell_falls(ward, &ear);
+	if (!monitor->broken &&
+	    monitor_settle(monitor, chain, watch->places.wakeup, &watch->state.room, why))
+		watchlog_trouble(&watch->log, why);
+	monitor_tell_falls(monitor, &listener);
 	return 0;
-}
-
-// ---- mending ----
-
-static struct mend_places mend_places(struct watch *watch)
-{
-	const struct watch_places *at = &watch->places;
-
-	return (struct mend_places){.root = at->root,
-				    .node = watch->scene.node_fits ? watch->scene.node : NULL,
-				    .tree = at->tree,
-				    .store_dirfd = at->store_dirfd,
-				    .loader_dirfd = at->loader_dirfd,
-				    .trust_dirfd = at->trust_dirfd,
-				    .objects_dirfd = at->objects_dirfd,
-				    .logs_dirfd = at->logs_dirfd,
-				    .logs_path = at->logs_path,
-				    .events = at->events,
-				    .tags = &watch->scene.tags,
-				    .now = at->moment().wall_ms / 1000,
-				    .ticks_us = at->ticks_us};
-}
-
-// Interfaces that have come, and what hooks of theirs wait.
-struct arrivals {
-	struct mend_comers comers;
-	size_t wards[MEND_COMERS_MAX * HOOK_COUNT], count;
-};
-
-// Counts one repair; one too many raises the alarm.
-static void count_round(struct watch *watch, struct ward *ward)
-{
-	char text[128];
-
-	if (!backoff_note(&ward->backoff, now_ms(watch)))
-		return;
-	snprintf(text, sizeof(text),
-		 "it is taken apart again and again: the next time it is mended after %" PRId64
-		 " s at the earliest",
-		 backoff_wait_ms(&ward->backoff, now_ms(watch)) / 1000);
-	note(watch, ward, DIARY_ALARM, text);
-	tell_of(watch, ward, NEWS_ALARM, 0, text);
-}
-
-static void mend(struct watch *watch, size_t index)
-{
-	const struct plan_chain *chain = &watch->scene.plan->chains[index];
-	const struct mend_places places = mend_places(watch);
-	struct ward *ward = watch->scene.wards[index];
-	struct fault first = {0}, why = {0};
-	char text[FAULT_TEXT_MAX];
-	bool failed = false;
-
-	if (mend_put_back(&places, chain, ward_keeper(ward, chain), ward->how, &first))
-		failed = mend_restore(&places, chain->iface, chain->hook, ward->how, &why) != 0;
-	else
-		failed = mend_check_maps(&places, chain, &why) != 0;
-	// What was held is of what was there before: another link, perhaps another generation.
-	ward_let_go(ward, &watch->scene.room);
-	note(watch, ward, DIARY_MENDED, failed ? "not mended" : ward->how);
-	if (failed) {
-		ward->how[0] = '\0';
-		sentence(&why, text, sizeof(text));
-		tell_of(watch, ward, NEWS_FAILED, 0, text);
-	}
-	ward->tried |= failed || !ward->returned;
-	ward->suspect = true;
-}
-
-// Attaching a chain again whose interface had only been away is no repair: nobody attacked it.
-static void count_rounds(struct watch *watch)
-{
-	for (size_t i = 0; i < watch->scene.count; i++) {
-		struct ward *ward = watch->scene.wards[i];
-
-		if (ward->tried)
-			count_round(watch, ward);
-		ward->tried = false;
-	}
-}
-
-static void welcome(struct watch *watch, const struct arrivals *arrivals)
-{
-	const struct mend_places places = mend_places(watch);
-	char how[ATTACH_HOW], text[FAULT_TEXT_MAX];
-	struct fault why = {0};
-	bool failed = mend_welcome(&places, &arrivals->comers, how, &why) != 0;
-
-	sentence(&why, text, sizeof(text));
-	for (size_t i = 0; i < arrivals->count; i++) {
-		struct ward *ward = watch->scene.wards[arrivals->wards[i]];
-
-		ward->suspect = true;
-		if (!failed) {
-			ward->broken_since = now_ms(watch);
-			memcpy(ward->how, how, sizeof(ward->how));
-		} else if (arrivals->comers.count > 1) {
-			ward->apart =
-				true; // one of them may be refused and keep the others waiting
-		} else {
-			ward->tried = true;
-			tell_of(watch, ward, NEWS_FAILED, 0, text);
-		}
-	}
-}
-
-struct eviction {
-	struct watch *watch;
-	struct ward *ward;
-};
-
-static void told_evicted(void *ctx, uint32_t program, const char *name, const struct fault *why)
-{
-	const struct eviction *eviction = ctx;
-	char text[FAULT_TEXT_MAX];
-
-	snprintf(text, sizeof(text), "program %u \"%s\" %s%.200s", program, name,
-		 why ? "could not be taken off: " : "was taken off, as node.json says",
-		 why ? why->text : "");
-	note(eviction->watch, eviction->ward, DIARY_EVICTED, text);
-	tell_of(eviction->watch, eviction->ward, why ? NEWS_FAILED : NEWS_EVICTED, program, text);
-}
-
-// Only what node.json names, and each set of programs once: what could not be taken off stays off our time.
-static bool evict(struct watch *watch, size_t index)
-{
-	struct ward *ward = watch->scene.wards[index];
-	const struct plan_chain *chain = &watch->scene.plan->chains[index];
-	struct eviction eviction = {watch, ward};
-	uint64_t others = evict_others(&chain->truth);
-	const struct evict evict = {.rule = &watch->scene.node->watch,
-				    .namer = watch->places.namer,
-				    .hook = ward->hook,
-				    .truth = &chain->truth,
-				    .told = told_evicted,
-				    .ctx = &eviction};
-
-	if (ward->others == others)
-		return false;
-	ward->others = others;
-	if (!evict_run(&evict))
-		return false;
-	ward->tried = true;
-	ward->suspect = true;
-	return true;
-}
-
-static bool may_mend(const struct watch *watch, size_t index)
-{
-	const struct ward *ward = watch->scene.wards[index];
-	const struct plan_chain *chain = &watch->scene.plan->chains[index];
-
-	return watch->places.mends && ward->judged && ward->broken && chain->truth.iface_index &&
-	       json_count(json_member(chain->record, "members")) &&
-	       backoff_allows(&ward->backoff, now_ms(watch));
-}
-
-// An interface that node.json has a chain for, and had none when that was applied.
-static bool has_come(const struct plan_chain *chain)
-{
-	return chain->truth.iface_index && chain->interface &&
-	       chain->interface->chain_count[chain->hook] && !chain->record &&
-	       !chain->truth.root_id && !chain->truth.linked;
-}
-
-// Whether anything else is not as node.json says: then what it says for one that has come is not the whole of it. Others
-// that have come are no such thing.
-static bool drifts(const struct scene *scene)
-{
-	for (size_t i = 0; i < scene->count; i++)
-		if (scene->wards[i]->drift.count && scene->plan->chains[i].truth.iface_index &&
-		    !has_come(&scene->plan->chains[i]))
-			return true;
-	return false;
-}
-
-static bool may_welcome(const struct watch *watch, size_t index)
-{
-	const struct scene *scene = &watch->scene;
-
-	return watch->places.mends && scene->wards[index]->judged && scene->applied &&
-	       has_come(&scene->plan->chains[index]) &&
-	       backoff_allows(&scene->wards[index]->backoff, now_ms(watch));
-}
-
-// Takes one more, with what waits on its other hooks: false when no more fit.
-static bool arrive(struct arrivals *arrivals, const struct watch *watch, size_t index)
-{
-	const struct ward *ward = watch->scene.wards[index];
-	struct mend_comers *comers = &arrivals->comers;
-	const char *last = comers->count ? comers->ifaces[comers->count - 1] : "";
-
-	// The hooks of one interface stand side by side.
-	if (strcmp(ward->iface, last) != 0) {
-		if (comers->count == MEND_COMERS_MAX || (comers->count && ward->apart))
-			return false;
-		comers->ifaces[comers->count++] = ward->iface;
-	}
-	arrivals->wards[arrivals->count++] = index;
-	return true;
-}
-
-// Some of those that have come; the others soon.
-static bool welcome_some(struct watch *watch)
-{
-	struct arrivals arrivals = {.count = 0};
-	bool drift = drifts(&watch->scene), apart = false;
-
-	for (size_t i = 0; i < watch->scene.count && !drift; i++) {
-		if (!may_welcome(watch, i))
-			continue;
-		if (!apart && arrive(&arrivals, watch, i))
-			apart = watch->scene.wards[i]->apart;
-		else
-			watch->scene.wards[i]->suspect = true;
-	}
-	if (arrivals.count)
-		welcome(watch, &arrivals);
-	return arrivals.count;
-}
-
-static bool may_evict(const struct watch *watch, size_t index)
-{
-	return watch->places.mends && watch->scene.wards[index]->judged && watch->scene.node_fits &&
-	       watch->scene.node->watch.evict_count &&
-	       backoff_allows(&watch->scene.wards[index]->backoff, now_ms(watch));
 }
 
 // ---- one turn ----
 
 static bool any_suspect(const struct watch *watch)
 {
-	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect)
+	for (size_t i = 0; i < watch->state.count; i++)
+		if (watch->state.monitors[i]->suspect)
 			return true;
 	return watch->stale_since != 0;
 }
 
 static int judge_suspects(struct watch *watch, bool seen, struct fault *why)
 {
-	for (size_t i = 0; i < watch->scene.count; i++) {
-		if (!watch->scene.wards[i]->suspect)
+	for (size_t i = 0; i < watch->state.count; i++) {
+		if (!watch->state.monitors[i]->suspect)
 			continue;
-		if ((!seen && scene_see(&watch->scene, i, why)) || judge(watch, i, why))
+		if ((!seen && watchstate_see(&watch->state, i, why)) || judge(watch, i, why))
 			return -1;
 	}
 	return 0;
@@ -385,53 +81,48 @@ static int look(struct watch *watch, struct fault *why)
 {
 	struct fault refused = {0};
 
-	if (!watch->stale_since && !scene_is_stale(&watch->scene))
+	if (!watch->stale_since && !watchstate_is_stale(&watch->state))
 		return judge_suspects(watch, false, why);
-	if (scene_read(&watch->scene, &refused, why)) {
+	if (watchstate_read(&watch->state, &refused, why)) {
 		watch->blind = *why;
-		tell_trouble(watch, why);
+		watchlog_trouble(&watch->log, why);
 		watch->next_turn = watch->next_look;
 		// Whoever lets interfaces come and go so fast that no list of them can be had blinds nobody to the chains.
-		return watch->scene.plan ? judge_suspects(watch, false, why) : 0;
+		return watch->state.plan ? judge_suspects(watch, false, why) : 0;
 	}
 	watch->stale_since = 0;
 	fault_clear(&watch->blind);
 	if (refused.code != FAULT_NONE)
-		tell_trouble(watch, &refused);
+		watchlog_trouble(&watch->log, &refused);
 	return judge_suspects(watch, true, why);
 }
 
 // Under the lock, and not for longer than others can wait: what is left over has its turn soon.
 static int look_and_mend(struct watch *watch, struct fault *why)
 {
-	int64_t start = now_ms(watch);
+	int64_t start = watchlog_now_ms(&watch->log);
 	bool done = false;
 
-	for (size_t i = 0; i < watch->scene.count; i++)
-		watch->scene.wards[i]->judged = false;
+	for (size_t i = 0; i < watch->state.count; i++)
+		watch->state.monitors[i]->judged = false;
 	if (look(watch, why))
 		return -1;
-	for (size_t i = 0; i < watch->scene.count && watch->scene.plan; i++) {
-		if (now_ms(watch) - start > HOLD_MS) {
-			watch->scene.wards[i]->suspect |= watch->scene.wards[i]->broken;
+	for (size_t i = 0; i < watch->state.count && watch->state.plan; i++) {
+		if (watchlog_now_ms(&watch->log) - start > HOLD_MS) {
+			watch->state.monitors[i]->suspect |= watch->state.monitors[i]->broken;
 			continue;
 		}
-		if (may_evict(watch, i) && evict(watch, i)) {
+		// What an eviction leaves is judged before it is repaired.
+		if (remedy_evict(&watch->remedy, i) || remedy_mend(&watch->remedy, i))
 			done = true;
-			continue; // what it leaves is seen first
-		}
-		if (may_mend(watch, i)) {
-			mend(watch, i);
-			done = true;
-		}
 	}
-	done |= watch->scene.plan && welcome_some(watch);
+	done |= watch->state.plan && arrivals_load(&watch->remedy);
 	if (!done)
 		return 0;
-	count_rounds(watch);
+	remedy_count(&watch->remedy);
 	if (look(watch, why))
 		return -1;
-	write_notes(watch);
+	watchlog_write(&watch->log);
 	return 0;
 }
 
@@ -439,10 +130,10 @@ static int64_t first_suspicion(const struct watch *watch)
 {
 	int64_t first = watch->stale_since ? watch->stale_since : INT64_MAX;
 
-	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect_since &&
-		    watch->scene.wards[i]->suspect_since < first)
-			first = watch->scene.wards[i]->suspect_since;
+	for (size_t i = 0; i < watch->state.count; i++)
+		if (watch->state.monitors[i]->suspect_since &&
+		    watch->state.monitors[i]->suspect_since < first)
+			first = watch->state.monitors[i]->suspect_since;
 	return first;
 }
 
@@ -452,9 +143,9 @@ static void rescue_links(struct watch *watch)
 {
 	struct fault ignored = {0};
 
-	for (size_t i = 0; i < watch->scene.count; i++)
-		if (watch->scene.wards[i]->suspect && watch->scene.wards[i]->keeper &&
-		    keeper_rescue_link(watch->scene.wards[i]->keeper, &ignored))
+	for (size_t i = 0; i < watch->state.count; i++)
+		if (watch->state.monitors[i]->suspect && watch->state.monitors[i]->keeper &&
+		    keeper_rescue_link(watch->state.monitors[i]->keeper, &ignored))
 			fault_clear(&ignored);
 }
 
@@ -468,10 +159,10 @@ static int examine(struct watch *watch, struct fault *why)
 	if (!file_lock_at(watch->places.loader_dirfd, LOCK_FILE, 0, &lock, why))
 		return look_and_mend(watch, why);
 	if (why->code != FAULT_BUSY)
-		tell_trouble(watch, why);
+		watchlog_trouble(&watch->log, why);
 	fault_clear(why);
 	// Somebody is at work, and what is seen may be theirs. But whoever holds a lock for ever hides nothing by it.
-	if (now_ms(watch) - first_suspicion(watch) < PATIENCE_MS)
+	if (watchlog_now_ms(&watch->log) - first_suspicion(watch) < PATIENCE_MS)
 		return 0;
 	return look(watch, why);
 }
@@ -479,27 +170,27 @@ static int examine(struct watch *watch, struct fault *why)
 // The cheap look at all; the whole one at the next in turn, and at those that are broken.
 static void glance(struct watch *watch, int64_t now)
 {
-	const struct ward_ear ear = ear_of(watch);
+	const struct monitor_listener listener = watchlog_listener(&watch->log);
 	size_t broken = 0;
 
-	for (size_t i = 0; i < watch->scene.count; i++) {
-		struct ward *ward = watch->scene.wards[i];
+	for (size_t i = 0; i < watch->state.count; i++) {
+		struct monitor *monitor = watch->state.monitors[i];
 
-		ward_glance(ward, now);
-		ward_tell_falls(ward, &ear);
-		if (ward->broken && broken++ < BROKEN_MAX)
-			ward_suspect(ward, now);
+		monitor_glance(monitor, now);
+		monitor_tell_falls(monitor, &listener);
+		if (monitor->broken && broken++ < BROKEN_MAX)
+			monitor_suspect(monitor, now);
 	}
-	if (watch->scene.count && watch->looks++ % WHOLE_EVERY == 0)
-		ward_suspect(watch->scene.wards[watch->rotor++ % watch->scene.count], now);
-	if (scene_is_stale(&watch->scene) && !watch->stale_since)
+	if (watch->state.count && watch->looks++ % WHOLE_EVERY == 0)
+		monitor_suspect(watch->state.monitors[watch->rotor++ % watch->state.count], now);
+	if (watchstate_is_stale(&watch->state) && !watch->stale_since)
 		watch->stale_since = now;
 	watch->next_look = now + LOOK_MS;
 }
 
 int watch_turn(struct watch *watch, struct fault *why)
 {
-	int64_t now = now_ms(watch);
+	int64_t now = watchlog_now_ms(&watch->log);
 
 	if (now >= watch->next_look) {
 		glance(watch, now);
@@ -507,7 +198,7 @@ int watch_turn(struct watch *watch, struct fault *why)
 	}
 	if (watch->new_link && now >= watch->next_turn) {
 		watch->new_link = false;
-		if (scene_differs(&watch->scene) && !watch->stale_since)
+		if (watchstate_differs(&watch->state) && !watch->stale_since)
 			watch->stale_since = now;
 	}
 	if (now < watch->next_turn)
@@ -519,51 +210,51 @@ int watch_turn(struct watch *watch, struct fault *why)
 
 int64_t watch_wait_ms(const struct watch *watch)
 {
-	int64_t now = now_ms(watch), until = watch->next_look;
+	int64_t now = watchlog_now_ms(&watch->log), until = watch->next_look;
 
 	if ((any_suspect(watch) || watch->new_link) && watch->next_turn < until)
 		until = watch->next_turn;
 	return until > now ? until - now : 0;
 }
 
-// ---- bells ----
+// ---- wakeups ----
 
-static bool concerns(const struct ward *ward, enum bell_what what, uint32_t which)
+static bool concerns(const struct monitor *monitor, enum wakeup_what what, uint32_t which)
 {
 	switch (what) {
-	case BELL_PINS:
-		return ward->tag == which;
-	case BELL_LINK:
-		return ward->hook != HOOK_PROBE &&
-		       (!ward->has_sight || ward->sight.ifindex == which);
-	case BELL_FILTERS:
-		return ward->hook != HOOK_XDP && ward->hook != HOOK_PROBE &&
-		       (!which || !ward->has_sight || ward->sight.ifindex == which);
-	case BELL_LOST:
+	case WAKEUP_PINS:
+		return monitor->tag == which;
+	case WAKEUP_LINK:
+		return monitor->hook != HOOK_PROBE &&
+		       (!monitor->has_sight || monitor->sight.ifindex == which);
+	case WAKEUP_FILTERS:
+		return monitor->hook != HOOK_XDP && monitor->hook != HOOK_PROBE &&
+		       (!which || !monitor->has_sight || monitor->sight.ifindex == which);
+	case WAKEUP_LOST:
 		return true;
-	case BELL_END:
+	case WAKEUP_END:
 	default:
 		return false;
 	}
 }
 
-void watch_ring(void *ctx, enum bell_what what, uint32_t which)
+void watch_wake(void *ctx, enum wakeup_what what, uint32_t which)
 {
 	struct watch *watch = ctx;
-	int64_t now = now_ms(watch);
+	int64_t now = watchlog_now_ms(&watch->log);
 	bool known = false;
 
-	watch->over |= what == BELL_END;
-	for (size_t i = 0; i < watch->scene.count; i++) {
-		if (!concerns(watch->scene.wards[i], what, which))
+	watch->over |= what == WAKEUP_END;
+	for (size_t i = 0; i < watch->state.count; i++) {
+		if (!concerns(watch->state.monitors[i], what, which))
 			continue;
-		ward_suspect(watch->scene.wards[i], now);
-		// Those that stand on nothing yet are rung for by everything.
-		known |= watch->scene.wards[i]->has_sight;
+		monitor_suspect(watch->state.monitors[i], now);
+		// Those without a state to compare with are woken by everything.
+		known |= watch->state.monitors[i]->has_sight;
 	}
 	// One that nobody knows may be what a pattern of node.json waits for, or have been renamed into another's place.
-	watch->new_link |= what == BELL_LINK && !known;
-	if (what == BELL_LOST)
+	watch->new_link |= what == WAKEUP_LINK && !known;
+	if (what == WAKEUP_LOST)
 		watch->stale_since = watch->stale_since ? watch->stale_since : now;
 	if (watch->next_turn < now)
 		watch->next_turn = now + SETTLE_MS;
@@ -576,19 +267,44 @@ bool watch_is_over(const struct watch *watch)
 
 // ---- beginning and end ----
 
+static struct remedy remedy_of(struct watch *watch)
+{
+	const struct watch_places *at = &watch->places;
+
+	return (struct remedy){.allowed = at->mends,
+			       .mends = {.root = at->root,
+					 .tree = at->tree,
+					 .store_dirfd = at->store_dirfd,
+					 .loader_dirfd = at->loader_dirfd,
+					 .trust_dirfd = at->trust_dirfd,
+					 .objects_dirfd = at->objects_dirfd,
+					 .logs_dirfd = at->logs_dirfd,
+					 .logs_path = at->logs_path,
+					 .events = at->events,
+					 .ticks_us = at->ticks_us},
+			       .namer = at->namer,
+			       .state = &watch->state,
+			       .log = &watch->log};
+}
+
 int watch_new(const struct watch_places *places, struct watch **out, struct fault *why)
 {
-	const struct scene_places scene = {.root = places->root,
-					   .tree = places->tree,
-					   .config_path = places->config_path,
-					   .loader_dirfd = places->loader_dirfd,
-					   .bell = places->bell};
+	const struct watchstate_places state = {.root = places->root,
+						.tree = places->tree,
+						.config_path = places->config_path,
+						.loader_dirfd = places->loader_dirfd,
+						.wakeup = places->wakeup};
 	struct watch *watch = calloc(1, sizeof(*watch));
 
 	if (!watch)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	watch->places = *places;
-	scene_init(&watch->scene, &scene, places->room);
+	watchstate_init(&watch->state, &state, places->room);
+	watch->log = (struct watchlog){.tell = places->tell,
+				       .ctx = places->ctx,
+				       .moment = places->moment,
+				       .loader_dirfd = places->loader_dirfd};
+	watch->remedy = remedy_of(watch);
 	*out = watch;
 	return 0;
 }
@@ -597,14 +313,14 @@ void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	scene_drop(&watch->scene);
-	diary_drop(&watch->diary);
+	watchstate_drop(&watch->state);
+	watchlog_drop(&watch->log);
 	free(watch);
 }
 
 bool watch_has_looked(const struct watch *watch)
 {
-	return watch->scene.plan && !any_suspect(watch);
+	return watch->state.plan && !any_suspect(watch);
 }
 
 const struct fault *watch_blind(const struct watch *watch)
@@ -614,14 +330,14 @@ const struct fault *watch_blind(const struct watch *watch)
 
 size_t watch_chains(const struct watch *watch)
 {
-	return watch->scene.count;
+	return watch->state.count;
 }
 
 size_t watch_findings(const struct watch *watch)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < watch->scene.count; i++)
-		count += findings_count(&watch->scene.wards[i]->known, FINDING_BEYOND);
+	for (size_t i = 0; i < watch->state.count; i++)
+		count += findings_count(&watch->state.monitors[i]->known, FINDING_BEYOND);
 	return count;
 }

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 #include "base/fault.h"
-#include "loader/bell.h"
 #include "loader/events.h"
 #include "loader/moment.h"
 #include "loader/namer.h"
 #include "loader/news.h"
+#include "loader/wakeup.h"
 
 // Borrowed while the watch lives.
 struct watch_places {
@@ -21,8 +21,8 @@ struct watch_places {
 	const char *tree, *config_path, *logs_path;
 	const struct events *events;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd;
-	size_t room;	   // descriptors that may be held open
-	struct bell *bell; // NULL: no events, polling only
+	size_t room;	       // descriptors that may be held open
+	struct wakeup *wakeup; // NULL: no events, polling only
 	struct namer *namer;
 	struct moment (*moment)(void);
 	int64_t (*ticks_us)(void);
@@ -41,9 +41,9 @@ static inline void watch_drop(struct watch **watch)
 	*watch = NULL;
 }
 
-// The callback for bell_wait(), with the watch as its ctx.
-void watch_ring(void *watch, enum bell_what what, uint32_t which);
-// Whether BELL_END has arrived.
+// The callback for wakeup_wait(), with the watch as its ctx.
+void watch_wake(void *watch, enum wakeup_what what, uint32_t which);
+// Whether WAKEUP_END has arrived.
 bool watch_is_over(const struct watch *watch);
 
 // One turn: checks the chains that are due or had events, and repairs. Errors are reported and retried; it refuses only when

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repod/blob.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 #include "repod/home.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -30,8 +30,8 @@ struct release_key {
 };
 
 struct release {
-	struct client_versions
-		versions; // those of timestamp, snapshot, targets are 0 before the first publication
+	// Those of timestamp, snapshot, targets are 0 before the first publication.
+	struct client_versions versions;
 	struct bytes root, timestamp, snapshot; // as served; empty likewise
 	struct sha256 timestamp_sha256;
 	struct release_role *roles; // what the snapshot lists, sorted by name

@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "base/owned.h"
-#include "keys/canon.h"
 #include "keys/keyfile.h"
 #include "keys/role.h"
 #include "keys/signing.h"

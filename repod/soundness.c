@@ -3,13 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/audit.h"
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/bundle.h"
-#include "keys/local.h"
 #include "keys/role.h"
 #include "keys/targets.h"
 #include "repod/blob.h"

@@ -276,7 +276,7 @@ static void the_files_of_another_repository_are_refused(void **state)
 	sim_free(other);
 }
 
-// What is so, and why `trust add` refuses a second repository with the same keys (keys/kinship.c): nothing in a signed
+// What is so, and why `trust add` refuses a second repository with the same keys (keys/sharedkeys.c): nothing in a signed
 // file says for which repository it was signed.
 static void with_the_same_key_the_files_of_another_repository_would_pass(void **state)
 {

@@ -30,10 +30,22 @@ check '... until when its metadata is good' said '^ok       repository corp: wha
 check '... in one document' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal doctor --json --root $R | jq -e '.schema == \"bpfseal.doctor/1\" and .ok'"
 # Another test's fetcher may run on this machine at the same moment: users are the machine's own.
 check 'nobody fetches by schedule, which is a warning' sh -c "[ '$(grade schedule)' = warning ] || pgrep -u bpfseal-fetch >/dev/null"
+# A machine whose systemd starts what tells the counters, and nothing that fetches.
+timers=$R/etc/systemd/system/timers.target.wants
+mkdir -p "$timers" "$R/run/systemd/system"
+ln -s /usr/lib/systemd/system/bpfseal-metrics.timer "$timers/"
+node doctor >"$R/tap.out"
+check '... nor does a timer of something else' sh -c "! grep -q 'schedule: bpfseal-metrics.timer' $R/tap.out"
+fixed() { said 'fix: systemctl enable --now bpfseal-sync.timer' || pgrep -u bpfseal-fetch >/dev/null; }
+check '... and the timer to enable is named' fixed
+ln -s /usr/lib/systemd/system/bpfseal-sync.timer "$timers/"
+node doctor >"$R/tap.out"
+check '... until it is' said '^ok       schedule: bpfseal-sync.timer is enabled'
+rm -r "$R/run/systemd"
 "$BIN/bpfseal" sync --every 60s --root "$R" >"$R/sync.log" 2>&1 &
 PIDS="$PIDS $!"
 has_schedule() { [ "$(grade schedule)" = ok ]; }
-check '... until somebody does' until_so has_schedule
+check '... or somebody fetches without' until_so has_schedule
 
 chmod 777 "$R/var/lib/bpfseal/store"
 amiss 'a store that others can write' "$R/var/lib/bpfseal/store: has mode" 'chown bpfseal-fetch .* && chmod 2750'

@@ -155,7 +155,10 @@ sed 's/	packet = packet_read(ctx);/&\n	packet.protocol = *(__u8 *)(long)ctx->dat
 quiet team bundle build --manifest broken/drop-a.json --output broken.bundle
 ends 'what the verifier refuses is refused' 7 team bundle check broken.bundle --log verifier.log
 check '... with its reason' said 'verifier refuses net.drop-a.0.1.0: .*outside of the packet'
-check '... the line of the source' said 'where: drop-a.bpf.c:[0-9][0-9]*: packet.protocol = '
+# Kernels before 6.9 do not name the file in their log.
+place=
+grep -q ' @ drop-a.bpf.c:[0-9]' verifier.log && place='drop-a.bpf.c:[0-9][0-9]*: '
+check '... the line of the source' said "where: ${place}packet.protocol = "
 check '... and where the whole log is' said 'the whole log is verifier.log'
 check '... and its whole log' grep -q 'processed .* insns' verifier.log
 # The kernel lets go a little after the last descriptor is closed.

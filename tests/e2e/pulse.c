@@ -8,7 +8,6 @@
 #include <linux/membarrier.h>
 #include <net/if.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -386,6 +386,14 @@ at=$(foe before t0 tc_ingress unwanted)
 evicted() { t=$(event "$1" t0 evicted) || { echo "$t"; return 1; }; within 2000 "$1" "$t"; }
 check '... stays; one that is goes within two seconds' evicted "$at"
 check '... and only it' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal-loader status --json --root $R | jq -e '[.findings[] | select(.interface == \"t0\" and .code == \"foreign_before\")] == []' >/dev/null"
+foe pin xdp unwanted "$R/sys/fs/bpf/unwanted" >/dev/null
+kill -STOP $WATCH
+at=$(foe detach "$(place x2)/link")
+in_node ip link set dev x2 xdp pinned "$R/sys/fs/bpf/unwanted"
+kill -CONT $WATCH
+check 'one that took an XDP hook goes' event "$at" x2 evicted
+check '... and the chain is back' event "$at" x2 mended
+check '... and judges' judges x2
 check 'status names them too' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal-loader status --json --root $R | jq -e '[.findings[] | select(.interface == \"t0\") | .program.name] | index(\"kept\")' >/dev/null"
 check 'status says so' sh -c "nsenter --net=/run/netns/$NS $BIN/bpfseal-loader status --root $R | grep -q 'name \"kept\", tag [0-9a-f]*, loaded by uid 0 at '"
 wire y0

@@ -5,7 +5,6 @@
 #include "base/audit.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"

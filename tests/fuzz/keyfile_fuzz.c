@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <sodium.h>
-#include <sys/stat.h>
 
 #include "base/digest.h"
 #include "base/file.h"

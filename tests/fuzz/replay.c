@@ -34,17 +34,15 @@ int main(void)
 	const char *noun = program_invocation_short_name;
 	OWNED(drop_fd) int dirfd = -1;
 	char path[4096];
-	char **names;
-	size_t count;
+	OWNED(names_drop) struct names names = {0};
 
 	snprintf(path, sizeof(path), "%s/tests/corpus/%s", TEST_SOURCE_DIR, noun);
 	MUST(dir_open(path, &dirfd, &must));
-	MUST(dir_list(dirfd, &names, &count, &must));
+	MUST(names_list(dirfd, &names, &must));
 	run("", 0);
-	for (size_t i = 0; i < count; i++)
-		run_file(dirfd, names[i]);
-	printf("%s 1 - %s: %zu inputs of the corpus replayed\n1..1\n", count ? "ok" : "not ok",
-	       noun, count);
-	names_free(names, count);
-	return count ? 0 : 1;
+	for (size_t i = 0; i < names.count; i++)
+		run_file(dirfd, names.name[i]);
+	printf("%s 1 - %s: %zu inputs of the corpus replayed\n1..1\n",
+	       names.count ? "ok" : "not ok", noun, names.count);
+	return names.count ? 0 : 1;
 }

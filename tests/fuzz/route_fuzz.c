@@ -10,7 +10,7 @@
 	(access("/dev/shm", W_OK) ? "/tmp/route-fuzz-XXXXXX" : "/dev/shm/route-fuzz-XXXXXX")
 #include <unistd.h>
 
-#include "keys/canon.h"
+#include "base/owned.h"
 #include "keys/httpsig.h"
 #include "repod/route.h"
 #include "tests/unit/repod/world.h"
@@ -199,12 +199,10 @@ static void check_answer(const struct letter *letter, const struct request *requ
 
 static size_t blob_count(void)
 {
-	char **names;
-	size_t count;
+	OWNED(names_drop) struct names names = {0};
 
-	MUST(dir_list(publish_blobs_dir(desk.world->publish), &names, &count, &must));
-	names_free(names, count);
-	return count;
+	MUST(names_list(publish_blobs_dir(desk.world->publish), &names, &must));
+	return names.count;
 }
 
 static void exchange_run(struct letter *letter)

@@ -5,7 +5,6 @@
 
 #include <elf.h>
 
-#include "base/owned.h"
 #include "tests/fuzz/fuzz.h"
 
 static volatile unsigned seen; // so that reading is not optimised away

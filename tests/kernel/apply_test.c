@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "loader/bpffs.h"
 #include "loader/finding.h"
 #include "loader/record.h"
+#include "loader/scan.h"
 #include "loader/source.h"
 #include "loader/unload.h"
 #include "tests/kernel/rival.h"
@@ -729,7 +729,7 @@ static size_t unsigned_now(struct stock *stock)
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
 
-	if (plan_look(&places, &plan, &why) || admit_new(&at, &admit, &why) ||
+	if (scan_all(&places, &plan, &why) || admit_new(&at, &admit, &why) ||
 	    findings_unsigned(&list, GROUND_IFACE, HOOK_XDP, &plan->chains[0].truth,
 			      plan->chains[0].record, admit, &why))
 		fail_msg("%s", why.text);
@@ -831,7 +831,7 @@ static void an_unload_with_a_damaged_log_takes_out_every_chain_and_its_record(vo
 	applied(stock);
 	ground_apply(stock->ground, &other, 1);
 	ground_sh("echo damaged >>%s/var/lib/bpfseal-loader/audit.log", stock->ground->root);
-	assert_int_equal(plan_look(&places, &plan, &why), 0);
+	assert_int_equal(scan_all(&places, &plan, &why), 0);
 	assert_int_equal(plan->count, 2);
 	assert_int_equal(unload_chains(&unload, plan, NULL, &removed, &why), -1);
 	assert_int_equal(why.code, FAULT_DIGEST);
@@ -861,7 +861,7 @@ static void drift_from_the_file_is_told_without_any_metadata(void **state)
 	struct fault why = {0};
 
 	applied(stock);
-	assert_int_equal(plan_look(&places, &plan, &why), 0);
+	assert_int_equal(scan_all(&places, &plan, &why), 0);
 	chain = &plan->chains[0];
 	assert_int_equal(findings_drift(&drift, chain->iface, chain->hook, chain->interface,
 					&chain->truth, chain->record, &why),

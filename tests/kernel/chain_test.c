@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chains in a real kernel: who sees a packet, in which order, and what stays when something goes wrong.
 #include <errno.h>
-#include <net/if.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

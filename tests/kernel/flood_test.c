@@ -19,7 +19,6 @@
 
 #include <bpf/bpf.h>
 
-#include "base/file.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/truth.h"

@@ -2,7 +2,6 @@
 // The one program that a chain becomes on a card, run in the host against the same chain as tail calls.
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,8 +13,8 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
-#include "loader/card.h"
 #include "loader/fuse.h"
+#include "loader/offload.h"
 #include "tests/kernel/ground.h"
 
 #define PACKET	 64
@@ -56,7 +55,7 @@ static int join(const struct both *both, struct fault *why)
 {
 	struct fuse_part parts[MEMBERS];
 	OWNED(code_drop) struct code code = {0};
-	struct card_source source = {
+	struct offload_source source = {
 		.code = &code, .gpl = true, .label = "all of it", .logs_dirfd = -1};
 	int fd = -1;
 
@@ -66,7 +65,7 @@ static int join(const struct both *both, struct fault *why)
 		parts[i] = (struct fuse_part){object_code(both->objects[i]), program->continue_on,
 					      program->continue_count};
 	}
-	if (fuse_parts(parts, both->count, &code, why) || card_load(&source, &fd, why))
+	if (fuse_parts(parts, both->count, &code, why) || offload_load(&source, &fd, why))
 		return -1;
 	return fd;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/kernel/ground.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +19,6 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
-#include "loader/truth.h"
 
 #define OBJECT_TEST_MAX (4u << 20)
 

@@ -7,7 +7,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,11 +22,11 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
-#include "loader/card.h"
 #include "loader/filter.h"
 #include "loader/finding.h"
 #include "loader/keeper.h"
 #include "loader/netlink.h"
+#include "loader/offload.h"
 #include "loader/sight.h"
 #include "loader/truth.h"
 #include "tests/kernel/ground.h"
@@ -837,7 +836,7 @@ static void the_kernel_knows_no_array_of_programs_on_a_card(void **state)
 	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_ARRAY, "it", 4, 4, 1, &card), -EOPNOTSUPP);
 	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_HASH, "it", 4, 4, 1, &card), -EOPNOTSUPP);
 	assert_int_equal(bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "it", 4, 4, 1, &card), -EINVAL);
-	assert_int_equal(card_ask("card0", card.map_ifindex, &why), -1);
+	assert_int_equal(offload_probe("card0", card.map_ifindex, &why), -1);
 	assert_int_equal(why.code, FAULT_KERNEL);
 	assert_non_null(strstr(why.text, "card0 has no card that runs programs"));
 	ground_sh("ip link del card0");
@@ -859,7 +858,7 @@ static void a_chain_for_a_card_that_is_not_there_is_refused_and_leaves_nothing(v
 	assert_true(the_truth(ground, HOOK_XDP).attached && the_truth(ground, HOOK_XDP).entered);
 	assert_int_equal(the_truth(ground, HOOK_XDP).xdp_mode, XDP_ATTACHED_DRV);
 	// What is known to be impossible is told without asking the kernel.
-	snprintf(member.card_bar, sizeof(member.card_bar), "its map m is of type lru_hash");
+	snprintf(member.no_offload, sizeof(member.no_offload), "its map m is of type lru_hash");
 	fault_clear(&why);
 	assert_int_equal(chain_build(&spec, &chain, &why), -1);
 	assert_int_equal(why.code, FAULT_CONFIG);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Interfaces that are not there, come, go, get other names or other places: what plan says and apply does, and that
 // none of it is anybody else's trouble.
-#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,9 +14,11 @@
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/decide.h"
 #include "loader/finding.h"
 #include "loader/keeper.h"
 #include "loader/record.h"
+#include "loader/scan.h"
 #include "loader/unload.h"
 #include "tests/kernel/world.h"
 
@@ -374,7 +374,7 @@ static void a_name_that_nobody_asks_for_keeps_the_chain_until_it_is_unloaded(voi
 	run(stock, plan);
 	assert_int_not_equal(truth_on(stock, "wan7").iface_program, 0);
 	plan_drop(&plan);
-	assert_int_equal(plan_look(&places, &plan, &why), 0);
+	assert_int_equal(scan_all(&places, &plan, &why), 0);
 	// By either name.
 	assert_int_equal(unload_chains(&unload, plan, "wan7", &removed, &why), 0);
 	assert_int_equal(removed, 1);
@@ -564,10 +564,10 @@ static void a_plan_of_one_hook_forgets_no_other(void **state)
 	all_applied(stock);
 	ground_sh("ip link del seal1");
 	add_iface("seal1", "peer1");
-	assert_int_equal(plan_look_at(&mine, "seal1", HOOK_XDP, &plan, &why), 0);
+	assert_int_equal(scan_hook(&mine, "seal1", HOOK_XDP, &plan, &why), 0);
 	assert_int_equal(plan->count, 1);
 	assert_int_equal(admit_new(&admits, &admit, &why), 0);
-	assert_int_equal(plan_decide(plan, &mine, admit, &why), 0);
+	assert_int_equal(decide_all(plan, &mine, admit, &why), 0);
 	assert_string_equal(line_of(plan), "seal1 load");
 	run(stock, plan);
 	assert_true(is_recorded(stock, "seal0") && is_recorded(stock, "seal1"));
@@ -596,8 +596,8 @@ static void a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along(void
 	places.node = admits.node = stock->node;
 	all_applied(stock);
 	rename_iface("seal1", "seal9");
-	if (plan_look_at(&places, "seal9", HOOK_XDP, &plan, &why) ||
-	    admit_new(&admits, &admit, &why) || plan_decide(plan, &places, admit, &why))
+	if (scan_hook(&places, "seal9", HOOK_XDP, &plan, &why) ||
+	    admit_new(&admits, &admit, &why) || decide_all(plan, &places, admit, &why))
 		fail_msg("%s", why.text);
 	assert_string_equal(line_of(plan), "seal9 move");
 	run(stock, plan);

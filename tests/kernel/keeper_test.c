@@ -2,11 +2,9 @@
 // What deleted pins do to a chain, with somebody who holds what they held and without.
 #include "loader/keeper.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -5,7 +5,6 @@
 //
 // KILL_UPDATES asks for more than the few of every `make check`.
 #include <errno.h>
-#include <net/if.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,7 +18,6 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/owned.h"
 #include "loader/bpffs.h"
 #include "loader/finding.h"

@@ -4,7 +4,6 @@
 // come when it saw it, so that order is checked at every place, also where a verdict ends the chain.
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -22,6 +22,7 @@
 #include "loader/peek.h"
 #include "loader/record.h"
 #include "loader/running.h"
+#include "loader/scan.h"
 #include "tests/kernel/world.h"
 
 #define ONE "{\"use\":\"net/count\",\"version\":\"1.0.0\"}"
@@ -117,7 +118,7 @@ static struct plan *seen(struct world *world)
 	struct plan *plan = NULL;
 	struct fault why = {0};
 
-	must(plan_look(&places, &plan, &why), &why);
+	must(scan_all(&places, &plan, &why), &why);
 	return plan;
 }
 
@@ -326,7 +327,7 @@ static void a_watch_puts_back_what_it_holds_and_destroys_nothing(void **state)
 {
 	struct world *world = the_world(state);
 	struct stock *stock = &world->stock;
-	struct plan_tags tags = {0};
+	struct anchor_tags tags = {0};
 	const struct mend_places places = {.root = world->ground.root,
 					   .node = stock->node,
 					   .tree = world->ground.tree,

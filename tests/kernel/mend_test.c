@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,16 +14,15 @@
 #include <bpf/bpf.h>
 
 #include "base/owned.h"
-#include "keys/signing.h"
 #include "loader/bpffs.h"
-#include "loader/record.h"
+#include "loader/scan.h"
 #include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 
 static const char counted[] = "[{\"use\":\"net/count\",\"version\":\"1.0.0\"}]";
 
 static bool ready;
-static struct plan_tags tags; // as they are learned in one test
+static struct anchor_tags tags; // as they are learned in one test
 
 static int up(void **state)
 {
@@ -34,7 +32,7 @@ static int up(void **state)
 
 	if (!ready)
 		return 0;
-	tags = (struct plan_tags){0};
+	tags = (struct anchor_tags){0};
 	world = world_up(state, manifests);
 	stock_configure(&world->stock, counted);
 	assert_int_equal(
@@ -73,7 +71,7 @@ static struct plan *seen(struct world *world, enum hook hook)
 	struct plan *plan = NULL;
 	struct fault why = {0};
 
-	if (plan_look_at(&at, GROUND_IFACE, hook, &plan, &why))
+	if (scan_hook(&at, GROUND_IFACE, hook, &plan, &why))
 		fail_msg("%s", why.text);
 	return plan;
 }

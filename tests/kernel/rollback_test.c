@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "loader/hold.h"
 #include "loader/mend.h"
 #include "loader/record.h"
+#include "loader/scan.h"
 #include "tests/kernel/world.h"
 
 #define STALE (STOCK_NOW + 2 * STOCK_LIFE)
@@ -710,7 +710,7 @@ static void status_tells_of_the_hold_and_not_of_drift(void **state)
 	applied(stock);
 	rolled_back(stock, NULL);
 	places.node = stock->node;
-	must(plan_look(&places, &plan, &why), &why);
+	must(scan_all(&places, &plan, &why), &why);
 	chain = &plan->chains[0];
 	must(findings_drift(&list, chain->iface, chain->hook, chain->interface, &chain->truth,
 			    chain->record, &why),

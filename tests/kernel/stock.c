@@ -6,14 +6,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/owned.h"
 #include "bpf/bundle.h"
@@ -24,7 +22,11 @@
 #include "keys/pin.h"
 #include "keys/signing.h"
 #include "loader/apply.h"
+#include "loader/decide.h"
+#include "loader/fallback.h"
+#include "loader/restore.h"
 #include "loader/rollback.h"
+#include "loader/scan.h"
 
 #define MUST(call)                                 \
 	do {                                       \
@@ -307,9 +309,9 @@ static int plan_with(struct stock *stock, int64_t now, bool resume, struct admit
 					   .loader_dirfd = stock->loader_dirfd,
 					   .resume = resume};
 
-	if (plan_look(&places, out, why) || admit_new(&at, admit, why))
+	if (scan_all(&places, out, why) || admit_new(&at, admit, why))
 		return -1;
-	return plan_decide(*out, &places, *admit, why);
+	return decide_all(*out, &places, *admit, why);
 }
 
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why)
@@ -324,14 +326,14 @@ enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **ou
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
-	struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-				     .trust_dirfd = stock->trust_dirfd};
+	struct restore_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
 	struct fault why = {0};
 
 	assert_int_equal(plan_with(stock, now, false, &admit, out, &why), -1);
 	copies.admit = admit;
-	plan_restore(*out, &places, &copies);
+	fallback_plan(*out, &places, &copies);
 	return why.code;
 }
 
@@ -347,11 +349,11 @@ int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct p
 	const struct plan_places places = {.node = stock->node,
 					   .tree = stock->ground->tree,
 					   .loader_dirfd = stock->loader_dirfd};
-	struct plan_copies copies = {.objects_dirfd = stock->objects_dirfd,
-				     .trust_dirfd = stock->trust_dirfd};
+	struct restore_copies copies = {.objects_dirfd = stock->objects_dirfd,
+					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
 
-	if (plan_look(&places, out, why) || admit_new(&at, &admit, why))
+	if (scan_all(&places, out, why) || admit_new(&at, &admit, why))
 		return -1;
 	copies.admit = admit;
 	return rollback_plan(*out, &places, &copies, iface, now, why);

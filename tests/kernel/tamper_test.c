@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,7 +14,7 @@
 #include "base/owned.h"
 #include "loader/anchor.h"
 #include "loader/bpffs.h"
-#include "loader/tamper.h"
+#include "loader/scan.h"
 #include "tests/kernel/rival.h"
 #include "tests/kernel/world.h"
 
@@ -94,7 +93,7 @@ static void found(struct world *world, char codes[static 128])
 	struct fault why = {0};
 
 	codes[0] = '\0';
-	if (plan_look_at(&places, GROUND_IFACE, HOOK_XDP, &plan, &why))
+	if (scan_hook(&places, GROUND_IFACE, HOOK_XDP, &plan, &why))
 		fail_msg("%s", why.text);
 	for (size_t i = 0; i < plan->chains[0].damage.count; i++)
 		snprintf(codes + strlen(codes), 128 - strlen(codes), "%s%s", i ? " " : "",

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A timer runs as long as the map that it stands in, with the code that started it: a version that is replaced, or denied,
 // must not run on in a map that its successor took over.
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,8 +12,8 @@
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/monitor.h"
 #include "loader/sys.h"
-#include "loader/ward.h"
 #include "tests/kernel/world.h"
 
 static const char first[] = "[{\"use\":\"net/ticks\",\"version\":\"1.0.0\"}]";
@@ -140,7 +137,7 @@ static void deny_ticks(struct stock *stock)
 }
 
 // As `bpfseal watch` looks at it, all findings settled.
-static void watched(struct stock *stock, struct ward **ward)
+static void watched(struct stock *stock, struct monitor **monitor)
 {
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
@@ -148,31 +145,31 @@ static void watched(struct stock *stock, struct ward **ward)
 
 	must(stock_plan(stock, STOCK_NOW, &plan, &why), &why);
 	assert_int_equal(plan->count, 1);
-	if (!*ward)
-		*ward = ward_new(stock->ground->tree, &plan->chains[0], 1, &why);
-	assert_non_null(*ward);
-	must(ward_settle(*ward, &plan->chains[0], NULL, &room, &why), &why);
+	if (!*monitor)
+		*monitor = monitor_new(stock->ground->tree, &plan->chains[0], 1, &why);
+	assert_non_null(*monitor);
+	must(monitor_settle(*monitor, &plan->chains[0], NULL, &room, &why), &why);
 }
 
 // The watch holds what is pinned, so that nobody takes it away; what was taken away rightly it has to let go.
 static void a_timer_ends_with_a_chain_that_is_denied_under_a_watch(void **state)
 {
 	struct stock *stock = the_stock(state);
-	struct ward *ward = NULL;
+	struct monitor *monitor = NULL;
 	struct fault why = {0};
 	size_t room = 0;
 	uint32_t old;
 
 	starts(stock);
 	old = ticks_id(stock);
-	watched(stock, &ward);
+	watched(stock, &monitor);
 	deny_ticks(stock);
 	must(stock_apply(stock, STOCK_NOW, &why), &why);
-	watched(stock, &ward);
+	watched(stock, &monitor);
 	for (int i = 0; i < 3000 && is_there(old); i++)
 		pause_ms(20);
 	assert_false(is_there(old));
-	ward_free(ward, NULL, &room);
+	monitor_free(monitor, NULL, &room);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, up, world_down)

@@ -4,7 +4,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 #include "loader/change.h"
 #include "loader/finding.h"
 #include "loader/record.h"
-#include "loader/unload.h"
 #include "tests/kernel/world.h"
 
 #define PASS 2
@@ -138,19 +136,17 @@ static int section(const struct stock *stock, const char *begin)
 	char dir[BPFFS_PATH_MAX], plain[128];
 	OWNED(drop_fd) int dirfd = -1;
 	struct fault why = {0};
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 	int fd = -1;
 
 	snprintf(dir, sizeof(dir), "%s/seal0/xdp/maps/corp:net:knobs", stock->ground->tree);
-	if (dir_open(dir, &dirfd, &why) || dir_list(dirfd, &names, &count, &why))
+	if (dir_open(dir, &dirfd, &why) || names_list(dirfd, &names, &why))
 		fail_msg("%s", why.text);
-	for (size_t i = 0; i < count; i++) {
-		bpffs_name_read(names[i], plain, sizeof(plain));
+	for (size_t i = 0; i < names.count; i++) {
+		bpffs_name_read(names.name[i], plain, sizeof(plain));
 		if (!strncmp(plain, begin, strlen(begin)))
 			fd = pinned(stock, plain);
 	}
-	names_free(names, count);
 	assert_true(fd >= 0);
 	return fd;
 }

@@ -294,6 +294,59 @@ static void the_longest_record_stops_none_behind_it(void **state)
 	is_whole(place, 10);
 }
 
+static int add_to(struct audit *log, struct fault *why)
+{
+	return audit_add(log, 1000, "applied", NULL, why);
+}
+
+static void what_is_checked_ahead_need_not_be_there_yet(void **state)
+{
+	const struct place *place = *state;
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault why = {0};
+
+	assert_int_equal(audit_new(place->fd, LOG, &log, &why), 0);
+	assert_int_equal(audit_ready(log, &why), 0);
+	assert_int_equal(faccessat(place->fd, LOG, F_OK, 0), -1);
+	assert_int_equal(add_to(log, &why), 0);
+	assert_int_equal(audit_ready(log, &why), 0);
+	assert_int_equal(add_to(log, &why), 0);
+	is_whole(place, 2);
+}
+
+static void what_others_write_behind_the_look_ahead_is_gone_on_from(void **state)
+{
+	const struct place *place = *state;
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault why = {0};
+
+	fill(place, 3, 30);
+	assert_int_equal(audit_new(place->fd, LOG, &log, &why), 0);
+	assert_int_equal(audit_ready(log, &why), 0);
+	fill(place, 1, 1);
+	assert_int_equal(add_to(log, &why), 0);
+	assert_int_equal(audit_ready(log, &why), 0);
+	fill(place, 2, 40); // the file is another one now
+	assert_int_equal(add_to(log, &why), 0);
+	is_whole(place, 8);
+}
+
+static void damage_is_told_ahead_and_again(void **state)
+{
+	const struct place *place = *state;
+	OWNED(audit_drop) struct audit *log = NULL;
+	struct fault why = {0};
+
+	fill(place, 1, 1);
+	assert_int_equal(audit_new(place->fd, LOG, &log, &why), 0);
+	assert_int_equal(add_to(log, &why), 0);
+	edit(place, LOG, "xxxx"); // in the first record, which the second vouches for
+	assert_int_equal(audit_ready(log, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+	assert_int_equal(add_to(log, &why), -1);
+	assert_int_equal(why.code, FAULT_DIGEST);
+}
+
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, place_set_up, place_tear_down)
 
 int main(void)
@@ -313,6 +366,9 @@ int main(void)
 		IN_PLACE(a_log_of_before_there_were_several_files_goes_on),
 		IN_PLACE(what_is_too_long_to_be_told_is_told_by_its_digest),
 		IN_PLACE(the_longest_record_stops_none_behind_it),
+		IN_PLACE(what_is_checked_ahead_need_not_be_there_yet),
+		IN_PLACE(what_others_write_behind_the_look_ahead_is_gone_on_from),
+		IN_PLACE(damage_is_told_ahead_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

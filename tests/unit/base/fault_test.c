@@ -65,6 +65,21 @@ static void a_long_chain_of_places_stays_in_bounds(void **state)
 	assert_int_equal(strlen(why.cause), FAULT_TEXT_MAX - 1);
 }
 
+static void of_several_refusals_the_first_is_kept(void **state)
+{
+	struct fault first = {0}, why = {0};
+
+	(void)state;
+	fault_set(&why, FAULT_FORMAT, "one");
+	fault_first(&first, &why);
+	assert_int_equal(why.code, FAULT_NONE);
+	fault_set(&why, FAULT_CONFIG, "two");
+	fault_first(&first, &why);
+	assert_int_equal(why.code, FAULT_NONE);
+	assert_int_equal(first.code, FAULT_FORMAT);
+	assert_string_equal(first.text, "one");
+}
+
 static void every_code_has_a_name_and_a_documented_exit_status(void **state)
 {
 	(void)state;
@@ -96,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(callers_add_their_place_in_front),
 		cmocka_unit_test(only_the_code_that_is_expected_is_forgiven),
+		cmocka_unit_test(of_several_refusals_the_first_is_kept),
 		cmocka_unit_test(errno_is_told_in_words),
 		cmocka_unit_test(a_long_chain_of_places_stays_in_bounds),
 		cmocka_unit_test(every_code_has_a_name_and_a_documented_exit_status),

@@ -20,13 +20,11 @@
 
 static size_t entries(int fd)
 {
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 	struct fault why = {0};
 
-	assert_int_equal(dir_list(fd, &names, &count, &why), 0);
-	names_free(names, count);
-	return count;
+	assert_int_equal(names_list(fd, &names, &why), 0);
+	return names.count;
 }
 
 static void a_replaced_file_is_whole_and_leaves_no_temporary(void **state)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/jail.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <sched.h>
@@ -96,6 +97,14 @@ static void each_profile_kills_what_it_has_no_use_for(void **state)
 	}
 }
 
+// Onto what is there already; more than a message it cannot send.
+static int act_send(void)
+{
+	struct msghdr message = {0};
+
+	return sendmsg(-1, &message, 0) < 0 && errno == EBADF ? 0 : 1;
+}
+
 static int act_bpf_by_id(void)
 {
 	union bpf_attr attr = {.prog_id = UINT32_MAX};
@@ -131,7 +140,7 @@ __attribute__((unused)) static int act_memory(void)
 static void who_names_programs_can_look_one_up_and_nothing_else(void **state)
 {
 	(void)state;
-	assert_int_equal(ending(JAIL_NAMER, act_write), 0);
+	assert_int_equal(ending(JAIL_NAMER, act_send), 0);
 	assert_int_equal(ending(JAIL_NAMER, act_bpf_by_id), 1);
 	assert_int_equal(ending(JAIL_NAMER, act_bpf), KILLED);
 	assert_int_equal(ending(JAIL_NAMER, act_bpf_map), KILLED);
@@ -142,6 +151,7 @@ static void who_names_programs_can_look_one_up_and_nothing_else(void **state)
 	assert_int_equal(ending(JAIL_NAMER, act_packet_socket), KILLED);
 #ifndef __SANITIZE_ADDRESS__
 	assert_int_equal(ending(JAIL_NAMER, act_open), KILLED);
+	assert_int_equal(ending(JAIL_NAMER, act_write), KILLED);
 	assert_int_equal(ending(JAIL_NAMER, act_ptrace), KILLED);
 	assert_int_equal(ending(JAIL_NAMER, act_kill), KILLED);
 	assert_int_equal(ending(JAIL_NAMER, act_memory), KILLED);
@@ -288,6 +298,25 @@ static void a_worker_answers_or_refuses_across_the_pipe(void **state)
 	assert_string_equal(why.text, "it is wrong");
 }
 
+// Its second is over by then, and it has been for long.
+static void an_answer_is_one_however_late_it_is_asked_for(void **state)
+{
+	OWNED(bytes_drop) struct bytes output = {0};
+	struct worker worker = WORKER_NONE;
+	struct fault why = {0};
+
+	(void)state;
+	assert_int_equal(worker_start(job_upper, "seal", 4, &limits, &worker, &why), 0);
+	while (!worker_is_over(&worker))
+		usleep(10000);
+	usleep(1100000);
+	assert_int_equal(worker_finish(&worker, &output, &why), 0);
+	assert_string_equal(bytes_text(&output), "SEAL");
+	assert_int_equal(worker_start(job_forever, "x", 1, &limits, &worker, &why), 0);
+	assert_int_equal(worker_finish(&worker, &output, &why), -1);
+	assert_int_equal(why.code, FAULT_FORMAT);
+}
+
 static void a_worker_that_crashes_stalls_floods_or_reaches_out_is_a_refusal(void **state)
 {
 	worker_job *const jobs[] = {job_crash, job_connect, job_forever, job_flood};
@@ -313,6 +342,7 @@ int main(void)
 		cmocka_unit_test(root_becomes_nobody_and_cannot_come_back),
 		cmocka_unit_test(a_closed_stdin_is_not_left_open_for_the_next_file),
 		cmocka_unit_test(a_worker_answers_or_refuses_across_the_pipe),
+		cmocka_unit_test(an_answer_is_one_however_late_it_is_asked_for),
 		cmocka_unit_test(a_worker_that_crashes_stalls_floods_or_reaches_out_is_a_refusal),
 	};
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The specification that `bundle build` makes: globals, formats, shared maps.
-#include "bpf/globals.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

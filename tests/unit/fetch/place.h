@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/owned.h"
 
 struct place {
 	char path[PATH_MAX / 2];
@@ -35,22 +36,20 @@ static inline void place_make(struct place *place)
 static inline void place_clear(int dirfd)
 {
 	struct fault why = {0};
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	assert_int_equal(dir_list(dirfd, &names, &count, &why), 0);
-	for (size_t i = 0; i < count; i++) {
-		int below = openat(dirfd, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	assert_int_equal(names_list(dirfd, &names, &why), 0);
+	for (size_t i = 0; i < names.count; i++) {
+		int below = openat(dirfd, names.name[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
 		if (below >= 0) {
 			place_clear(below);
 			close(below);
-			unlinkat(dirfd, names[i], AT_REMOVEDIR);
+			unlinkat(dirfd, names.name[i], AT_REMOVEDIR);
 		} else {
-			unlinkat(dirfd, names[i], 0);
+			unlinkat(dirfd, names.name[i], 0);
 		}
 	}
-	names_free(names, count);
 }
 
 static inline void place_remove(struct place *place)
@@ -90,15 +89,13 @@ static inline int place_has(const struct place *place, const char *below)
 static inline size_t place_count(const struct place *place, const char *below)
 {
 	struct fault why = {0};
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 	int fd = -1;
 
 	assert_int_equal(dir_open(place_path(place, below), &fd, &why), 0);
-	assert_int_equal(dir_list(fd, &names, &count, &why), 0);
-	names_free(names, count);
+	assert_int_equal(names_list(fd, &names, &why), 0);
 	close(fd);
-	return count;
+	return names.count;
 }
 
 static inline void place_expect(const struct place *place, const char *below, const char *text)

@@ -13,13 +13,12 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/owned.h"
 #include "keys/describe.h"
 #include "keys/keyfile.h"
 #include "keys/role.h"
 #include "keys/signing.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 #include "keys/targets.h"
 
 #define EXPIRES INT64_C(1900000000)
@@ -172,17 +171,17 @@ static void a_document_without_bins_routes_nowhere(void **state)
 static void all_bins_have_a_draft_and_are_judged_by_the_delegate(void **state)
 {
 	const struct place *place = *state;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	struct fault why = {0};
 	char path[128];
 
 	save(place, 4, 17);
 	sign(place, "net-f");
 	snprintf(path, sizeof(path), "%s/metadata/net-f.json", place->dir);
-	assert_int_equal(standing_open(path, NULL, NULL, &standing, &why), 0);
-	assert_string_equal(standing->role, "net-f");
-	assert_string_equal(standing->delegator->name, "net");
-	assert_true(standing_met(standing));
+	assert_int_equal(sigstatus_open(path, NULL, NULL, &sigstatus, &why), 0);
+	assert_string_equal(sigstatus->role, "net-f");
+	assert_string_equal(sigstatus->delegator->name, "net");
+	assert_true(sigstatus_met(sigstatus));
 }
 
 static void the_same_call_again_changes_nothing(void **state)

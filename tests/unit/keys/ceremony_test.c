@@ -16,7 +16,7 @@
 #include "keys/ceremony.h"
 #include "keys/describe.h"
 #include "keys/signing.h"
-#include "keys/standing.h"
+#include "keys/sigstatus.h"
 
 #define EXPIRES INT64_C(1795430000)
 #define PEOPLE	5
@@ -79,15 +79,14 @@ static int place_clear(void **state)
 	struct place *place = *state;
 	OWNED(drop_fd) int dirfd = -1;
 	struct fault why = {0};
-	char path[96], **names;
-	size_t count;
+	char path[96];
+	OWNED(names_drop) struct names names = {0};
 
 	snprintf(path, sizeof(path), "%s/metadata", place->dir);
 	assert_int_equal(dir_open(path, &dirfd, &why), 0);
-	assert_int_equal(dir_list(dirfd, &names, &count, &why), 0);
-	for (size_t i = 0; i < count; i++)
-		unlinkat(dirfd, names[i], 0);
-	names_free(names, count);
+	assert_int_equal(names_list(dirfd, &names, &why), 0);
+	for (size_t i = 0; i < names.count; i++)
+		unlinkat(dirfd, names.name[i], 0);
 	rmdir(path);
 	assert_int_equal(rmdir(place->dir), 0);
 	for (size_t i = 0; i < PEOPLE; i++)
@@ -129,13 +128,13 @@ static void sign(const struct place *place, const char *role, const struct secre
 	assert_int_equal(draft_save(place->dir, role, document, &why), 0);
 }
 
-static struct standing *root_standing(const struct place *place)
+static struct sigstatus *root_standing(const struct place *place)
 {
-	struct standing *standing = NULL;
+	struct sigstatus *sigstatus = NULL;
 	struct fault why = {0};
 
-	assert_int_equal(standing_open(place->root_file, NULL, NULL, &standing, &why), 0);
-	return standing;
+	assert_int_equal(sigstatus_open(place->root_file, NULL, NULL, &sigstatus, &why), 0);
+	return sigstatus;
 }
 
 static int64_t version_of(const struct json *document)
@@ -168,26 +167,26 @@ static void root_save(const struct place *place, struct json *document)
 static void a_first_root_needs_its_own_threshold(void **state)
 {
 	const struct place *place = *state;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 
 	root_begin(place);
 	sign(place, "root", place->keys[0]);
-	standing = root_standing(place);
-	assert_int_equal(standing->judge_count, 1);
-	assert_int_equal(standing->judges[0].met, 1);
-	assert_int_equal(standing->judges[0].authority->threshold, 2);
-	assert_false(standing_met(standing));
-	standing_drop(&standing);
+	sigstatus = root_standing(place);
+	assert_int_equal(sigstatus->approver_count, 1);
+	assert_int_equal(sigstatus->approvers[0].met, 1);
+	assert_int_equal(sigstatus->approvers[0].authority->threshold, 2);
+	assert_false(sigstatus_met(sigstatus));
+	sigstatus_drop(&sigstatus);
 	sign(place, "root", place->keys[2]);
-	standing = root_standing(place);
-	assert_true(standing_met(standing));
+	sigstatus = root_standing(place);
+	assert_true(sigstatus_met(sigstatus));
 }
 
 static void a_next_root_needs_the_old_threshold_and_the_new(void **state)
 {
 	const struct place *place = *state;
 	OWNED(json_drop) struct json *document = NULL;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	struct fault why = {0};
 	struct holder holder;
 
@@ -202,23 +201,23 @@ static void a_next_root_needs_the_old_threshold_and_the_new(void **state)
 	root_save(place, document);
 	sign(place, "root", place->keys[1]);
 	sign(place, "root", place->keys[4]);
-	standing = root_standing(place);
-	assert_int_equal(standing->judge_count, 2);
-	assert_int_equal(standing->judges[0].met, 2); // itself
-	assert_int_equal(standing->judges[1].met, 1); // the one before
-	assert_false(standing_met(standing));
-	standing_drop(&standing);
+	sigstatus = root_standing(place);
+	assert_int_equal(sigstatus->approver_count, 2);
+	assert_int_equal(sigstatus->approvers[0].met, 2); // itself
+	assert_int_equal(sigstatus->approvers[1].met, 1); // the one before
+	assert_false(sigstatus_met(sigstatus));
+	sigstatus_drop(&sigstatus);
 	// The key that goes may and must be able to sign what removes it.
 	sign(place, "root", place->keys[0]);
-	standing = root_standing(place);
-	assert_true(standing_met(standing));
+	sigstatus = root_standing(place);
+	assert_true(sigstatus_met(sigstatus));
 }
 
 static void a_root_without_the_one_before_it_is_never_complete(void **state)
 {
 	const struct place *place = *state;
 	OWNED(json_drop) struct json *document = NULL;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	char path[128];
 
 	root_begin(place);
@@ -230,10 +229,10 @@ static void a_root_without_the_one_before_it_is_never_complete(void **state)
 	sign(place, "root", place->keys[1]);
 	snprintf(path, sizeof(path), "%s/metadata/1.root.json", place->dir);
 	assert_int_equal(unlink(path), 0);
-	standing = root_standing(place);
-	assert_false(standing->known);
-	assert_false(standing_met(standing));
-	assert_string_equal(standing->missing, "1.root.json");
+	sigstatus = root_standing(place);
+	assert_false(sigstatus->known);
+	assert_false(sigstatus_met(sigstatus));
+	assert_string_equal(sigstatus->missing, "1.root.json");
 }
 
 static void a_root_that_lacks_signatures_keeps_its_version_when_changed(void **state)
@@ -254,17 +253,17 @@ static void a_root_that_lacks_signatures_keeps_its_version_when_changed(void **s
 static void only_listed_keys_may_sign(void **state)
 {
 	const struct place *place = *state;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	const struct secret_key *key = place->keys[3];
 
 	root_begin(place);
-	standing = root_standing(place);
-	assert_true(standing_lists(standing, secret_key_id(place->keys[0]),
-				   secret_key_public(place->keys[0])));
-	assert_false(standing_lists(standing, secret_key_id(key), secret_key_public(key)));
+	sigstatus = root_standing(place);
+	assert_true(sigstatus_lists(sigstatus, secret_key_id(place->keys[0]),
+				    secret_key_public(place->keys[0])));
+	assert_false(sigstatus_lists(sigstatus, secret_key_id(key), secret_key_public(key)));
 	// Another's id does not help.
 	assert_false(
-		standing_lists(standing, secret_key_id(place->keys[0]), secret_key_public(key)));
+		sigstatus_lists(sigstatus, secret_key_id(place->keys[0]), secret_key_public(key)));
 }
 
 // ---- what may not be saved ----
@@ -395,7 +394,7 @@ static void a_delegated_role_is_judged_by_its_delegation(void **state)
 	const struct place *place = *state;
 	OWNED(json_drop) struct json *targets = NULL;
 	OWNED(json_drop) struct json *net = NULL;
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	struct holder holder;
 	struct fault why = {0};
 	char path[128];
@@ -410,18 +409,18 @@ static void a_delegated_role_is_judged_by_its_delegation(void **state)
 	assert_int_equal(draft_save(place->dir, "net", net, &why), 0);
 	sign(place, "net", place->keys[4]);
 	snprintf(path, sizeof(path), "%s/metadata/net.json", place->dir);
-	assert_int_equal(standing_open(path, NULL, NULL, &standing, &why), 0);
-	assert_string_equal(standing->role, "net");
-	assert_true(standing_met(standing));
-	assert_false(standing_lists(standing, secret_key_id(place->keys[3]),
-				    secret_key_public(place->keys[3])));
+	assert_int_equal(sigstatus_open(path, NULL, NULL, &sigstatus, &why), 0);
+	assert_string_equal(sigstatus->role, "net");
+	assert_true(sigstatus_met(sigstatus));
+	assert_false(sigstatus_lists(sigstatus, secret_key_id(place->keys[3]),
+				     secret_key_public(place->keys[3])));
 }
 
 static void a_role_that_nobody_delegates_to_is_untrusted(void **state)
 {
 	const struct place *place = *state;
 	OWNED(json_drop) struct json *targets = NULL;
-	struct standing *standing = NULL;
+	struct sigstatus *sigstatus = NULL;
 	struct fault why = {0};
 	char path[128];
 
@@ -429,9 +428,9 @@ static void a_role_that_nobody_delegates_to_is_untrusted(void **state)
 	assert_int_equal(draft_save(place->dir, "targets", targets, &why), 0);
 	assert_int_equal(draft_save(place->dir, "stray", targets, &why), 0);
 	snprintf(path, sizeof(path), "%s/metadata/stray.json", place->dir);
-	assert_int_equal(standing_open(path, NULL, NULL, &standing, &why), -1);
+	assert_int_equal(sigstatus_open(path, NULL, NULL, &sigstatus, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
-	assert_null(standing);
+	assert_null(sigstatus);
 }
 
 static void a_delegation_put_again_replaces_its_paths_and_keys(void **state)

@@ -37,15 +37,13 @@ static int close_place(void **state)
 {
 	struct place *place = *state;
 	struct fault why = {0};
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 
-	if (dir_list(place->dirfd, &names, &count, &why))
+	if (names_list(place->dirfd, &names, &why))
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (file_remove_at(place->dirfd, names[i], &why))
+	for (size_t i = 0; i < names.count; i++)
+		if (file_remove_at(place->dirfd, names.name[i], &why))
 			return -1;
-	names_free(names, count);
 	close(place->dirfd);
 	rmdir(place->path);
 	free(place);
@@ -171,19 +169,17 @@ static void every_root_is_also_kept_under_its_number(void **state)
 	struct local local = {.dirfd = place->dirfd, .roots_dirfd = place->dirfd, .mode = 0600};
 	OWNED(bytes_drop) struct bytes data = {0};
 	struct fault why = {0};
-	char **names = NULL;
-	size_t count = 0;
+	OWNED(names_drop) struct names names = {0};
 
 	assert_int_equal(local_keep(&local, "root", 2, "two", 3, &why), 0);
 	assert_int_equal(local_keep(&local, "root", 3, "three", 5, &why), 0);
 	assert_int_equal(local_keep(&local, "targets", 3, "t", 1, &why), 0);
-	assert_int_equal(dir_list(place->dirfd, &names, &count, &why), 0);
-	assert_int_equal(count, 4);
-	assert_string_equal(names[0], "2.root.json");
-	assert_string_equal(names[1], "3.root.json");
-	assert_string_equal(names[2], "root.json");
-	assert_string_equal(names[3], "targets.json");
-	names_free(names, count);
+	assert_int_equal(names_list(place->dirfd, &names, &why), 0);
+	assert_int_equal(names.count, 4);
+	assert_string_equal(names.name[0], "2.root.json");
+	assert_string_equal(names.name[1], "3.root.json");
+	assert_string_equal(names.name[2], "root.json");
+	assert_string_equal(names.name[3], "targets.json");
 	assert_int_equal(local_load(&local, "root", &data, &why), 0);
 	assert_string_equal(bytes_text(&data), "three");
 }

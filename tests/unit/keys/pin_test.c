@@ -387,21 +387,18 @@ static void pins_are_listed_until_they_are_removed(void **state)
 {
 	const struct place *place = *state;
 	struct fault why = {0};
-	char **names;
-	size_t count;
+	OWNED(names_drop) struct names names = {0};
 
-	assert_int_equal(pin_list(place->root, &names, &count, &why), 0);
-	assert_int_equal(count, 0);
+	assert_int_equal(pin_list(place->root, &names, &why), 0);
+	assert_int_equal(names.count, 0);
 	pin_put(place);
-	assert_int_equal(pin_list(place->root, &names, &count, &why), 0);
-	assert_int_equal(count, 1);
-	assert_string_equal(names[0], "corp");
-	names_free(names, count);
+	assert_int_equal(pin_list(place->root, &names, &why), 0);
+	assert_int_equal(names.count, 1);
+	assert_string_equal(names.name[0], "corp");
 	assert_int_equal(pin_remove(place->root, "corp", &why), 0);
 	not_loaded(place, FAULT_UNTRUSTED);
-	assert_int_equal(pin_list(place->root, &names, &count, &why), 0);
-	assert_int_equal(count, 0);
-	names_free(names, count);
+	assert_int_equal(pin_list(place->root, &names, &why), 0);
+	assert_int_equal(names.count, 0);
 	assert_int_equal(pin_remove(place->root, "corp", &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
 }

@@ -23,7 +23,7 @@
 struct place {
 	char dir[64];
 	struct secret_key *keys[3];
-	struct drawer *drawer;
+	struct fileset *fileset;
 	struct json *document; // the request for net
 };
 
@@ -99,9 +99,9 @@ static int place_make(void **state)
 	make_root(place);
 	make_targets(place);
 	snprintf(path, sizeof(path), "%s/metadata/net.json", place->dir);
-	assert_int_equal(drawer_of(path, NULL, &place->drawer, &why), 0);
+	assert_int_equal(fileset_of(path, NULL, &place->fileset, &why), 0);
 	assert_int_equal(request_begin(&place->document, &why), 0);
-	assert_int_equal(request_add(place->document, place->drawer, "net.json", &why), 0);
+	assert_int_equal(request_add(place->document, place->fileset, "net.json", &why), 0);
 	*state = place;
 	return 0;
 }
@@ -115,7 +115,7 @@ static int place_clear(void **state)
 	assert_int_equal(system(command), 0);
 	for (size_t i = 0; i < 3; i++)
 		secret_key_free(place->keys[i]);
-	drawer_free(place->drawer);
+	fileset_free(place->fileset);
 	json_free(place->document);
 	free(place);
 	return 0;
@@ -214,14 +214,14 @@ static void a_name_that_leaves_the_directory_refuses_the_request(void **state)
 static void merge(const struct place *place, enum fault_code code, size_t wanted)
 {
 	OWNED(request_drop) struct request request = {0};
-	OWNED(standing_drop) struct standing *standing = NULL;
+	OWNED(sigstatus_drop) struct sigstatus *sigstatus = NULL;
 	OWNED(json_drop) struct json *merged = NULL;
 	struct fault why = {0};
 	size_t added = 0;
 
 	assert_int_equal(open_it(place, &request, &why), 0);
-	assert_int_equal(standing_open_in(place->drawer, "net.json", NULL, &standing, &why), 0);
-	assert_int_equal(request_merge(&request, "net.json", standing, &merged, &added, &why),
+	assert_int_equal(sigstatus_open_in(place->fileset, "net.json", NULL, &sigstatus, &why), 0);
+	assert_int_equal(request_merge(&request, "net.json", sigstatus, &merged, &added, &why),
 			 code == FAULT_NONE ? 0 : -1);
 	assert_int_equal(why.code, code);
 	if (code != FAULT_NONE) {

@@ -45,15 +45,14 @@ static int place_clear(void **state)
 	struct place *place = *state;
 	OWNED(drop_fd) int dirfd = -1;
 	struct fault why = {0};
-	char path[96], **names;
-	size_t count;
+	char path[96];
+	OWNED(names_drop) struct names names = {0};
 
 	snprintf(path, sizeof(path), "%s/metadata", place->dir);
 	assert_int_equal(dir_open(path, &dirfd, &why), 0);
-	assert_int_equal(dir_list(dirfd, &names, &count, &why), 0);
-	for (size_t i = 0; i < count; i++)
-		unlinkat(dirfd, names[i], 0);
-	names_free(names, count);
+	assert_int_equal(names_list(dirfd, &names, &why), 0);
+	for (size_t i = 0; i < names.count; i++)
+		unlinkat(dirfd, names.name[i], 0);
 	rmdir(path);
 	assert_int_equal(rmdir(place->dir), 0);
 	secret_key_free(place->key);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -196,6 +197,82 @@ static void what_one_chain_has_shown_the_next_need_not(void **state)
 		same_inspection(again.objects[i].inspection, first.objects[i].inspection);
 }
 
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static void enter(struct place *place, const struct member *member, struct muster *muster)
+{
+	struct fault why = {0};
+
+	assert_int_equal(muster_enter(&place->recall, &place->seen, member, muster, &why), 0);
+}
+
+static void who_has_come_in_is_looked_at_before_all_are_there(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = {0};
+	struct fault why = {0};
+
+	enter(place, &place->members[0], &muster);
+	assert_int_equal(muster.begun, 1);
+	enter(place, &place->members[1], &muster);
+	assert_int_equal(muster.count, 1);
+	enter(place, &place->members[2], &muster);
+	assert_int_equal(
+		muster_call(&place->recall, &place->seen, place->members, 3, &muster, &why), 0);
+	assert_false(has_children());
+	assert_int_equal(muster.count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_non_null(muster.objects[i].inspection);
+}
+
+static void who_is_still_looked_at_when_nobody_asks_any_more_is_let_go(void **state)
+{
+	struct place *place = *state;
+	struct muster muster = {0};
+
+	enter(place, &place->members[0], &muster);
+	enter(place, &place->members[2], &muster);
+	muster_drop(&muster);
+	assert_false(has_children());
+	assert_null(seen_get(&place->seen, &place->members[0].object));
+}
+
+// More than are looked at at a time, with one in the middle that is refused.
+static void of_many_each_has_its_own_answer(void **state)
+{
+	struct place *place = *state;
+	OWNED(muster_drop) struct muster muster = {0};
+	struct member members[20];
+	struct fault why = {0};
+
+	for (size_t i = 0; i < 20; i++) {
+		members[i] = place->members[i % 2 ? 2 : 0];
+		assert_int_equal(sha256_of(&i, sizeof(i), &members[i].object, &why), 0);
+	}
+	members[7].object_fd = memfd_create("none", MFD_CLOEXEC);
+	for (size_t i = 0; i < 20; i++) {
+		enter(place, &members[i], &muster);
+		assert_true(muster.begun - muster.ended <= inspect_at_a_time());
+	}
+	assert_int_equal(muster_call(&place->recall, &place->seen, members, 20, &muster, &why), 0);
+	assert_int_equal(muster.count, 20);
+	for (size_t i = 0; i < 20; i++) {
+		const struct muster_object *object = muster_find(&muster, &members[i].object);
+
+		assert_int_equal(!object->inspection, i == 7);
+		assert_int_equal(object->refused.code, i == 7 ? FAULT_FORMAT : FAULT_NONE);
+		if (i != 7)
+			assert_string_equal(object->inspection->programs[0].name,
+					    i % 2 ? "ratelimit" : "count");
+	}
+	close(members[7].object_fd);
+}
+
 // The file of one note.
 static void note_name(const struct member *member, char name[static SHA256_HEX + 8])
 {
@@ -335,6 +412,9 @@ int main(void)
 		TEST(what_is_refused_of_one_stands_with_it),
 		TEST(what_was_seen_before_is_not_looked_at_again),
 		TEST(what_one_chain_has_shown_the_next_need_not),
+		TEST(who_has_come_in_is_looked_at_before_all_are_there),
+		TEST(who_is_still_looked_at_when_nobody_asks_any_more_is_let_go),
+		TEST(of_many_each_has_its_own_answer),
 		TEST(another_code_looks_for_itself),
 		TEST(a_note_of_another_object_is_none),
 		TEST(a_damaged_note_is_none),

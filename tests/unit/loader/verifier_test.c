@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,7 +14,8 @@ static void reads(const char *log, const char *reason, const char *source, const
 {
 	struct verifier_word word;
 
-	verifier_read(log, &word);
+	verifier_read(log, 1 << 20, &word);
+	assert_false(word.is_cut);
 	assert_string_equal(word.reason, reason);
 	assert_string_equal(word.source, source);
 	assert_string_equal(word.place, place);
@@ -84,9 +85,32 @@ static void long_lines_are_cut(void **state)
 	memcpy(log, "; ", 2);
 	log[2000] = '\n';
 	log[sizeof(log) - 1] = '\0';
-	verifier_read(log, &word);
+	verifier_read(log, 1 << 20, &word);
 	assert_int_equal(strlen(word.reason), sizeof(word.reason) - 1);
 	assert_int_equal(strlen(word.source), sizeof(word.source) - 1);
+}
+
+static void cut(const char *log, bool expected)
+{
+	struct verifier_word word;
+
+	verifier_read(log, strlen(log) + 1, &word);
+	assert_int_equal(word.is_cut, expected);
+	if (expected) {
+		assert_string_equal(word.reason, "");
+		assert_string_equal(word.source, "");
+	} else {
+		assert_string_equal(word.reason, "R0 !read_ok");
+	}
+}
+
+// Kernels before 6.4 keep the beginning of a log that is too long, later ones the end.
+static void a_full_log_that_ends_in_the_middle_has_no_reason(void **state)
+{
+	(void)state;
+	cut("; return data[100];\n1: (07) r1 += 1   ; R1_w=1\n2: (07) r1 +=", true);
+	cut("; return data[100];\n1: (07) r1 += 1   ; R1_w=1\n", true);
+	cut("+= 1\n; return data[100];\n8: (95) exit\nR0 !read_ok\n" STATISTICS, false);
 }
 
 int main(void)
@@ -98,6 +122,7 @@ int main(void)
 		cmocka_unit_test(an_empty_log_gives_no_reason),
 		cmocka_unit_test(a_line_that_imitates_a_place_deceives_nobody),
 		cmocka_unit_test(long_lines_are_cut),
+		cmocka_unit_test(a_full_log_that_ends_in_the_middle_has_no_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,12 +46,10 @@ static int place_teardown(void **state)
 static size_t files(const struct place *place)
 {
 	struct fault why = {0};
-	char **names;
-	size_t count;
+	OWNED(names_drop) struct names names = {0};
 
-	assert_int_equal(dir_list(place->fd, &names, &count, &why), 0);
-	names_free(names, count);
-	return count;
+	assert_int_equal(names_list(place->fd, &names, &why), 0);
+	return names.count;
 }
 
 static struct sha256 digest_of(const char *text)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/owned.h"
 #include "tests/unit/repod/world.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -241,8 +241,7 @@ static void a_client_that_leaves_half_way_leaves_no_file(void **state)
 	struct sha256 digest;
 	struct fault why = {0};
 	char hex[SHA256_HEX], target[128];
-	char **names;
-	size_t count = 1;
+	OWNED(names_drop) struct names names = {0};
 	int fd;
 
 	assert_int_equal(sha256_of("never sent whole", 16, &digest, &why), 0);
@@ -261,24 +260,20 @@ static void a_client_that_leaves_half_way_leaves_no_file(void **state)
 	fd = connect_to(house);
 	assert_int_equal(send(fd, request.data, request.len, MSG_NOSIGNAL), (ssize_t)request.len);
 	for (int i = 0; i < 3000; i++) {
-		assert_int_equal(
-			dir_list(publish_blobs_dir(house->world->publish), &names, &count, &why),
-			0);
-		names_free(names, count);
-		if (count)
+		assert_int_equal(names_list(publish_blobs_dir(house->world->publish), &names, &why),
+				 0);
+		if (names.count)
 			break;
 		poll(NULL, 0, 20);
 	}
-	assert_int_equal(count, 1);
+	assert_int_equal(names.count, 1);
 	close(fd);
-	for (int i = 0; i < 3000 && count; i++) {
+	for (int i = 0; i < 3000 && names.count; i++) {
 		poll(NULL, 0, 20);
-		assert_int_equal(
-			dir_list(publish_blobs_dir(house->world->publish), &names, &count, &why),
-			0);
-		names_free(names, count);
+		assert_int_equal(names_list(publish_blobs_dir(house->world->publish), &names, &why),
+				 0);
 	}
-	assert_int_equal(count, 0);
+	assert_int_equal(names.count, 0);
 }
 
 #define HOUSE_TEST(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/repod/world.h"
 
-#include "base/audit.h"
 #include "bpf/pack.h"
 #include "repod/catalog.h"
 #include "repod/soundness.h"

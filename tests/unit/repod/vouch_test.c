@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/owned.h"
 #include "repod/vouch.h"
-
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "keys/bins.h"
 #include "tests/unit/repod/world.h"
@@ -72,12 +70,10 @@ static void break_file(struct world *world, const char *file)
 static size_t files(struct world *world)
 {
 	struct fault why = {0};
-	char **names;
-	size_t count;
+	OWNED(names_drop) struct names names = {0};
 
-	assert_int_equal(dir_list(publish_metadata_dir(world->publish), &names, &count, &why), 0);
-	names_free(names, count);
-	return count;
+	assert_int_equal(names_list(publish_metadata_dir(world->publish), &names, &why), 0);
+	return names.count;
 }
 
 static void a_publication_looks_into_what_changed_and_what_leads_to_it(void **state)
