@@ -92,6 +92,8 @@ ends 'and when the outage is over' 0 node apply
 check '... without it' holds "$rest"
 
 # ---- a disk that lost what it held ----
+configure "$(use allow)"
+quiet node apply
 echo '{' >"$R/var/lib/bpfseal-loader/active.json"
 ends 'a damaged record is refused' 3 node apply
 check '... with the way out' said 'fix: remove it from /var/lib/bpfseal-loader'
