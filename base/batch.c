@@ -35,7 +35,7 @@ void batch_drop(struct batch *batch)
 		batch_forget(batch, &batch->files[i]);
 	free(batch->files);
 	batch->files = NULL;
-	batch->count = 0;
+	batch->count = batch->drafted = 0;
 }
 
 static bool is_stored(const struct batch *batch, const char *name)
@@ -114,22 +114,38 @@ static int place(const struct batch *batch, struct batch_file *file, struct faul
 // for each file. It promises nothing, so what comes of it is not asked: what fails is told by the fsync that follows.
 static void hurry(const struct batch *batch)
 {
-	for (size_t i = 0; i < batch->count; i++)
+	for (size_t i = batch->drafted; i < batch->count; i++)
 		if (batch->files[i].durable)
 			(void)!sync_file_range(batch->files[i].fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-static int settle(struct batch *batch, struct fault *why)
+static int draft_all(struct batch *batch, struct fault *why)
 {
-	for (size_t i = 0; i < batch->count; i++)
+	for (size_t i = batch->drafted; i < batch->count; i++)
 		if (draft(batch, &batch->files[i], why))
 			return -1;
 	hurry(batch);
-	for (size_t i = 0; i < batch->count; i++)
+	for (size_t i = batch->drafted; i < batch->count; i++)
 		// After a failed fsync the pages may be gone: the whole transaction is dead (A66).
 		if (batch->files[i].durable && fsync(batch->files[i].fd))
 			return fault_errno(why, FAULT_OTHER, "cannot make %s durable",
 					   batch->files[i].name);
+	batch->drafted = batch->count;
+	return 0;
+}
+
+int batch_draft(struct batch *batch, struct fault *why)
+{
+	if (draft_all(batch, why) == 0)
+		return 0;
+	batch_drop(batch);
+	return -1;
+}
+
+static int settle(struct batch *batch, struct fault *why)
+{
+	if (draft_all(batch, why))
+		return -1;
 	for (size_t i = 0; i < batch->count; i++)
 		if (place(batch, &batch->files[i], why))
 			return -1;

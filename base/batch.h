@@ -14,7 +14,7 @@ struct batch_file;
 struct batch {
 	int dirfd;
 	struct batch_file *files;
-	size_t count;
+	size_t count, drafted;
 };
 
 // Adds a file, as file_store_at would write it. Nothing is written before batch_settle; `data` is copied.
@@ -24,6 +24,9 @@ int batch_store(struct batch *batch, const char *name, const void *data, size_t 
 // out without a refusal.
 int batch_note(struct batch *batch, const char *name, const void *data, size_t len, mode_t mode,
 	       struct fault *why) MUST_CHECK;
+// The longer half of batch_settle, ahead of it: the contents are durable under names of drafts, and no file has its own name
+// yet. After a refusal the batch is empty, and nothing of it is left.
+int batch_draft(struct batch *batch, struct fault *why) MUST_CHECK;
 // Writes all of them, in order, and empties the batch. After a refusal some of the files may exist, durable or not; none is
 // torn.
 int batch_settle(struct batch *batch, struct fault *why) MUST_CHECK;

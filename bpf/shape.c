@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bpf/typeweb.h"
+
 #ifndef EM_BPF
 #define EM_BPF 247
 #endif
@@ -135,6 +137,9 @@ static int check_section(const struct shape *shape, unsigned index, struct fault
 	    section.sh_size > SHAPE_BTF_MAX)
 		return fault_set(why, FAULT_TOO_LARGE, "the object's %s has more than %u bytes",
 				 name, SHAPE_BTF_MAX);
+	if (strcmp(name, ".BTF") == 0 && section.sh_type != SHT_NOBITS &&
+	    typeweb_check(shape->data + section.sh_offset, section.sh_size, why))
+		return -1;
 	if ((section.sh_flags & SHF_EXECINSTR) &&
 	    (section.sh_type != SHT_PROGBITS || section.sh_size % 8))
 		return refuse(why, "a section of code is no row of instructions");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/admit.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,39 +18,21 @@
 #include "bpf/policy.h"
 #include "keys/client.h"
 #include "loader/background.h"
-#include "loader/denied.h"
 #include "loader/fetched.h"
 #include "loader/muster.h"
 #include "loader/offload.h"
 #include "loader/recall.h"
+#include "loader/recorded.h"
+#include "loader/repos.h"
 #include "loader/source.h"
 #include "loader/types.h"
 
-struct repo {
-	const char *name; // of node.json
-	bool tried;
-	struct fault refused; // why there is no source, once tried
-	struct source *source, *kept;
-	struct deny *deny;
-};
-
-static void repo_drop(struct repo *repo)
-{
-	source_free(repo->source);
-	source_free(repo->kept);
-	deny_free(repo->deny);
-	*repo = (struct repo){0};
-}
-
 struct admit {
 	struct admit_places places;
-	int blobs_dirfd;
-	struct repo *repos;
-	size_t repo_count;
+	struct repos repos;
 	struct recall recall;
 	struct seen seen;
 	struct muster muster; // of the members that are pending
-	struct batch copies;  // of what was admitted
 	struct batch notes;   // of what was seen in it
 	struct background keeping;
 };
@@ -64,16 +44,10 @@ int admit_new(const struct admit_places *places, struct admit **out, struct faul
 	if (!admit)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	admit->places = *places;
-	admit->blobs_dirfd = -1;
-	admit->copies.dirfd = admit->notes.dirfd = places->objects_dirfd;
+	admit->notes.dirfd = places->objects_dirfd;
+	if (repos_open(&admit->places, &admit->repos, why))
+		return -1;
 	recall_init(&admit->recall, places->objects_dirfd);
-	admit->repos = calloc(places->node->repository_count + 1, sizeof(*admit->repos));
-	if (!admit->repos)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	// A store without blobs that we can read is an empty one: whoever owns it may not keep us from our own copies.
-	if (places->store_dirfd >= 0 &&
-	    dir_open_at(places->store_dirfd, "blobs", &admit->blobs_dirfd, why))
-		fault_clear(why);
 	*out = HAND_OVER(admit);
 	return 0;
 }
@@ -87,151 +61,28 @@ void admit_free(struct admit *admit)
 	if (admit_kept(admit, &unasked))
 		fault_clear(&unasked);
 	admit_note(admit);
-	batch_drop(&admit->copies);
 	muster_drop(&admit->muster);
 	seen_drop(&admit->seen);
-	for (size_t i = 0; i < admit->repo_count; i++)
-		repo_drop(&admit->repos[i]);
-	free(admit->repos);
-	drop_fd(&admit->blobs_dirfd);
+	repos_drop(&admit->repos);
 	free(admit);
 }
 
-// ---- blobs ----
-
-static struct fetched admit_fetched(const struct admit *admit)
-{
-	return (struct fetched){.store_dirfd = admit->blobs_dirfd,
-				.copies_dirfd = admit->places.objects_dirfd};
-}
-
-static int admit_keep(struct admit *admit, const struct sha256 *digest, const struct bytes *bytes,
-		      struct fault *why)
-{
-	char name[SHA256_HEX];
-
-	sha256_hex(digest, name);
-	return batch_store(&admit->copies, name, bytes->data, bytes->len, 0400, why);
-}
-
-// What the store lacks, or holds otherwise, a sync brings: as after an edit of node.json that none has seen yet.
-static int store_lacks(struct fault *why)
-{
-	return why->fix[0]
-		       ? -1
-		       : fault_fix(why, "run 'bpfseal sync': it fetches what node.json asks for");
-}
-
-static int admit_target(const struct admit *admit, const struct target *target, size_t max,
-			struct bytes *bytes, struct fault *why)
-{
-	const struct fetched fetched = admit_fetched(admit);
-
-	if (!target->has_sha256)
-		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", target->path);
-	if (target->length < 0 || (uint64_t)target->length > max)
-		return fault_set(why, FAULT_TOO_LARGE, "%s is larger than the limit", target->path);
-	if (fetched_read(&fetched, &target->sha256, (uint64_t)target->length, bytes, why)) {
-		fault_within(why, "cannot read %s from the store", target->path);
-		return store_lacks(why);
-	}
-	return target_check(target, bytes->data, bytes->len, why);
-}
-
-// ---- repositories ----
-
-// The deny list that the verified metadata names is kept before anything is admitted; where it names none, the one that
-// was kept still holds (loader/denied.h).
-static int admit_denied(const struct admit *admit, struct repo *repo, struct fault *why)
-{
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	const struct target *target;
-
-	if (source_find(repo->source, DENY_PATH, &target, why)) {
-		if (why->code != FAULT_UNTRUSTED)
-			return -1;
-		fault_clear(why);
-		return denied_load(admit->places.trust_dirfd, repo->name, &repo->deny, why);
-	}
-	if (admit_target(admit, target, DENY_MAX, &bytes, why) ||
-	    deny_parse(bytes.data, bytes.len, &repo->deny, why))
-		return -1;
-	return denied_keep(admit->places.trust_dirfd, repo->name, &bytes, why);
-}
-
-static struct source_places admit_source(const struct admit *admit, const char *name)
-{
-	return (struct source_places){.root = admit->places.root,
-				      .name = name,
-				      .store_dirfd = admit->places.store_dirfd,
-				      .trust_dirfd = admit->places.trust_dirfd,
-				      .now = admit->places.now};
-}
-
-static int repo_find(struct admit *admit, const char *name, struct repo **out, struct fault *why)
-{
-	const struct node_repository *repository = node_repository(admit->places.node, name);
-
-	for (size_t i = 0; i < admit->repo_count; i++) {
-		if (!strcmp(admit->repos[i].name, name)) {
-			*out = &admit->repos[i];
-			return 0;
-		}
-	}
-	if (!repository)
-		return fault_set(why, FAULT_CONFIG, "node.json names no repository %s", name);
-	*out = &admit->repos[admit->repo_count++];
-	**out = (struct repo){.name = repository->name};
-	return 0;
-}
-
-// The verified metadata of a repository: once for each command.
-static int admit_repo(struct admit *admit, const char *name, struct repo **out, struct fault *why)
-{
-	const struct source_places places = admit_source(admit, name);
-	struct repo *repo;
-
-	if (repo_find(admit, name, &repo, why))
-		return -1;
-	*out = repo;
-	if (!repo->tried &&
-	    (source_open(&places, &repo->source, why) || admit_denied(admit, repo, why))) {
-		source_free(HAND_OVER(repo->source));
-		fault_within(why, "repository %s is not usable", name);
-		repo->refused = *why;
-	}
-	repo->tried = true;
-	if (repo->source)
-		return 0;
-	*why = repo->refused;
-	return -1;
-}
-
-// Copies first: metadata that names what we do not have would be kept for nothing.
-static int admit_make_durable(void *ctx, struct fault *why)
+static int make_durable(void *ctx, struct fault *why)
 {
 	struct admit *admit = ctx;
 
-	if (batch_settle(&admit->copies, why))
-		return fault_within(why, "cannot keep what was admitted");
-	for (size_t i = 0; i < admit->repo_count; i++) {
-		const struct repo *repo = &admit->repos[i];
-
-		if (repo->source && source_settle(repo->source, why))
-			return fault_within(why, "cannot keep the metadata of %s", repo->name);
-	}
-	return 0;
+	return repos_settle(&admit->repos, why);
 }
 
 int admit_settle(struct admit *admit, bool beside, struct fault *why)
 {
 	if (!beside) {
-		if (admit_make_durable(admit, why))
+		if (make_durable(admit, why))
 			return -1;
 		admit_note(admit);
 		return 0;
 	}
-	background_start(&admit->keeping, admit_make_durable, admit);
+	background_start(&admit->keeping, make_durable, admit);
 	return 0;
 }
 
@@ -240,25 +91,17 @@ int admit_kept(struct admit *admit, struct fault *why)
 	return background_wait(&admit->keeping, why);
 }
 
+void admit_deny(struct admit *admit)
+{
+	repos_verify_all(&admit->repos);
+}
+
 void admit_note(struct admit *admit)
 {
 	struct fault lost = {0};
 
 	if (batch_settle(&admit->notes, &lost))
 		fault_clear(&lost);
-}
-
-void admit_deny(struct admit *admit)
-{
-	const struct node *node = admit->places.node;
-
-	for (size_t i = 0; i < node->repository_count; i++) {
-		struct repo *repo;
-		struct fault later = {0};
-
-		if (admit_repo(admit, node->repositories[i].name, &repo, &later))
-			fault_clear(&later);
-	}
 }
 
 // ---- which version ----
@@ -276,39 +119,12 @@ static void choice_drop(struct choice *choice)
 	index_free(choice->index);
 }
 
-// The index is kept beside the objects: after a reboot in an outage it still says what is withdrawn.
-static int admit_index(struct admit *admit, struct source *source, const char *name,
-		       struct index **out, struct fault *why)
-{
-	OWNED(index_drop) struct index *index = NULL;
-	OWNED(bytes_drop) struct bytes bytes = {0};
-	OWNED(drop_heap) char *path = NULL;
-	const struct target *target;
-
-	*out = NULL;
-	if (index_path(name, &path, why))
-		return -1;
-	if (source_find(source, path, &target, why))
-		return fault_forgive(why, FAULT_UNTRUSTED);
-	if (admit_target(admit, target, INDEX_MAX, &bytes, why)) {
-		source_lacks(source);
-		return -1;
-	}
-	if (index_parse(bytes.data, bytes.len, &index, why) ||
-	    admit_keep(admit, &target->sha256, &bytes, why))
-		return -1;
-	if (strcmp(index->name, name))
-		return fault_set(why, FAULT_FORMAT, "%s is the index of %s", path, index->name);
-	*out = HAND_OVER(index);
-	return 0;
-}
-
 // Versions come from the signed index, and from nothing that a server or the fetcher says. Where there is one, an exact
 // version has to be in it as well: it is how a publisher withdraws.
 static int admit_version(struct admit *admit, struct source *source, const struct node_use *use,
 			 struct choice *out, struct fault *why)
 {
-	if (admit_index(admit, source, use->use, &out->index, why))
+	if (repos_index(&admit->repos, source, use->use, &out->index, why))
 		return -1;
 	if (out->index) {
 		if (index_pick(out->index, use->version, use->channel, &out->listed, why))
@@ -385,7 +201,7 @@ static int admit_wanted(const struct target *target, const char *name, struct wa
 static int refuse_file(const struct target *target, const struct wanted *wanted, struct fault *why)
 {
 	fault_within(why, "cannot read %s of %s from the store", wanted->name, target->path);
-	return store_lacks(why);
+	return repos_lack(why);
 }
 
 static int admit_manifest(struct admit *admit, const struct target *target, struct member *member,
@@ -393,12 +209,11 @@ static int admit_manifest(struct admit *admit, const struct target *target, stru
 {
 	OWNED(bytes_drop) struct bytes bytes = {0};
 	OWNED(drop_heap) char *path = NULL;
-	const struct fetched fetched = admit_fetched(admit);
 	struct wanted wanted;
 
 	if (admit_wanted(target, MANIFEST_NAME, &wanted, why))
 		return -1;
-	if (fetched_read(&fetched, &wanted.sha256, wanted.len, &bytes, why))
+	if (fetched_read(&admit->repos.fetched, &wanted.sha256, wanted.len, &bytes, why))
 		return refuse_file(target, &wanted, why);
 	if (manifest_parse(bytes.data, bytes.len, target->path, &member->manifest, why) ||
 	    bundle_target_path(member->manifest, &path, why))
@@ -407,7 +222,7 @@ static int admit_manifest(struct admit *admit, const struct target *target, stru
 	if (strcmp(path, target->path))
 		return fault_set(why, FAULT_FORMAT, "%s calls itself %s", target->path, path);
 	member->manifest_sha256 = wanted.sha256;
-	return admit_keep(admit, &wanted.sha256, &bytes, why);
+	return repos_keep(&admit->repos, &wanted.sha256, &bytes, why);
 }
 
 static int admit_program(const struct admit *admit, const struct target *target,
@@ -415,9 +230,9 @@ static int admit_program(const struct admit *admit, const struct target *target,
 {
 	const char *name = member->program->object;
 	const struct manifest_file *file = manifest_file(member->manifest, name);
-	const struct fetched fetched = admit_fetched(admit);
 
-	if (fetched_seal(&fetched, &wanted->sha256, wanted->len, &member->object_fd, why))
+	if (fetched_seal(&admit->repos.fetched, &wanted->sha256, wanted->len, &member->object_fd,
+			 why))
 		return refuse_file(target, wanted, why);
 	if (!file || !sha256_equal(&file->sha256, &wanted->sha256) || file->size != wanted->len)
 		return fault_set(why, FAULT_DIGEST,
@@ -520,7 +335,7 @@ static int admit_one(struct admit *admit, struct muster_object *object, struct m
 	if (!object->inspection ||
 	    admit_inspected(&admit->places.node->policy, object->inspection, member, why))
 		return refuse_member(member, why);
-	if (admit_keep(admit, &object->digest, &object->bytes, why))
+	if (repos_keep(&admit->repos, &object->digest, &object->bytes, why))
 		return -1;
 	if (!object->recalled)
 		recall_put(&admit->recall, &object->digest, object->inspection, &admit->notes);
@@ -548,55 +363,6 @@ int admit_members(struct admit *admit, const struct node_use *uses, struct membe
 	return 0;
 }
 
-static int admit_globals(const struct node_use *use, struct member *member, struct fault *why)
-{
-	const struct json *globals = json_member(use->object, "globals");
-	struct json_walk walk = {0};
-
-	if (!globals)
-		return 0;
-	member->globals = json_make_object();
-	while (json_next(globals, &walk))
-		if (strcmp(walk.key, "//") &&
-		    json_put(member->globals, walk.key, json_keep(walk.value), why))
-			return -1;
-	return 0;
-}
-
-// A map that is named with no values is named all the same: it has to be there, and to be empty.
-static int admit_maps(const struct node_use *use, struct member *member, struct fault *why)
-{
-	struct json_walk walk = {0};
-
-	member->maps = json_make_object();
-	if (!member->maps)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	while (json_next(json_member(use->object, "maps"), &walk))
-		if (json_is(walk.value, JSON_KIND_ARRAY) &&
-		    json_put(member->maps, walk.key, json_make_array(), why))
-			return -1;
-	return 0;
-}
-
-int admit_values(const struct node_use *use, struct member *member, struct fault *why)
-{
-	if (admit_globals(use, member, why) || admit_maps(use, member, why))
-		return -1;
-	for (size_t i = 0; i < use->entry_count; i++) {
-		const struct node_map_entry *entry = &use->entries[i];
-		OWNED(json_drop) struct json *pair = json_make_object();
-		struct json *list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
-
-		if (!pair)
-			return fault_set(why, FAULT_OTHER, "out of memory");
-		if (json_put(pair, "key", json_keep(entry->key), why) ||
-		    json_put(pair, "value", json_keep(entry->value), why) ||
-		    json_add(list, HAND_OVER(pair), why))
-			return -1;
-	}
-	return 0;
-}
-
 // What is denied by its digest is not opened: what made it be denied may be what opening it does.
 static int admit_bundle(struct admit *admit, const struct node_use *use, enum hook hook,
 			bool denied_too, struct member *member, const struct deny_entry **denied,
@@ -606,7 +372,7 @@ static int admit_bundle(struct admit *admit, const struct node_use *use, enum ho
 	struct repo *repo = NULL;
 	struct wanted wanted;
 
-	if (admit_repo(admit, use->from, &repo, why) ||
+	if (repos_verified(&admit->repos, use->from, &repo, why) ||
 	    admit_choose(admit, repo->source, use, member, &target, why))
 		return -1;
 	*denied = deny_find(repo->deny, &member->bundle);
@@ -635,97 +401,13 @@ int admit_use(struct admit *admit, const struct node_use *use, enum hook hook, b
 
 	*denied = NULL;
 	if (text_copy(use->use, &member.name, why) || text_copy(use->from, &member.from, why) ||
-	    admit_values(use, &member, why))
+	    member_take_values(&member, use, why))
 		return -1;
 	if (admit_bundle(admit, use, hook, denied_too, &member, denied, why))
 		return refuse_use(use, why);
 	*out = member;
 	member = (struct member){.object_fd = -1};
 	return 0;
-}
-
-// ---- what ran here before ----
-
-static int recorded_digest(const struct json *recorded, const char *key, struct sha256 *out,
-			   struct fault *why)
-{
-	const char *hex;
-
-	if (json_need_text(recorded, key, &hex, why))
-		return -1;
-	return sha256_read(hex, out)
-		       ? fault_set(why, FAULT_FORMAT, "the record's %s is no digest", key)
-		       : 0;
-}
-
-struct known {
-	struct sha256 manifest, object;
-	bool has_manifest, has_object;
-};
-
-static int known_each(void *ctx, const char *name, const struct sha256 *sha256, uint64_t length,
-		      struct fault *why)
-{
-	struct known *known = ctx;
-
-	(void)length, (void)why;
-	if (!strcmp(name, MANIFEST_NAME))
-		known->has_manifest = sha256_equal(sha256, &known->manifest);
-	else if (sha256_equal(sha256, &known->object))
-		known->has_object = true;
-	return 0;
-}
-
-static int recorded_members(const struct target *target, const struct json *recorded,
-			    struct fault *why)
-{
-	struct known known = {0};
-
-	if (recorded_digest(recorded, "manifest", &known.manifest, why) ||
-	    recorded_digest(recorded, "object", &known.object, why))
-		return -1;
-	if (!target->custom || custom_members(target->custom, known_each, &known, why) ||
-	    !known.has_manifest || !known.has_object)
-		return fault_set(why, FAULT_UNTRUSTED, "%s is signed with other members",
-				 target->path);
-	return 0;
-}
-
-// Whether this source names a recorded member, to the byte.
-static int vouch(struct admit *admit, struct source *source, const struct json *recorded,
-		 struct fault *why)
-{
-	OWNED(index_drop) struct index *index = NULL;
-	OWNED(drop_heap) char *path = NULL;
-	const struct index_version *listed = NULL;
-	const struct target *target;
-	const char *name, *version;
-	struct sha256 bundle;
-
-	if (json_need_text(recorded, "name", &name, why) ||
-	    json_need_text(recorded, "version", &version, why) ||
-	    recorded_digest(recorded, "bundle", &bundle, why) || version_check(version, why) ||
-	    admit_index(admit, source, name, &index, why) ||
-	    (index && index_pick(index, version, INDEX_RELEASED, &listed, why)))
-		return -1;
-	if (asprintf(&path, "%s/%s.bundle", name, version) < 0)
-		return fault_set(why, FAULT_OTHER, "out of memory");
-	if (source_find(source, path, &target, why))
-		return -1;
-	if (!target->has_sha256 || !sha256_equal(&target->sha256, &bundle) ||
-	    (listed && !sha256_equal(&listed->sha256, &bundle)))
-		return fault_set(why, FAULT_UNTRUSTED, "%s is signed with another digest", path);
-	return recorded_members(target, recorded, why);
-}
-
-static int vouch_kept(struct admit *admit, struct repo *repo, const struct json *recorded,
-		      struct fault *why)
-{
-	const struct source_places places = admit_source(admit, repo->name);
-
-	if (!repo->kept && source_open_kept(&places, &repo->kept, why))
-		return -1;
-	return vouch(admit, repo->kept, recorded, why);
 }
 
 bool admit_is_store_fault(enum fault_code code)
@@ -749,26 +431,10 @@ bool admit_is_store_fault(enum fault_code code)
 
 int admit_recorded(struct admit *admit, const struct json *recorded, struct fault *why)
 {
-	struct repo *repo;
-	const char *from;
-
-	if (json_need_text(recorded, "from", &from, why))
-		return -1;
-	if (admit_repo(admit, from, &repo, why) == 0 &&
-	    vouch(admit, repo->source, recorded, why) == 0)
-		return 0;
-	if (!admit_is_store_fault(why->code))
-		return -1;
-	fault_clear(why);
-	return vouch_kept(admit, repo, recorded, why);
+	return recorded_check(&admit->repos, recorded, why);
 }
 
 int admit_recorded_kept(struct admit *admit, const struct json *recorded, struct fault *why)
 {
-	struct repo *repo;
-	const char *from;
-
-	if (json_need_text(recorded, "from", &from, why) || repo_find(admit, from, &repo, why))
-		return -1;
-	return vouch_kept(admit, repo, recorded, why);
+	return recorded_check_kept(&admit->repos, recorded, why);
 }

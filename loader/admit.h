@@ -69,9 +69,6 @@ int admit_members(struct admit *admit, const struct node_use *uses, struct membe
 int admit_object(struct admit *admit, const struct policy *policy, struct member *member,
 		 struct fault *why) MUST_CHECK;
 
-// Copies the admin's values for maps and globals from a use into member->maps and member->globals.
-int admit_values(const struct node_use *use, struct member *member, struct fault *why) MUST_CHECK;
-
 // Whether a recorded member (loader/record.h) may be restored from our copies: the verified metadata of its repository names
 // exactly these digests, and the index, where there is one, lists the version. Where the store's metadata cannot be verified,
 // the metadata that we verified last decides, if the pinned root is still the same. FAULT_UNTRUSTED when the member is no

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/audit.h"
+#include "base/batch.h"
 #include "base/owned.h"
 #include "loader/admit.h"
 #include "loader/background.h"
@@ -315,9 +316,19 @@ static int apply_keep_others(const struct apply_places *places, const struct pla
 	return 0;
 }
 
-// The record says what was really entered, in the order of the plan.
-static int apply_record(const struct apply_places *places, const struct plan *plan,
-			const struct apply *out, struct fault *why)
+// What it is when it has been entered: everything that is to be, but for interfaces that have gone.
+static struct apply_chain when_done(const struct apply_chain *at)
+{
+	struct apply_chain done = *at;
+
+	done.done = !at->lost && at->plan->action != PLAN_KEEP && at->plan->action != PLAN_WAIT;
+	return done;
+}
+
+// What is entered, or `ahead` of that what is to be, in the order of the plan.
+static int apply_compose(const struct apply_places *places, const struct plan *plan,
+			 const struct apply *out, bool ahead, struct json **record,
+			 struct fault *why)
 {
 	OWNED(json_drop) struct json *active = NULL;
 	OWNED(json_drop) struct json *chains = json_make_array();
@@ -325,16 +336,103 @@ static int apply_record(const struct apply_places *places, const struct plan *pl
 	if (!chains)
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	for (size_t i = 0; i < out->count; i++) {
+		const struct apply_chain at = ahead ? when_done(&out->chains[i]) : out->chains[i];
 		struct json *entry = NULL;
 
-		if (apply_entry(&out->chains[i], &entry, why) ||
-		    (entry && json_add(chains, entry, why)))
+		if (apply_entry(&at, &entry, why) || (entry && json_add(chains, entry, why)))
 			return -1;
 	}
 	if (apply_keep_others(places, plan, chains, why) ||
 	    json_clone(plan->record, &active, why) ||
 	    json_put(active, "chains", HAND_OVER(chains), why))
 		return -1;
+	*record = HAND_OVER(active);
+	return 0;
+}
+
+// ---- beside the switch ----
+
+// What is in nobody's way: done while the chains are entered, where that takes the kernel long, and behind it otherwise.
+struct aside {
+	const struct plan *plan;
+	struct audit *log;
+	struct json *expected; // the record, if all goes as planned
+	struct batch batch;    // of it: drafts, which say nothing yet
+	struct background task;
+};
+
+static void aside_drop(struct aside *aside)
+{
+	audit_free(aside->log);
+	json_free(aside->expected);
+	batch_drop(&aside->batch);
+}
+
+static void aside_note(const struct aside *aside)
+{
+	if (aside->plan->keeping)
+		admit_note(aside->plan->keeping);
+}
+
+static int aside_job(void *ctx, struct fault *why)
+{
+	struct aside *aside = ctx;
+	struct fault ignored = {0};
+
+	// What cannot be done here is done, and told, when it has to be.
+	if (aside->batch.count && batch_draft(&aside->batch, &ignored))
+		fault_clear(&ignored);
+	aside_note(aside);
+	return audit_ready(aside->log, why);
+}
+
+// XDP is attached after a grace period of the kernel's. A root that is attached already is entered at once: another thread
+// would only cost its beginning.
+static bool takes_long(const struct apply *out)
+{
+	for (size_t i = 0; i < out->count; i++)
+		if (out->chains[i].chain && out->chains[i].plan->hook == HOOK_XDP &&
+		    !out->chains[i].plan->truth.attached)
+			return true;
+	return false;
+}
+
+static int aside_begin(const struct apply_places *places, const struct apply *out,
+		       struct aside *aside, struct fault *why)
+{
+	struct fault ignored = {0};
+
+	aside->batch.dirfd = places->loader_dirfd;
+	if (audit_new(places->loader_dirfd, AUDIT_FILE, &aside->log, why))
+		return -1;
+	if (!takes_long(out))
+		return 0;
+	if (apply_compose(places, aside->plan, out, true, &aside->expected, &ignored) ||
+	    record_prepare(&aside->batch, aside->expected, &ignored))
+		batch_drop(&aside->batch);
+	background_start(&aside->task, aside_job, aside);
+	return 0;
+}
+
+static void aside_end(struct aside *aside)
+{
+	struct fault later = {0};
+
+	if (background_wait(&aside->task, &later))
+		fault_clear(&later); // who writes to the log is told
+}
+
+// The record says what was really entered. Was it as expected, the drafts are it.
+static int apply_record(const struct apply_places *places, struct aside *aside,
+			const struct apply *out, struct fault *why)
+{
+	OWNED(json_drop) struct json *active = NULL;
+
+	if (apply_compose(places, aside->plan, out, false, &active, why))
+		return -1;
+	if (aside->batch.drafted && json_same(aside->expected, active))
+		return record_settle(&aside->batch, why);
+	batch_drop(&aside->batch);
 	return record_commit(places->loader_dirfd, active, why);
 }
 
@@ -395,19 +493,21 @@ static int apply_audit_all(const struct apply_places *places, struct audit *log,
 }
 
 // What was entered is written down, and then lets go of what it replaced. The first refusal is the one that is told.
-static int apply_settle(const struct apply_places *places, const struct plan *plan,
-			struct audit *log, const struct apply *out, bool whole, struct fault *why)
+static int apply_settle(const struct apply_places *places, struct aside *aside,
+			const struct apply *out, bool whole, struct fault *why)
 {
 	struct background grace = {0};
 	struct fault first = {0}, late = {0};
 	bool recorded;
 
 	apply_begin_grace(out, &grace);
-	recorded = !apply_record(places, plan, out, why);
-	if (!recorded || apply_audit_all(places, log, out, why))
+	aside_end(aside);
+	recorded = !apply_record(places, aside, out, why);
+	if (!recorded || apply_audit_all(places, aside->log, out, why))
 		first = *why;
 	else if (whole && places->meanwhile)
 		places->meanwhile(places->ctx);
+	aside_note(aside);
 	if (background_wait(&grace, &late))
 		keep_first(&first, &late);
 	// Without a record the next run has to find what was replaced as it is.
@@ -486,52 +586,30 @@ static bool notes_differ(const struct plan *plan)
 	return false;
 }
 
-// What is on nobody's way and needed by nobody before the chains are entered.
-struct aside {
-	const struct plan *plan;
-	struct audit *log;
-};
-
-static int aside_job(void *ctx, struct fault *why)
+static int apply_enter_all(const struct apply_places *places, const struct apply *out,
+			   struct fault *why)
 {
-	const struct aside *aside = ctx;
-
-	if (aside->plan->keeping)
-		admit_note(aside->plan->keeping);
-	return audit_ready(aside->log, why);
-}
-
-// The kernel attaches XDP after a grace period: meanwhile something else is done.
-static int apply_enter_all(const struct apply_places *places, const struct plan *plan,
-			   struct audit *log, const struct apply *out, struct fault *why)
-{
-	struct aside aside = {.plan = plan, .log = log};
-	struct background task = {0};
-	struct fault later = {0};
-	int result = 0;
-
-	background_start(&task, aside_job, &aside);
-	for (size_t i = 0; i < plan->count && !result; i++)
-		if (plan->chains[i].action != PLAN_KEEP && plan->chains[i].action != PLAN_WAIT)
-			result = apply_enter(places, &out->chains[i], why);
-	if (background_wait(&task, &later))
-		fault_clear(&later); // who writes to the log is told
-	return result;
+	for (size_t i = 0; i < out->count; i++)
+		if (out->chains[i].plan->action != PLAN_KEEP &&
+		    out->chains[i].plan->action != PLAN_WAIT &&
+		    apply_enter(places, &out->chains[i], why))
+			return -1;
+	return 0;
 }
 
 // From the first switch on: what has been entered is recorded and settled, also where a later one is refused.
 static int apply_make_so(const struct apply_places *places, const struct plan *plan,
 			 const struct apply *out, struct fault *why)
 {
-	OWNED(audit_drop) struct audit *log = NULL;
+	OWNED(aside_drop) struct aside aside = {.plan = plan};
 	struct fault first = {0};
 
-	if (audit_new(places->loader_dirfd, AUDIT_FILE, &log, why))
+	if (aside_begin(places, out, &aside, why))
 		return -1;
-	if (apply_enter_all(places, plan, log, out, why))
+	if (apply_enter_all(places, out, why))
 		first = *why;
 	fault_clear(why);
-	if (apply_settle(places, plan, log, out, first.code == FAULT_NONE, why))
+	if (apply_settle(places, &aside, out, first.code == FAULT_NONE, why))
 		return -1;
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;

@@ -26,12 +26,16 @@ struct listener {
 	uint64_t unread; // lines that nobody was ready to read
 };
 
-// A reader that has stopped must not stop the watch: what it does not take is counted, not waited for.
+// A reader that has stopped must not stop the watch: what it does not take is counted, not waited for. An alarm is for both
+// streams.
 static bool is_read(void)
 {
-	struct pollfd out = {.fd = 1, .events = POLLOUT};
+	struct pollfd out[] = {{.fd = 1, .events = POLLOUT}, {.fd = 2, .events = POLLOUT}};
 
-	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
+	if (poll(out, 2, 0) < 0)
+		return false;
+	// One that is closed, or whose reader is gone, keeps nobody.
+	return (out[0].revents & POLLOUT) && out[1].revents;
 }
 
 static void tell(void *ctx, const struct news *news)
@@ -137,10 +141,15 @@ struct foothold {
 static int foothold_check(const struct foothold *foothold, struct fault *why)
 {
 	struct stat now;
+	bool is_there = stat(foothold->tree, &now) == 0;
 
-	if (stat(foothold->tree, &now) == 0 && now.st_dev == foothold->was.st_dev &&
-	    now.st_ino == foothold->was.st_ino)
+	if (is_there && now.st_dev == foothold->was.st_dev && now.st_ino == foothold->was.st_ino)
 		return 0;
+	if (is_there && now.st_dev != foothold->was.st_dev) {
+		fault_set(why, FAULT_KERNEL, "another file system is mounted over %s",
+			  foothold->tree);
+		return fault_fix(why, "unmount it, and start the watch again");
+	}
 	fault_set(why, FAULT_KERNEL, "%s was removed, with all that is pinned there",
 		  foothold->tree);
 	return fault_fix(why, "start the watch again as root, which makes it and puts the chains "

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/owned.h"
+
 void member_drop(struct member *member)
 {
 	free(member->name);
@@ -113,4 +115,53 @@ void member_key(const struct member *members, size_t index, char key[static MEMB
 			 member->program->entry);
 	if (ordinal > 1)
 		snprintf(key + strlen(key), MEMBER_LABEL_MAX - strlen(key), ":%u", ordinal);
+}
+
+static int take_globals(struct member *member, const struct node_use *use, struct fault *why)
+{
+	const struct json *globals = json_member(use->object, "globals");
+	struct json_walk walk = {0};
+
+	if (!globals)
+		return 0;
+	member->globals = json_make_object();
+	while (json_next(globals, &walk))
+		if (strcmp(walk.key, "//") &&
+		    json_put(member->globals, walk.key, json_keep(walk.value), why))
+			return -1;
+	return 0;
+}
+
+// A map that is named with no values is named all the same: it has to be there, and to be empty.
+static int take_maps(struct member *member, const struct node_use *use, struct fault *why)
+{
+	struct json_walk walk = {0};
+
+	member->maps = json_make_object();
+	if (!member->maps)
+		return fault_set(why, FAULT_OTHER, "out of memory");
+	while (json_next(json_member(use->object, "maps"), &walk))
+		if (json_is(walk.value, JSON_KIND_ARRAY) &&
+		    json_put(member->maps, walk.key, json_make_array(), why))
+			return -1;
+	return 0;
+}
+
+int member_take_values(struct member *member, const struct node_use *use, struct fault *why)
+{
+	if (take_globals(member, use, why) || take_maps(member, use, why))
+		return -1;
+	for (size_t i = 0; i < use->entry_count; i++) {
+		const struct node_map_entry *entry = &use->entries[i];
+		OWNED(json_drop) struct json *pair = json_make_object();
+		struct json *list = (struct json *)(uintptr_t)json_member(member->maps, entry->map);
+
+		if (!pair)
+			return fault_set(why, FAULT_OTHER, "out of memory");
+		if (json_put(pair, "key", json_keep(entry->key), why) ||
+		    json_put(pair, "value", json_keep(entry->value), why) ||
+		    json_add(list, HAND_OVER(pair), why))
+			return -1;
+	}
+	return 0;
 }

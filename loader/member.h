@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "bpf/inspection.h"
 #include "bpf/manifest.h"
+#include "bpf/node.h"
 #include "loader/fall.h"
 
 #define MEMBER_LABEL_MAX   256
@@ -61,6 +62,10 @@ static inline void members_free(struct member *members, size_t count)
 // hook are probes of one object it is the first; the others come with it (loader/probes.h). FAULT_CONFIG if there is
 // none, or several.
 int member_choose(struct member *member, enum hook hook, const char *entry, struct fault *why)
+	MUST_CHECK;
+
+// Fills in `maps` and `globals` with the values of an entry of node.json. FAULT_OTHER when memory is out.
+int member_take_values(struct member *member, const struct node_use *use, struct fault *why)
 	MUST_CHECK;
 
 // "net.count.1.0.0", for file names.

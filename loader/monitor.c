@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/owned.h"
 
@@ -46,6 +47,7 @@ void monitor_let_go(struct monitor *monitor, size_t *room)
 	sight_drop(&monitor->sight);
 	keeper_drop(&monitor->keeper);
 	monitor->has_sight = false;
+	monitor->stands_at = 0;
 }
 
 void monitor_free(struct monitor *monitor, struct wakeup *wakeup, size_t *room)
@@ -60,13 +62,23 @@ void monitor_free(struct monitor *monitor, struct wakeup *wakeup, size_t *room)
 	free(monitor);
 }
 
+// Something mounted over the pins changes none of their directories, so no event tells of it.
+static bool stands_elsewhere(const struct monitor *monitor)
+{
+	struct stat now;
+
+	return monitor->stands_at &&
+	       (stat(monitor->place, &now) || now.st_dev != monitor->stands_on ||
+		now.st_ino != monitor->stands_at);
+}
+
 void monitor_glance(struct monitor *monitor, int64_t now_ms)
 {
 	size_t place = 0;
 	uint64_t more;
 
 	// Who cannot hear has to look: pins that are gone, or all of it.
-	if (monitor->deaf)
+	if (monitor->deaf || stands_elsewhere(monitor))
 		monitor_suspect(monitor, now_ms);
 	if (!monitor->has_sight)
 		return;
@@ -302,7 +314,7 @@ static int hold(struct monitor *monitor, const struct truth *truth, struct wakeu
 				keeper_program(monitor->keeper) != truth->members[0].program.id))
 		monitor_let_go(monitor, room);
 	// The events first: what changes after the pins have been opened must not be missed.
-	if (!monitor->keeper || monitor->deaf)
+	if (!monitor->keeper || monitor->deaf || stands_elsewhere(monitor))
 		monitor->deaf = wakeup && wakeup_watch(wakeup, monitor->place, monitor->tag, why);
 	if (monitor->keeper)
 		return 0;
@@ -321,6 +333,7 @@ int monitor_settle(struct monitor *monitor, const struct plan_chain *chain, stru
 		   size_t *room, struct fault *why)
 {
 	const struct truth *truth = &chain->truth;
+	struct stat now = {0};
 
 	// What we took away ourselves is held no more: timers of a denied program would run on in its maps.
 	if (!is_applied(chain))
@@ -331,10 +344,14 @@ int monitor_settle(struct monitor *monitor, const struct plan_chain *chain, stru
 	// Until all of this has worked there is no cheap look.
 	sight_drop(&monitor->sight);
 	monitor->has_sight = false;
+	if (stat(monitor->place, &now))
+		now.st_ino = 0;
 	if (hold(monitor, truth, wakeup, room, why)) {
 		monitor->deaf = true;
 		return -1;
 	}
+	monitor->stands_on = now.st_dev;
+	monitor->stands_at = now.st_ino;
 	if (monitor->hook == HOOK_PROBE) // only pins can be taken from them, and that is an event
 		return monitor->deaf ? -1 : 0;
 	if (sight_take(monitor->hook, truth, monitor->keeper, &monitor->sight, why)) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/fault.h"
 #include "loader/attach.h"
@@ -22,7 +23,9 @@ struct monitor {
 	char was[64];	// the name under which it is pinned
 	enum hook hook;
 	char place[BPFFS_PATH_MAX];
-	uint32_t tag; // of its directories' events (wakeup.h)
+	dev_t stands_on; // its directory when it was sound: another one under this name sends no event
+	ino_t stands_at; // 0: not known
+	uint32_t tag;	 // of its directories' events (wakeup.h)
 	struct keeper *keeper;
 	uint32_t kept_index; // of the interface that it was attached to when the keeper was opened
 	struct sight sight;
@@ -70,8 +73,9 @@ int monitor_judge(struct monitor *monitor, const struct plan_chain *chain,
 		  const struct monitor_listener *listener, struct fault *why) MUST_CHECK;
 // Reports packets that fell through, at most every ten seconds.
 void monitor_tell_falls(struct monitor *monitor, const struct monitor_listener *listener);
-// For a sound chain: opens its pins (keeper), watches its directories (wakeup), stores its state (sight). Reduces `*room` by the
-// descriptors opened. What it holds of a chain that is not applied any more it closes. After a refusal what succeeded stays, and the rest is tried again at each check.
+// For a sound chain: opens its pins (keeper), watches its directories (wakeup), stores its state (sight). Reduces
+// `*room` by the descriptors opened. What it holds of a chain that is not applied any more it closes. After a refusal
+// what succeeded stays, and the rest is tried again at each check.
 int monitor_settle(struct monitor *monitor, const struct plan_chain *chain, struct wakeup *wakeup,
 		   size_t *room, struct fault *why) MUST_CHECK;
 // Closes what is held, before a chain is rebuilt or attached again.

@@ -233,19 +233,29 @@ int record_stage(int dirfd, const struct json *record, struct fault *why)
 	return record_write(dirfd, NEXT, record, why);
 }
 
-// In this order: what was active is aside before it is replaced. That next is gone need not be durable: what it says is
-// what active says, or the next plan writes another.
+// In this order: what was active is aside before it is replaced.
+int record_prepare(struct batch *batch, const struct json *record, struct fault *why)
+{
+	if (previous_keep(batch, record, why))
+		return fault_within(why, "cannot keep the previous record");
+	return record_store(batch, RECORD_ACTIVE, record, why);
+}
+
+// That next is gone need not be durable: what it says is what active says, or the next plan writes another.
+int record_settle(struct batch *batch, struct fault *why)
+{
+	if (batch_settle(batch, why))
+		return -1;
+	if (unlinkat(batch->dirfd, NEXT, 0) && errno != ENOENT)
+		return fault_errno(why, FAULT_OTHER, "cannot remove %s", NEXT);
+	return 0;
+}
+
 int record_commit(int dirfd, const struct json *record, struct fault *why)
 {
 	OWNED(batch_drop) struct batch batch = {.dirfd = dirfd};
 
-	if (previous_keep(&batch, record, why))
-		return fault_within(why, "cannot keep the previous record");
-	if (record_store(&batch, RECORD_ACTIVE, record, why) || batch_settle(&batch, why))
-		return -1;
-	if (unlinkat(dirfd, NEXT, 0) && errno != ENOENT)
-		return fault_errno(why, FAULT_OTHER, "cannot remove %s", NEXT);
-	return 0;
+	return record_prepare(&batch, record, why) || record_settle(&batch, why) ? -1 : 0;
 }
 
 static int put_digest(struct json *object, const char *key, const struct sha256 *digest,

@@ -67,6 +67,9 @@ int record_stage(int dirfd, const struct json *record, struct fault *why) MUST_C
 // After the switch: keeps what active.json loses (loader/previous.h), replaces active.json, and removes next.json. At
 // every instant there is an active.json, the old one or the new one.
 int record_commit(int dirfd, const struct json *record, struct fault *why) MUST_CHECK;
+// The same in two steps: what there is to write, which may be drafted ahead (base/batch.h), and the rest.
+int record_prepare(struct batch *batch, const struct json *record, struct fault *why) MUST_CHECK;
+int record_settle(struct batch *batch, struct fault *why) MUST_CHECK;
 
 // Whether a recorded member equals this one in bundle, object, entry, values and repository. The place is not
 // compared (record_place).

@@ -131,7 +131,8 @@ static int subject_member(struct subject *subject, const struct node *node,
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	}
 	if (text_copy(manifest->version, &member->version, why) ||
-	    text_copy("", &member->from, why) || admit_values(use ? use : &none, member, why) ||
+	    text_copy("", &member->from, why) ||
+	    member_take_values(member, use ? use : &none, why) ||
 	    sys_sealed(object->data.data, object->data.len, program->object, &member->object_fd,
 		       why) ||
 	    admit_object(NULL, subject->policy, member, why))

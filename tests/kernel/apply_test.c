@@ -66,15 +66,10 @@ static bool runs(const struct stock *stock)
 	return truth.linked && truth.entered && truth.link.program_id == truth.root_id;
 }
 
-static enum plan_action planned(struct stock *stock)
+static enum plan_action action(struct stock *stock)
 {
-	OWNED(plan_drop) struct plan *plan = NULL;
-	struct fault why = {0};
+	OWNED(plan_drop) struct plan *plan = planned(stock);
 
-	if (stock_plan(stock, STOCK_NOW, &plan, &why)) {
-		fault_print(&why, stderr);
-		fail_msg("plan was refused");
-	}
 	assert_int_equal(plan->count, 1);
 	return plan->chains[0].action;
 }
@@ -88,11 +83,11 @@ static void a_signed_chain_is_applied_once_and_then_there_is_nothing_to_do(void 
 	struct fault why = {0};
 	char way[GROUND_WAY];
 
-	assert_int_equal(planned(stock), PLAN_LOAD);
+	assert_int_equal(action(stock), PLAN_LOAD);
 	applied(stock);
 	assert_true(runs(stock));
 	assert_int_equal(ground_run(stock->ground, way), PASS);
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 	applied(stock);
 	assert_int_equal(the_truth(stock).generation, 1);
 	assert_int_equal(audit_check(stock->loader_dirfd, "audit.log", &records, &why), 0);
@@ -112,7 +107,7 @@ static void what_was_seen_before_is_held_against_todays_policy(void **state)
 	for (size_t i = 0; i < kept.count; i++)
 		seen += strstr(kept.name[i], ".seen") != NULL;
 	assert_true(seen > 0);
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 	stock->node->policy.insns_max = 1;
 	refused(stock, STOCK_NOW, FAULT_POLICY);
 	assert_true(runs(stock));
@@ -148,17 +143,17 @@ static void another_value_in_node_json_is_written_and_nothing_is_loaded(void **s
 			"[{\"use\":\"net/allow\",\"version\":\"1.0.0\",\"maps\":{\"allow_v4\":"
 			"[{\"key\":\"192.0.2.1\",\"value\":1}]}}]");
 	applied(stock);
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 	stock_configure(stock,
 			"[{\"use\":\"net/allow\",\"version\":\"1.0.0\",\"maps\":{\"allow_v4\":"
 			"[{\"key\":\"192.0.2.2\",\"value\":1}]}}]");
-	assert_int_equal(planned(stock), PLAN_VALUES);
+	assert_int_equal(action(stock), PLAN_VALUES);
 	before = the_truth(stock);
 	applied(stock);
 	after = the_truth(stock);
 	assert_int_equal(after.generation, before.generation);
 	assert_int_equal(after.members[0].program.id, before.members[0].program.id);
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 }
 
 static void a_chain_that_node_json_no_longer_names_is_removed(void **state)
@@ -167,7 +162,7 @@ static void a_chain_that_node_json_no_longer_names_is_removed(void **state)
 
 	applied(stock);
 	stock_configure(stock, "[]");
-	assert_int_equal(planned(stock), PLAN_REMOVE);
+	assert_int_equal(action(stock), PLAN_REMOVE);
 	applied(stock);
 	assert_int_equal(the_truth(stock).iface_program, 0);
 	assert_false(the_truth(stock).linked);
@@ -613,10 +608,10 @@ static void a_denied_chain_of_one_goes_and_stays_gone(void **state)
 
 	applied(stock);
 	denied(stock);
-	assert_int_equal(planned(stock), PLAN_REMOVE);
+	assert_int_equal(action(stock), PLAN_REMOVE);
 	applied(stock);
 	assert_false(the_truth(stock).linked);
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 	applied(stock);
 	stock_deny(stock, NULL);
 	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
@@ -715,9 +710,7 @@ static void nothing_is_taken_out_of_a_chain_without_a_denial(void **state)
 
 static size_t unsigned_now(struct stock *stock)
 {
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
+	const struct plan_places places = stock_plan_places(stock);
 	const struct admit_places at = {.root = stock->ground->root,
 					.store_dirfd = -1,
 					.trust_dirfd = stock->trust_dirfd,
@@ -793,7 +786,7 @@ static void a_detached_link_is_found_and_repaired(void **state)
 	assert_string_equal(plan->chains[0].damage.list[0].code, "link_detached");
 	assert_int_equal(stock_run(stock, plan, &why), 0);
 	assert_true(runs(stock));
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 }
 
 static void a_crash_between_switch_and_record_is_mended(void **state)
@@ -805,7 +798,7 @@ static void a_crash_between_switch_and_record_is_mended(void **state)
 	ground_sh("mv %s/var/lib/bpfseal-loader/active.json "
 		  "%s/var/lib/bpfseal-loader/next.json",
 		  stock->ground->root, stock->ground->root);
-	assert_int_equal(planned(stock), PLAN_KEEP);
+	assert_int_equal(action(stock), PLAN_KEEP);
 	applied(stock);
 	ground_sh("test -e %s/var/lib/bpfseal-loader/active.json", stock->ground->root);
 	ground_sh("test ! -e %s/var/lib/bpfseal-loader/next.json", stock->ground->root);
@@ -852,9 +845,7 @@ static void an_unload_with_a_damaged_log_takes_out_every_chain_and_its_record(vo
 static void drift_from_the_file_is_told_without_any_metadata(void **state)
 {
 	struct stock *stock = the_stock(state);
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
+	const struct plan_places places = stock_plan_places(stock);
 	OWNED(findings_drop) struct findings drift = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
 	const struct plan_chain *chain;

@@ -21,6 +21,8 @@
 
 #include "base/owned.h"
 #include "loader/bpffs.h"
+#include "loader/filter.h"
+#include "loader/sys.h"
 #include "loader/truth.h"
 #include "tests/kernel/flood_send.h"
 #include "tests/kernel/flood_watch.h"
@@ -309,17 +311,15 @@ static void say(const struct scene *scene, const char *how, unsigned long change
 		      tally->misrouted, tally->astray, tally->cpus);
 }
 
-// The first chain, and who watches behind it: a filter of clsact needs its qdisc.
+// The first chain, and who watches behind it.
 static void scene_begin(struct scene *scene, const struct order *order)
 {
 	struct flood_watch *watch = &scene->watch;
 
-	if (scene->wish.tc == NODE_TC_CLSACT) {
-		ground_sh("tc qdisc add dev " GROUND_IFACE " clsact");
+	if (scene->wish.tc == NODE_TC_CLSACT)
 		flood_watch_up_clsact(watch, GROUND_IFACE, scene->hook);
-	} else {
+	else
 		flood_watch_up(watch, GROUND_IFACE, scene->hook);
-	}
 	scene_apply(scene, order);
 }
 
@@ -391,6 +391,23 @@ struct in_place {
 	int root_next, link_fd;
 };
 
+// The root, as a filter where the kernel has no TCX: it goes with the interface.
+static void in_place_attach(struct in_place *chain, enum hook hook)
+{
+	const uint32_t ifindex = if_nametoindex(GROUND_IFACE);
+	const int root = object_program_fd(chain->root);
+	struct fault why = {0};
+
+	chain->link_fd = -1;
+	if (hook == HOOK_XDP || sys_has_tcx(ifindex)) {
+		chain->link_fd = sys_attach(root, ifindex, hook, SYS_NATIVE);
+		assert_true(chain->link_fd >= 0);
+		return;
+	}
+	flood_qdisc(GROUND_IFACE);
+	assert_int_equal(filter_add(ifindex, hook, root, &why), 0);
+}
+
 static void in_place_up(struct in_place *chain, enum hook hook)
 {
 	const char *root = hook == HOOK_XDP ? "root_xdp.bpf.o" : "root_tc.bpf.o",
@@ -409,9 +426,7 @@ static void in_place_up(struct in_place *chain, enum hook hook)
 	chain->end = ground_object(end, "bpfseal_end", hook);
 	chain->root = ground_object(root, "bpfseal_root", hook);
 	chain->root_next = ground_object_map(chain->root, "root_array");
-	chain->link_fd = sys_attach(object_program_fd(chain->root), if_nametoindex(GROUND_IFACE),
-				    hook, SYS_NATIVE);
-	assert_true(chain->link_fd >= 0);
+	in_place_attach(chain, hook);
 }
 
 static void in_place_down(struct in_place *chain)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/kernel/flood_watch.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,11 +34,24 @@ void flood_watch_up(struct flood_watch *watch, const char *iface, enum hook hook
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = ATTACH_AFTER);
 	const enum hook at = hook == HOOK_TC_EGRESS ? HOOK_TC_EGRESS : HOOK_TC_INGRESS;
 
+	if (!sys_has_tcx(if_nametoindex(iface))) {
+		flood_watch_up_clsact(watch, iface, at);
+		return;
+	}
 	watch_load(watch, at);
 	watch->link_fd =
 		bpf_link_create(object_program_fd(watch->object), (int)if_nametoindex(iface),
 				(enum bpf_attach_type)sys_attach_type(at), &opts);
 	assert_true(watch->link_fd >= 0);
+}
+
+void flood_qdisc(const char *iface)
+{
+	LIBBPF_OPTS(bpf_tc_hook, where, .ifindex = (int)if_nametoindex(iface),
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int error = bpf_tc_hook_create(&where);
+
+	assert_true(error == 0 || error == -EEXIST);
 }
 
 // It goes with the interface.
@@ -47,6 +61,7 @@ void flood_watch_up_clsact(struct flood_watch *watch, const char *iface, enum ho
 		    .attach_point = hook == HOOK_TC_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = LAST_PRIORITY);
 
+	flood_qdisc(iface);
 	watch_load(watch, hook);
 	opts.prog_fd = object_program_fd(watch->object);
 	assert_int_equal(bpf_tc_attach(&where, &opts), 0);

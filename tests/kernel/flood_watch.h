@@ -15,7 +15,10 @@ struct flood_watch {
 	int link_fd, legal_fd, tally_fd;
 };
 
-// Behind the chain of this hook: for XDP on TC ingress, where a frame comes next; for TC as the hook's last.
+// Makes sure that clsact is on an interface.
+void flood_qdisc(const char *iface);
+// Behind the chain of this hook: for XDP on TC ingress, where a frame comes next; for TC as the hook's last. Where the kernel
+// has no TCX both the chain and this are filters.
 void flood_watch_up(struct flood_watch *watch, const char *iface, enum hook hook);
 // Behind a chain that is attached by clsact: its last filter.
 void flood_watch_up_clsact(struct flood_watch *watch, const char *iface, enum hook hook);

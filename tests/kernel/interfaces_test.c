@@ -55,18 +55,6 @@ static void rename_iface(const char *from, const char *to)
 		  to, to);
 }
 
-static struct plan *planned(struct stock *stock)
-{
-	struct plan *plan = NULL;
-	struct fault why = {0};
-
-	if (stock_plan(stock, STOCK_NOW, &plan, &why)) {
-		fault_print(&why, stderr);
-		fail_msg("plan was refused");
-	}
-	return plan;
-}
-
 static void run(struct stock *stock, struct plan *plan)
 {
 	struct fault why = {0};
@@ -544,30 +532,23 @@ static void in_an_outage_a_new_interface_of_a_pattern_gets_what_the_others_run(v
 static void a_plan_of_one_hook_forgets_no_other(void **state)
 {
 	struct stock *stock = the_stock(state);
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
-	const struct admit_places at = {.root = stock->ground->root,
-					.store_dirfd = stock->store_dirfd,
-					.trust_dirfd = stock->trust_dirfd,
-					.objects_dirfd = stock->objects_dirfd,
-					.now = STOCK_NOW};
-	struct plan_places mine = places;
-	struct admit_places admits = at;
+	struct plan_places places;
+	struct admit_places admits;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
 
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "}");
-	mine.node = admits.node = stock->node;
+	places = stock_plan_places(stock);
+	admits = stock_admit_places(stock, STOCK_NOW);
 	all_applied(stock);
 	ground_sh("ip link del seal1");
 	add_iface("seal1", "peer1");
-	assert_int_equal(scan_hook(&mine, "seal1", HOOK_XDP, &plan, &why), 0);
+	assert_int_equal(scan_hook(&places, "seal1", HOOK_XDP, &plan, &why), 0);
 	assert_int_equal(plan->count, 1);
 	assert_int_equal(admit_new(&admits, &admit, &why), 0);
-	assert_int_equal(decide_all(plan, &mine, admit, &why), 0);
+	assert_int_equal(decide_all(plan, &places, admit, &why), 0);
 	assert_string_equal(line_of(plan), "seal1 load");
 	run(stock, plan);
 	assert_true(is_recorded(stock, "seal0") && is_recorded(stock, "seal1"));
@@ -577,13 +558,8 @@ static void a_plan_of_one_hook_forgets_no_other(void **state)
 static void a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along(void **state)
 {
 	struct stock *stock = the_stock(state);
-	struct plan_places places = {.tree = stock->ground->tree,
-				     .loader_dirfd = stock->loader_dirfd};
-	struct admit_places admits = {.root = stock->ground->root,
-				      .store_dirfd = stock->store_dirfd,
-				      .trust_dirfd = stock->trust_dirfd,
-				      .objects_dirfd = stock->objects_dirfd,
-				      .now = STOCK_NOW};
+	struct plan_places places;
+	struct admit_places admits;
 	OWNED(admit_drop) struct admit *admit = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
 	OWNED(json_drop) struct json *record = NULL;
@@ -593,7 +569,8 @@ static void a_plan_of_one_hook_of_a_renamed_interface_takes_all_hooks_along(void
 	stock_publish(stock, STOCK_NOW + STOCK_LIFE);
 	add_iface("seal1", "peer1");
 	stock_interfaces(stock, "\"seal*\":{" COUNT "," FLOW "}");
-	places.node = admits.node = stock->node;
+	places = stock_plan_places(stock);
+	admits = stock_admit_places(stock, STOCK_NOW);
 	all_applied(stock);
 	rename_iface("seal1", "seal9");
 	if (scan_hook(&places, "seal9", HOOK_XDP, &plan, &why) ||

@@ -112,9 +112,7 @@ static void swap(const struct world *world, const char *map)
 
 static struct plan *seen(struct world *world)
 {
-	const struct plan_places places = {.node = world->stock.node,
-					   .tree = world->ground.tree,
-					   .loader_dirfd = world->stock.loader_dirfd};
+	const struct plan_places places = stock_plan_places(&world->stock);
 	struct plan *plan = NULL;
 	struct fault why = {0};
 
@@ -317,29 +315,13 @@ static void what_is_shared_is_not_taken_from_somebody_else(void **state)
 	}
 }
 
-static int64_t no_ticks(void)
-{
-	return 0;
-}
-
 // Who held it puts it back with all that is in it; who did not loses nothing by his own hand.
 static void a_watch_puts_back_what_it_holds_and_destroys_nothing(void **state)
 {
 	struct world *world = the_world(state);
 	struct stock *stock = &world->stock;
 	struct anchor_tags tags = {0};
-	const struct mend_places places = {.root = world->ground.root,
-					   .node = stock->node,
-					   .tree = world->ground.tree,
-					   .store_dirfd = stock->store_dirfd,
-					   .loader_dirfd = stock->loader_dirfd,
-					   .trust_dirfd = stock->trust_dirfd,
-					   .objects_dirfd = stock->objects_dirfd,
-					   .logs_dirfd = world->ground.logs_dirfd,
-					   .logs_path = world->ground.logs,
-					   .tags = &tags,
-					   .now = STOCK_NOW,
-					   .ticks_us = no_ticks};
+	const struct mend_places places = world_mends(world, &tags, STOCK_NOW);
 	OWNED(keeper_drop) struct keeper *keeper = NULL;
 	OWNED(plan_drop) struct plan *plan = NULL;
 	char how[ATTACH_HOW];

@@ -40,34 +40,14 @@ static int up(void **state)
 	return 0;
 }
 
-static int64_t no_ticks(void)
-{
-	return 0;
-}
-
 static struct mend_places places(struct world *world, int64_t now)
 {
-	const struct stock *stock = &world->stock;
-
-	return (struct mend_places){.root = world->ground.root,
-				    .node = stock->node,
-				    .tree = world->ground.tree,
-				    .store_dirfd = stock->store_dirfd,
-				    .loader_dirfd = stock->loader_dirfd,
-				    .trust_dirfd = stock->trust_dirfd,
-				    .objects_dirfd = stock->objects_dirfd,
-				    .logs_dirfd = world->ground.logs_dirfd,
-				    .logs_path = world->ground.logs,
-				    .tags = &tags,
-				    .now = now,
-				    .ticks_us = no_ticks};
+	return world_mends(world, &tags, now);
 }
 
 static struct plan *seen(struct world *world, enum hook hook)
 {
-	const struct plan_places at = {.node = world->stock.node,
-				       .tree = world->ground.tree,
-				       .loader_dirfd = world->stock.loader_dirfd};
+	const struct plan_places at = stock_plan_places(&world->stock);
 	struct plan *plan = NULL;
 	struct fault why = {0};
 

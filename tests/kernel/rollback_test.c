@@ -697,8 +697,7 @@ static void what_is_held_and_withdrawn_runs_on_and_gives_way_after_a_reboot(void
 static void status_tells_of_the_hold_and_not_of_drift(void **state)
 {
 	struct stock *stock = the_stock(state);
-	struct plan_places places = {.tree = stock->ground->tree,
-				     .loader_dirfd = stock->loader_dirfd};
+	struct plan_places places;
 	OWNED(findings_drop) struct findings list = {0};
 	OWNED(plan_drop) struct plan *plan = NULL;
 	const struct plan_chain *chain;
@@ -709,7 +708,7 @@ static void status_tells_of_the_hold_and_not_of_drift(void **state)
 	stock_configure(stock, "[{\"use\":\"net/allow\",\"version\":\"1.0.0\"}]");
 	applied(stock);
 	rolled_back(stock, NULL);
-	places.node = stock->node;
+	places = stock_plan_places(stock);
 	must(scan_all(&places, &plan, &why), &why);
 	chain = &plan->chains[0];
 	must(findings_drift(&list, chain->iface, chain->hook, chain->interface, &chain->truth,

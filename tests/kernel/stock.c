@@ -295,20 +295,30 @@ void stock_interfaces(struct stock *stock, const char *interfaces)
 	MUST(node_parse(text.data, text.len, "node.json", &stock->node, &why));
 }
 
+struct plan_places stock_plan_places(const struct stock *stock)
+{
+	return (struct plan_places){.node = stock->node,
+				    .tree = stock->ground->tree,
+				    .loader_dirfd = stock->loader_dirfd};
+}
+
+struct admit_places stock_admit_places(const struct stock *stock, int64_t now)
+{
+	return (struct admit_places){.root = stock->ground->root,
+				     .store_dirfd = stock->store_dirfd,
+				     .trust_dirfd = stock->trust_dirfd,
+				     .objects_dirfd = stock->objects_dirfd,
+				     .now = now,
+				     .node = stock->node};
+}
+
 static int plan_with(struct stock *stock, int64_t now, bool resume, struct admit **admit,
 		     struct plan **out, struct fault *why)
 {
-	const struct admit_places at = {.root = stock->ground->root,
-					.store_dirfd = stock->store_dirfd,
-					.trust_dirfd = stock->trust_dirfd,
-					.objects_dirfd = stock->objects_dirfd,
-					.now = now,
-					.node = stock->node};
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd,
-					   .resume = resume};
+	const struct admit_places at = stock_admit_places(stock, now);
+	struct plan_places places = stock_plan_places(stock);
 
+	places.resume = resume;
 	if (scan_all(&places, out, why) || admit_new(&at, admit, why))
 		return -1;
 	return decide_all(*out, &places, *admit, why);
@@ -323,9 +333,7 @@ int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault
 
 enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **out)
 {
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
+	const struct plan_places places = stock_plan_places(stock);
 	struct restore_copies copies = {.objects_dirfd = stock->objects_dirfd,
 					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;
@@ -340,15 +348,8 @@ enum fault_code stock_restore(struct stock *stock, int64_t now, struct plan **ou
 int stock_rollback(struct stock *stock, int64_t now, const char *iface, struct plan **out,
 		   struct fault *why)
 {
-	const struct admit_places at = {.root = stock->ground->root,
-					.store_dirfd = stock->store_dirfd,
-					.trust_dirfd = stock->trust_dirfd,
-					.objects_dirfd = stock->objects_dirfd,
-					.now = now,
-					.node = stock->node};
-	const struct plan_places places = {.node = stock->node,
-					   .tree = stock->ground->tree,
-					   .loader_dirfd = stock->loader_dirfd};
+	const struct admit_places at = stock_admit_places(stock, now);
+	const struct plan_places places = stock_plan_places(stock);
 	struct restore_copies copies = {.objects_dirfd = stock->objects_dirfd,
 					.trust_dirfd = stock->trust_dirfd};
 	OWNED(admit_drop) struct admit *admit = NULL;

@@ -45,6 +45,10 @@ void stock_configure(struct stock *stock, const char *chain);
 // node.json with these interfaces: what stands in the braces.
 void stock_interfaces(struct stock *stock, const char *interfaces);
 
+// The parameters of a plan, and of an admission at a time.
+struct plan_places stock_plan_places(const struct stock *stock);
+struct admit_places stock_admit_places(const struct stock *stock, int64_t now);
+
 // The way of `bpfseal plan` and `bpfseal apply` at a time. -1 with *why as they would say it.
 int stock_plan(struct stock *stock, int64_t now, struct plan **out, struct fault *why) MUST_CHECK;
 // A plan that is refused, with the code that is returned, and then made from our own copies.

@@ -86,9 +86,7 @@ static void bind_map(int program_fd, int map_fd)
 // The codes that a look finds, "a b"; "" for a sound chain.
 static void found(struct world *world, char codes[static 128])
 {
-	const struct plan_places places = {.node = world->stock.node,
-					   .tree = world->ground.tree,
-					   .loader_dirfd = world->stock.loader_dirfd};
+	const struct plan_places places = stock_plan_places(&world->stock);
 	OWNED(plan_drop) struct plan *plan = NULL;
 	struct fault why = {0};
 

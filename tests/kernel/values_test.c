@@ -40,18 +40,6 @@ static int up(void **state)
 
 #define KNOBS(more) "[{\"use\":\"net/knobs\",\"version\":\"1.0.0\"" more "}]"
 
-static struct plan *planned(struct stock *stock)
-{
-	struct plan *plan = NULL;
-	struct fault why = {0};
-
-	if (stock_plan(stock, STOCK_NOW, &plan, &why)) {
-		fault_print(&why, stderr);
-		fail_msg("plan was refused");
-	}
-	return plan;
-}
-
 static enum plan_action action(struct stock *stock)
 {
 	OWNED(plan_drop) struct plan *plan = planned(stock);

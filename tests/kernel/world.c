@@ -58,6 +58,38 @@ void applied(struct stock *stock)
 	must(stock_apply(stock, STOCK_NOW, &why), &why);
 }
 
+struct plan *planned(struct stock *stock)
+{
+	struct plan *plan = NULL;
+	struct fault why = {0};
+
+	must(stock_plan(stock, STOCK_NOW, &plan, &why), &why);
+	return plan;
+}
+
+static int64_t no_ticks(void)
+{
+	return 0;
+}
+
+struct mend_places world_mends(const struct world *world, struct anchor_tags *tags, int64_t now)
+{
+	const struct stock *stock = &world->stock;
+
+	return (struct mend_places){.root = world->ground.root,
+				    .node = stock->node,
+				    .tree = world->ground.tree,
+				    .store_dirfd = stock->store_dirfd,
+				    .loader_dirfd = stock->loader_dirfd,
+				    .trust_dirfd = stock->trust_dirfd,
+				    .objects_dirfd = stock->objects_dirfd,
+				    .logs_dirfd = world->ground.logs_dirfd,
+				    .logs_path = world->ground.logs,
+				    .tags = tags,
+				    .now = now,
+				    .ticks_us = no_ticks};
+}
+
 void applies(struct stock *stock, const char *chain)
 {
 	stock_configure(stock, chain);

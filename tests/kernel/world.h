@@ -3,6 +3,7 @@
 #pragma once
 
 #include "loader/bpffs.h"
+#include "loader/mend.h"
 #include "tests/kernel/stock.h"
 
 struct world {
@@ -20,7 +21,11 @@ int world_down(void **state);
 void must(int bad, const struct fault *why);
 // `bpfseal apply` at STOCK_NOW, which has to work.
 void applied(struct stock *stock);
-// The same with this chain in node.json.
+// The plan of `bpfseal plan` at STOCK_NOW, which has to work; the caller's.
+struct plan *planned(struct stock *stock);
+// The parameters of a repair.
+struct mend_places world_mends(const struct world *world, struct anchor_tags *tags, int64_t now);
+// As applied(), with this chain in node.json.
 void applies(struct stock *stock, const char *chain);
 // The world of the test, and its stock. Where the setup could not make one, the test is skipped here.
 struct world *the_world(void **state);

@@ -76,6 +76,43 @@ static void what_is_not_settled_leaves_nothing(void **state)
 	assert_int_equal(entries(place), 0);
 }
 
+static void what_is_drafted_has_no_name_yet_and_may_still_be_dropped(void **state)
+{
+	const struct place *place = *state;
+	struct batch batch = {.dirfd = place->fd};
+	struct fault why = {0};
+
+	store(&batch, "one", "1");
+	assert_int_equal(batch_draft(&batch, &why), 0);
+	assert_int_equal(batch.drafted, 1);
+	assert_int_equal(entries(place), 1);
+	assert_int_equal(faccessat(place->fd, "one", F_OK, 0), -1);
+	batch_drop(&batch);
+	assert_int_equal(entries(place), 0);
+	assert_int_equal(batch.drafted, 0);
+}
+
+static void what_is_drafted_ahead_is_settled_with_what_came_later(void **state)
+{
+	const struct place *place = *state;
+	OWNED(batch_drop) struct batch batch = {.dirfd = place->fd};
+	struct fault why = {0};
+
+	assert_int_equal(batch_draft(&batch, &why), 0);
+	assert_int_equal(file_replace_at(place->fd, "one", "old", 3, 0400, &why), 0);
+	store(&batch, "one", "1");
+	assert_int_equal(batch_draft(&batch, &why), 0);
+	holds(place, "one", "old");
+	store(&batch, "two", "22");
+	assert_int_equal(batch_settle(&batch, &why), 0);
+	assert_int_equal(entries(place), 2);
+	holds(place, "one", "1");
+	holds(place, "two", "22");
+	store(&batch, "three", "3");
+	assert_int_equal(batch_settle(&batch, &why), 0);
+	assert_int_equal(entries(place), 3);
+}
+
 static void a_note_comes_with_the_others_and_replaces_what_is_there(void **state)
 {
 	const struct place *place = *state;
@@ -135,6 +172,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_stored_has_its_name_when_it_is_settled),
 		TEST(what_is_not_settled_leaves_nothing),
+		TEST(what_is_drafted_has_no_name_yet_and_may_still_be_dropped),
+		TEST(what_is_drafted_ahead_is_settled_with_what_came_later),
 		TEST(a_note_comes_with_the_others_and_replaces_what_is_there),
 		TEST(what_is_there_is_not_written_and_what_is_damaged_is),
 		TEST(one_that_cannot_be_put_in_place_is_told_and_no_draft_is_left),

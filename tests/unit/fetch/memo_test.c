@@ -70,18 +70,8 @@ static bool recalls(const struct place *place, const char *file, const char *tex
 
 static int start(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
-
-	place_make(place);
-	place_write(place, "net.json", "one");
-	*state = place;
-	return 0;
-}
-
-static int end(void **state)
-{
-	place_remove(*state);
-	free(*state);
+	place_set_up(state);
+	place_write(*state, "net.json", "one");
 	return 0;
 }
 
@@ -193,7 +183,7 @@ static void a_link_or_a_directory_in_its_place_is_left_alone(void **state)
 	assert_false(recalls(place, "net.json", "one"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, place_tear_down)
 
 int main(void)
 {

@@ -59,6 +59,24 @@ static inline void place_remove(struct place *place)
 	rmdir(place->path);
 }
 
+// For cmocka: a place of its own for each test.
+static inline int place_set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	assert_non_null(place);
+	place_make(place);
+	*state = place;
+	return 0;
+}
+
+static inline int place_tear_down(void **state)
+{
+	place_remove(*state);
+	free(*state);
+	return 0;
+}
+
 // "path/below" as an absolute path, in one of a few turning buffers.
 static inline const char *place_path(const struct place *place, const char *below)
 {

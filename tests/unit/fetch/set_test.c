@@ -5,24 +5,6 @@
 
 #include "base/owned.h"
 
-static int start(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	place_make(place);
-	*state = place;
-	return 0;
-}
-
-static int end(void **state)
-{
-	struct place *place = *state;
-
-	place_remove(place);
-	free(place);
-	return 0;
-}
-
 static bool switch_to(struct place *place, const char *timestamp, const char *root)
 {
 	OWNED(set_drop) struct set *set = NULL;
@@ -141,14 +123,20 @@ static void a_link_to_elsewhere_is_not_followed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_first_set_becomes_current, start, end),
-		cmocka_unit_test_setup_teardown(the_same_bytes_make_no_new_set, start, end),
-		cmocka_unit_test_setup_teardown(a_file_more_or_less_makes_a_new_set, start, end),
-		cmocka_unit_test_setup_teardown(only_two_sets_are_kept, start, end),
-		cmocka_unit_test_setup_teardown(a_damaged_current_set_is_written_anew, start, end),
-		cmocka_unit_test_setup_teardown(what_a_kill_left_behind_is_in_nobodys_way, start,
-						end),
-		cmocka_unit_test_setup_teardown(a_link_to_elsewhere_is_not_followed, start, end),
+		cmocka_unit_test_setup_teardown(the_first_set_becomes_current, place_set_up,
+						place_tear_down),
+		cmocka_unit_test_setup_teardown(the_same_bytes_make_no_new_set, place_set_up,
+						place_tear_down),
+		cmocka_unit_test_setup_teardown(a_file_more_or_less_makes_a_new_set, place_set_up,
+						place_tear_down),
+		cmocka_unit_test_setup_teardown(only_two_sets_are_kept, place_set_up,
+						place_tear_down),
+		cmocka_unit_test_setup_teardown(a_damaged_current_set_is_written_anew, place_set_up,
+						place_tear_down),
+		cmocka_unit_test_setup_teardown(what_a_kill_left_behind_is_in_nobodys_way,
+						place_set_up, place_tear_down),
+		cmocka_unit_test_setup_teardown(a_link_to_elsewhere_is_not_followed, place_set_up,
+						place_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

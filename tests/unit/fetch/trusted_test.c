@@ -9,24 +9,6 @@
 #define ROOT_A "{\"signatures\":[],\"signed\":{\"_type\":\"root\",\"version\":1}}"
 #define ROOT_B "{\"signatures\":[],\"signed\":{\"_type\":\"root\",\"version\":4}}"
 
-static int start(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	place_make(place);
-	*state = place;
-	return 0;
-}
-
-static int end(void **state)
-{
-	struct place *place = *state;
-
-	place_remove(place);
-	free(place);
-	return 0;
-}
-
 static void open_with(struct place *place, const char *root, struct trusted *trusted)
 {
 	OWNED(bytes_drop) struct bytes pinned = {0};
@@ -114,16 +96,16 @@ static void leftovers_of_a_killed_sync_go_with_the_next(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_pinned_root_is_the_first_thing_trusted, start,
-						end),
+		cmocka_unit_test_setup_teardown(the_pinned_root_is_the_first_thing_trusted,
+						place_set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(what_was_trusted_since_stays_under_the_same_pin,
-						start, end),
+						place_set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(another_pin_begins_anew_and_keeps_the_old_aside,
-						start, end),
-		cmocka_unit_test_setup_teardown(leftovers_of_a_killed_sync_go_with_the_next, start,
-						end),
-		cmocka_unit_test_setup_teardown(without_its_pin_a_directory_is_not_whole, start,
-						end),
+						place_set_up, place_tear_down),
+		cmocka_unit_test_setup_teardown(leftovers_of_a_killed_sync_go_with_the_next,
+						place_set_up, place_tear_down),
+		cmocka_unit_test_setup_teardown(without_its_pin_a_directory_is_not_whole,
+						place_set_up, place_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

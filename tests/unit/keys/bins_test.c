@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,12 +19,13 @@
 #include "keys/signing.h"
 #include "keys/sigstatus.h"
 #include "keys/targets.h"
+#include "tests/unit/keys/ceremonydir.h"
 
 #define EXPIRES INT64_C(1900000000)
 
 // A delegation of targets to "net" by one test key.
 struct place {
-	char dir[64];
+	char dir[CEREMONYDIR_MAX];
 	struct secret_key *key;
 	struct json *targets;
 	struct holder net;
@@ -38,13 +38,9 @@ static int place_make(void **state)
 	struct place *place = calloc(1, sizeof(*place));
 	struct public_key pub = {0};
 	struct fault why = {0};
-	char path[96];
 
 	assert_non_null(place);
-	snprintf(place->dir, sizeof(place->dir), "/tmp/bins_test.XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	assert_int_equal(mkdir(path, 0755), 0);
+	ceremonydir_make(place->dir);
 	assert_int_equal(secret_key_new(&place->key, &why), 0);
 	assert_int_equal(signing_new_targets(1, EXPIRES, &place->targets, &why), 0);
 	assert_int_equal(delegation_put(place->targets, &delegation, &place->net, &why), 0);
@@ -60,10 +56,8 @@ static int place_make(void **state)
 static int place_clear(void **state)
 {
 	struct place *place = *state;
-	char command[96];
 
-	snprintf(command, sizeof(command), "rm -rf '%s'", place->dir);
-	assert_int_equal(system(command), 0);
+	ceremonydir_remove(place->dir);
 	json_free(place->targets);
 	secret_key_free(place->key);
 	free(place);

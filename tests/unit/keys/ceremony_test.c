@@ -6,24 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/owned.h"
 #include "keys/ceremony.h"
 #include "keys/describe.h"
 #include "keys/signing.h"
 #include "keys/sigstatus.h"
+#include "tests/unit/keys/ceremonydir.h"
 
 #define EXPIRES INT64_C(1795430000)
 #define PEOPLE	5
 
 // A ceremony directory, five people with a key each, and the server's key.
 struct place {
-	char dir[64];
+	char dir[CEREMONYDIR_MAX];
 	char root_file[128];
 	struct secret_key *keys[PEOPLE];
 	struct secret_key *online;
@@ -59,14 +58,10 @@ static int place_make(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
 	struct fault why = {0};
-	char path[96];
 
 	assert_non_null(place);
-	snprintf(place->dir, sizeof(place->dir), "/tmp/ceremony_test.XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	snprintf(place->root_file, sizeof(place->root_file), "%s/root.json", path);
-	assert_int_equal(mkdir(path, 0755), 0);
+	ceremonydir_make(place->dir);
+	snprintf(place->root_file, sizeof(place->root_file), "%s/metadata/root.json", place->dir);
 	for (size_t i = 0; i < PEOPLE; i++)
 		assert_int_equal(secret_key_new(&place->keys[i], &why), 0);
 	assert_int_equal(secret_key_new(&place->online, &why), 0);
@@ -77,18 +72,8 @@ static int place_make(void **state)
 static int place_clear(void **state)
 {
 	struct place *place = *state;
-	OWNED(drop_fd) int dirfd = -1;
-	struct fault why = {0};
-	char path[96];
-	OWNED(names_drop) struct names names = {0};
 
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	assert_int_equal(dir_open(path, &dirfd, &why), 0);
-	assert_int_equal(names_list(dirfd, &names, &why), 0);
-	for (size_t i = 0; i < names.count; i++)
-		unlinkat(dirfd, names.name[i], 0);
-	rmdir(path);
-	assert_int_equal(rmdir(place->dir), 0);
+	ceremonydir_remove(place->dir);
 	for (size_t i = 0; i < PEOPLE; i++)
 		secret_key_free(place->keys[i]);
 	secret_key_free(place->online);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -18,6 +17,7 @@
 #include "keys/ceremony.h"
 #include "keys/keyfile.h"
 #include "keys/signing.h"
+#include "tests/unit/keys/ceremonydir.h"
 
 #define NOW    INT64_C(1800000000)
 #define DAY    CEREMONY_DAY
@@ -25,7 +25,7 @@
 
 // root: 2 of keys 0-2; targets: 1 of keys 3-4; snapshot and timestamp: the online key; net: 1 of key 5 and another.
 struct place {
-	char dir[64];
+	char dir[CEREMONYDIR_MAX];
 	struct secret_key *keys[PEOPLE], *spare, *online;
 	struct json *root, *targets;
 };
@@ -85,13 +85,9 @@ static int place_make(void **state)
 	struct place *place = calloc(1, sizeof(*place));
 	struct holder holder;
 	struct fault why = {0};
-	char path[96];
 
 	assert_non_null(place);
-	snprintf(place->dir, sizeof(place->dir), "/tmp/doctor_test.XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	assert_int_equal(mkdir(path, 0755), 0);
+	ceremonydir_make(place->dir);
 	for (size_t i = 0; i < PEOPLE; i++)
 		assert_int_equal(secret_key_new(&place->keys[i], &why), 0);
 	assert_int_equal(secret_key_new(&place->spare, &why), 0);
@@ -123,10 +119,8 @@ static int place_make(void **state)
 static int place_clear(void **state)
 {
 	struct place *place = *state;
-	char command[96];
 
-	snprintf(command, sizeof(command), "rm -rf '%s'", place->dir);
-	assert_int_equal(system(command), 0);
+	ceremonydir_remove(place->dir);
 	for (size_t i = 0; i < PEOPLE; i++)
 		secret_key_free(place->keys[i]);
 	secret_key_free(place->spare);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -16,12 +15,13 @@
 #include "keys/ceremony.h"
 #include "keys/keyfile.h"
 #include "keys/signing.h"
+#include "tests/unit/keys/ceremonydir.h"
 
 #define EXPIRES INT64_C(1900000000)
 
 // A root by key 0, targets by key 1 that delegate net to key 2; all signed, and a second, open version of net.
 struct place {
-	char dir[64];
+	char dir[CEREMONYDIR_MAX];
 	struct secret_key *keys[3];
 	struct fileset *fileset;
 	struct json *document; // the request for net
@@ -90,10 +90,7 @@ static int place_make(void **state)
 	char path[128];
 
 	assert_non_null(place);
-	snprintf(place->dir, sizeof(place->dir), "/tmp/request_test.XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	assert_int_equal(mkdir(path, 0755), 0);
+	ceremonydir_make(place->dir);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(secret_key_new(&place->keys[i], &why), 0);
 	make_root(place);
@@ -109,10 +106,8 @@ static int place_make(void **state)
 static int place_clear(void **state)
 {
 	struct place *place = *state;
-	char command[96];
 
-	snprintf(command, sizeof(command), "rm -rf '%s'", place->dir);
-	assert_int_equal(system(command), 0);
+	ceremonydir_remove(place->dir);
 	for (size_t i = 0; i < 3; i++)
 		secret_key_free(place->keys[i]);
 	fileset_free(place->fileset);

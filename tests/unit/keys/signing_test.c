@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,11 +15,12 @@
 #include "keys/canon.h"
 #include "keys/role.h"
 #include "keys/signing.h"
+#include "tests/unit/keys/ceremonydir.h"
 
 #define EXPIRES INT64_C(1795430000)
 
 struct place {
-	char dir[64];
+	char dir[CEREMONYDIR_MAX];
 	struct secret_key *key;
 };
 
@@ -28,13 +28,9 @@ static int place_make(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
 	struct fault why = {0};
-	char path[96];
 
 	assert_non_null(place);
-	snprintf(place->dir, sizeof(place->dir), "/tmp/signing_test.XXXXXX");
-	assert_non_null(mkdtemp(place->dir));
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	assert_int_equal(mkdir(path, 0755), 0);
+	ceremonydir_make(place->dir);
 	assert_int_equal(secret_key_new(&place->key, &why), 0);
 	*state = place;
 	return 0;
@@ -43,18 +39,8 @@ static int place_make(void **state)
 static int place_clear(void **state)
 {
 	struct place *place = *state;
-	OWNED(drop_fd) int dirfd = -1;
-	struct fault why = {0};
-	char path[96];
-	OWNED(names_drop) struct names names = {0};
 
-	snprintf(path, sizeof(path), "%s/metadata", place->dir);
-	assert_int_equal(dir_open(path, &dirfd, &why), 0);
-	assert_int_equal(names_list(dirfd, &names, &why), 0);
-	for (size_t i = 0; i < names.count; i++)
-		unlinkat(dirfd, names.name[i], 0);
-	rmdir(path);
-	assert_int_equal(rmdir(place->dir), 0);
+	ceremonydir_remove(place->dir);
 	secret_key_free(place->key);
 	free(place);
 	return 0;
