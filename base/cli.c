@@ -330,6 +330,10 @@ static int no_command(const struct cli_program *program, int argc, char **argv)
 		if (near)
 			fault_fix(&why, "did you mean 'bpfseal %s'?", near);
 	}
+	if (!why.fix[0] && argc > 1)
+		fault_fix(&why, "see 'bpfseal%s%.64s --help'",
+			  is_first_word(program, argv[1]) ? " " : "",
+			  is_first_word(program, argv[1]) ? argv[1] : "");
 	if (!why.fix[0])
 		fault_fix(&why, "see '%s --help'", program->name);
 	fault_print(&why, stderr);

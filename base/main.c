@@ -89,15 +89,37 @@ static int unknown(const char *word, struct fault *why)
 		    : fault_fix(why, "see 'bpfseal --help'");
 }
 
+// An option before the command, as other tools have them there.
+static int misplaced(int argc, char **argv, struct fault *why)
+{
+	fault_set(why, FAULT_USAGE, "%.64s stands before the command", argv[1]);
+	for (int i = 2; i < argc; i++)
+		if (argv[i][0] != '-')
+			return fault_fix(why, "options come behind it: bpfseal %.64s ... %.64s",
+					 argv[i], argv[1]);
+	return fault_fix(why, "see 'bpfseal --help'");
+}
+
+// "help WORD..." asks what "WORD... --help" does.
+static void turn_help(int argc, char **argv)
+{
+	static char option[] = "--help";
+
+	memmove(argv + 1, argv + 2, (size_t)(argc - 2) * sizeof(*argv));
+	argv[argc - 1] = option;
+}
+
 int main(int argc, char **argv)
 {
 	struct fault why = {0};
 
 	if (argc < 2)
 		return help(stderr);
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+	if (!strcmp(argv[1], "--help") || (argc == 2 && !strcmp(argv[1], "help")))
 		return help(stdout);
-	if (!strcmp(argv[1], "--version")) {
+	if (!strcmp(argv[1], "help"))
+		turn_help(argc, argv);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
 		puts("bpfseal 0.1.0");
 		return 0;
 	}
@@ -106,6 +128,8 @@ int main(int argc, char **argv)
 			run(words[i].program, argv, &why);
 			break;
 		}
+	if (!why.code && argv[1][0] == '-')
+		misplaced(argc, argv, &why);
 	if (!why.code)
 		unknown(argv[1], &why);
 	fault_print(&why, stderr);

@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/owned.h"
 #include "base/worker.h"
 #include "bpf/chain.h"
@@ -13,6 +14,8 @@
 #include "bpf/inspect.h"
 #include "bpf/layout.h"
 #include "bpf/mapcodec.h"
+
+#define NAMES_MAX 64 // looked through for one that is meant
 
 // ---- programs, maps, variables: against what was found ----
 
@@ -110,14 +113,30 @@ static int check_probe(const struct inspect_program *found, const struct manifes
 	return fault_fix(why, "build it with SEC(\"%s/%s\")", kind, program->target);
 }
 
+static int refuse_entry(const struct inspection *inspection, const struct manifest_program *program,
+			struct fault *why)
+{
+	const char *names[NAMES_MAX + 1] = {NULL};
+	const char *near;
+
+	for (size_t i = 0; i < inspection->program_count && i < NAMES_MAX; i++)
+		names[i] = inspection->programs[i].name;
+	near = json_nearest(program->entry, names);
+	fault_set(why, FAULT_FORMAT, "%s has no program %s", program->object, program->entry);
+	if (near)
+		return fault_fix(why, "did you mean \"%s\"?", near);
+	return names[0] ? fault_fix(why, "\"entry\" is the name of its function, as %s", names[0])
+			: fault_fix(why, "a program is a function with SEC(\"xdp\") or SEC(\"tc\") "
+					 "before it");
+}
+
 static int check_program(const struct inspection *inspection,
 			 const struct manifest_program *program, struct fault *why)
 {
 	const struct inspect_program *found = inspection_program(inspection, program->entry);
 
 	if (!found)
-		return fault_set(why, FAULT_FORMAT, "%s has no program %s", program->object,
-				 program->entry);
+		return refuse_entry(inspection, program, why);
 	if (program->hook == HOOK_PROBE)
 		return check_probe(found, program, why);
 	if (!is_for_hook(found->section, program->hook)) {

@@ -112,8 +112,9 @@ int cmd_withdraw(struct cli *cli, struct fault *why)
 		return place_refuse(why);
 	cli_say(cli, "took %s out of %s and of the draft of %s", stage.path, stage.index_path,
 		place.role);
-	cli_say(cli, "a node that runs it keeps it until its own file asks for another; "
-		     "'bpfseal deny add' takes it out of the kernel");
+	cli_say(cli, "a node that asks for a pattern moves to the best version that remains; one "
+		     "that asks for exactly this keeps it: 'bpfseal deny add' takes it out of the "
+		     "kernel");
 	say_next_of(cli, &place, &stage);
 	return stage_document(cli, "bpfseal.withdraw/1", &stage, place.role, why);
 }

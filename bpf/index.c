@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/json.h"
 #include "base/owned.h"
 #include "bpf/version.h"
@@ -15,6 +16,8 @@
 
 // Older indexes may name it; nobody takes from it.
 #define WITHDRAWN "withdrawn"
+
+#define LISTED_MAX 5 // told of a bundle whose version is not found
 
 static int check_name(const char *name, struct fault *why)
 {
@@ -269,6 +272,28 @@ static bool is_in(const struct index_version *version, const char *channel)
 	       (!strcmp(version->channel, channel) && strcmp(channel, WITHDRAWN) != 0);
 }
 
+// What could be asked for instead: the highest that are there, the channel where it is another one.
+static int say_listed(const struct index *index, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes list = {0};
+	struct fault ignored = {0};
+	size_t said = 0;
+
+	for (size_t i = index->count; i-- > 0 && said < LISTED_MAX;) {
+		const struct index_version *row = &index->versions[i];
+		bool elsewhere = strcmp(row->channel, INDEX_RELEASED) != 0;
+
+		if (!strcmp(row->channel, WITHDRAWN))
+			continue;
+		if (bytes_format(&list, &ignored, "%s%s%s%s%s", said ? ", " : "", row->version,
+				 elsewhere ? " (channel " : "", elsewhere ? row->channel : "",
+				 elsewhere ? ")" : ""))
+			return -1;
+		said++;
+	}
+	return said ? fault_fix(why, "its index lists %s", bytes_text(&list)) : -1;
+}
+
 int index_resolve(const struct index *index, const char *pattern, const char *channel,
 		  const struct index_version **out, struct fault *why)
 {
@@ -286,9 +311,11 @@ int index_resolve(const struct index *index, const char *pattern, const char *ch
 		else
 			held = true;
 	}
-	if (!best)
-		return fault_set(why, FAULT_UNTRUSTED, "no %s version of %s matches '%s'",
-				 held ? channel : "signed", index->name, pattern);
+	if (!best) {
+		fault_set(why, FAULT_UNTRUSTED, "no %s version of %s matches '%s'",
+			  held ? channel : "signed", index->name, pattern);
+		return say_listed(index, why);
+	}
 	*out = best;
 	return 0;
 }
@@ -302,11 +329,20 @@ int index_pick(const struct index *index, const char *wanted, const char *channe
 	if (version_check(wanted, &not_exact))
 		return index_resolve(index, wanted, channel, out, why);
 	row = find(index, wanted);
-	if (!row || !strcmp(row->channel, WITHDRAWN))
-		return fault_set(why, FAULT_UNTRUSTED, "the signed index of %s %s %.60s",
-				 index->name, row ? "has withdrawn" : "does not list", wanted);
+	if (!row || !strcmp(row->channel, WITHDRAWN)) {
+		fault_set(why, FAULT_UNTRUSTED, "the signed index of %s %s %.60s", index->name,
+			  row ? "has withdrawn" : "does not list", wanted);
+		return say_listed(index, why);
+	}
 	*out = row;
 	return 0;
+}
+
+int index_missing(const char *name, struct fault *why)
+{
+	fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s", name);
+	return fault_fix(why,
+			 "look at the name; if it is right, nothing of that name is published");
 }
 
 int index_path(const char *name, char **out, struct fault *why)

@@ -54,5 +54,7 @@ int index_resolve(const struct index *index, const char *pattern, const char *ch
 // version has chosen it himself), a pattern is resolved. FAULT_UNTRUSTED when there is none. Borrowed.
 int index_pick(const struct index *index, const char *wanted, const char *channel,
 	       const struct index_version **out, struct fault *why) MUST_CHECK;
+// The refusal of a bundle that has no index.
+int index_missing(const char *name, struct fault *why);
 // "net/count" -> "net/count/index.json". Yours.
 int index_path(const char *name, char **out, struct fault *why) MUST_CHECK;

@@ -371,8 +371,12 @@ static int open_object(const void *data, size_t len, struct inspection *inspecti
 
 	libbpf_set_print(NULL);
 	object = bpf_object__open_mem(data, len, &opts);
-	if (!object)
-		return refuse(why, "its programs or maps cannot be read");
+	if (!object) {
+		refuse(why, "its programs or maps cannot be read");
+		return fault_fix(why,
+				 "compile it with clang -O2 -g -target bpf: without -g there is no "
+				 "BTF, which describes its maps");
+	}
 	inspection->has_btf = bpf_object__btf(object) != NULL;
 	if (read_programs(object, inspection, why) || read_globals(object, inspection, why))
 		return -1;

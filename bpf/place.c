@@ -27,9 +27,14 @@ int place_read(const struct cli *cli, struct stage_place *place, struct fault *w
 
 int place_refuse(struct fault *why)
 {
-	if (why->code == FAULT_NOT_FOUND)
-		why->code = FAULT_USAGE;
-	return -1;
+	if (why->code != FAULT_NOT_FOUND)
+		return -1;
+	why->code = FAULT_USAGE;
+	if (why->fix[0])
+		return -1;
+	return fault_fix(why,
+			 "--dir is the ceremony directory, --role targets or a role that 'bpfseal "
+			 "root delegate' made there");
 }
 
 void place_say_next(const struct cli *cli, const struct stage_place *place)

@@ -84,9 +84,16 @@ int policy_check_helper(const struct policy *policy, enum hook hook, uint32_t id
 	if (group < 0 && !name)
 		return fault_set(why, FAULT_POLICY, "helpers: it calls helper %u, which is unknown",
 				 id);
-	if (group < 0)
-		return fault_set(why, FAULT_POLICY,
-				 "helpers: it calls bpf_%s, which is never allowed here", name);
+	if (group < 0) {
+		fault_set(why, FAULT_POLICY,
+			  "helpers: it calls bpf_%s, which is never allowed here", name);
+		// bpf_printk() of a program that is being written: what everybody meets first.
+		return strcmp(name, "trace_printk") != 0 && strcmp(name, "trace_vprintk") != 0
+			       ? -1
+			       : fault_fix(why,
+					   "take bpf_printk() out of what is released; counters "
+					   "and ring buffers tell what a program does");
+	}
 	// The verifier would let a loader with CAP_PERFMON read the kernel's memory from a program of packets.
 	if (group == HELPERS_TRACING && hook != HOOK_PROBE)
 		return fault_set(why, FAULT_POLICY,

@@ -356,6 +356,36 @@ static int perform(struct download *download, const struct download_request *req
 	return 0;
 }
 
+// What OpenSSL found wrong with the server's certificate (X509_V_ERR_*, a stable list), as curl hands it on.
+enum verify_result {
+	NOT_YET_VALID = 9,
+	HAS_EXPIRED = 10,
+	SELF_SIGNED = 18,
+	UNVERIFIED_LEAF = 21, // and between them: the issuer is not known here
+};
+
+// Who has to do what about a connection that TLS did not let come about.
+static int advise(CURL *curl, CURLcode rc, struct fault *why)
+{
+	long result = 0;
+
+	if (rc == CURLE_SSL_CACERT_BADFILE)
+		return fault_fix(
+			why, "\"ca\" of the repository in node.json, or --ca, names a file with "
+			     "CA certificates in PEM that this user may read");
+	if (rc != CURLE_PEER_FAILED_VERIFICATION)
+		return -1;
+	curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &result);
+	if (result == NOT_YET_VALID || result == HAS_EXPIRED)
+		return fault_fix(why, "the server needs a certificate that is valid today, or this "
+				      "machine the right time; until then what runs stays");
+	if (result >= SELF_SIGNED && result <= UNVERIFIED_LEAF)
+		return fault_fix(why,
+				 "name the CA that signed the server's certificate: \"ca\" of the "
+				 "repository in node.json, or --ca");
+	return fault_fix(why, "ask for the server by a name that its certificate is for");
+}
+
 // An answer that could not be had whole.
 static int transfer_fault(const struct transfer *transfer, const struct download_request *request,
 			  CURLcode rc, struct fault *why)
@@ -376,8 +406,9 @@ static int transfer_fault(const struct transfer *transfer, const struct download
 				 download->base, request->path, request->max);
 	if (rc == CURLE_ABORTED_BY_CALLBACK)
 		reason = "told to stop";
-	return fault_set(why, FAULT_NETWORK, "%s %s%s: %s", request->method, download->base,
-			 request->path, reason);
+	fault_set(why, rc == CURLE_SSL_CACERT_BADFILE ? FAULT_CONFIG : FAULT_NETWORK, "%s %s%s: %s",
+		  request->method, download->base, request->path, reason);
+	return advise(download->curl, rc, why);
 }
 
 static int ask(struct download *download, const struct download_request *request,

@@ -122,8 +122,7 @@ static int pick(struct visit *visit, struct outcome_use *use, struct index **ind
 		return text_copy((*listed)->version, &use->version, why);
 	}
 	if (version_check(use->wanted, why))
-		return fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s",
-				 use->use);
+		return index_missing(use->use, why);
 	return text_copy(use->wanted, &use->version, why);
 }
 

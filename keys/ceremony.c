@@ -389,12 +389,14 @@ static int thresholds_check(const struct json *roles, struct fault *why)
 		int64_t threshold = json_int(json_member(role, "threshold"));
 		size_t count = json_count(json_member(role, "keyids"));
 
-		if (threshold < 1 || threshold > (int64_t)count)
-			return fault_set(why, FAULT_USAGE,
-					 "a threshold of %" PRId64
-					 " cannot be met with %zu keys: nothing would ever be "
-					 "trusted again",
-					 threshold, count);
+		if (threshold >= 1 && threshold <= (int64_t)count)
+			continue;
+		fault_set(why, FAULT_USAGE,
+			  "a threshold of %" PRId64 " cannot be met with %zu key%s: nothing would "
+			  "ever be trusted again",
+			  threshold, count, count == 1 ? "" : "s");
+		return fault_fix(why, "add a key first with 'bpfseal root add-key', or lower it "
+				      "with 'bpfseal root threshold'");
 	}
 	return 0;
 }

@@ -61,8 +61,13 @@ int client_new(const struct client_io *io, const struct client_limits *limits, i
 			return -1;
 		return fault_set(why, FAULT_UNTRUSTED, "there is no trusted root to start from");
 	}
-	if (trust_new(root.data, root.len, now, &client->trust, why))
-		return fault_within(why, "the trusted root cannot be used");
+	if (trust_new(root.data, root.len, now, &client->trust, why)) {
+		fault_within(why, "the trusted root cannot be used");
+		return fault_fix(
+			why, "if it is damaged, move the directory trust/NAME (of bpfseal-loader) "
+			     "or trusted (of the store) away: it begins anew from the pin, and "
+			     "forgets which versions it had seen");
+	}
 	*out = HAND_OVER(client);
 	return 0;
 }

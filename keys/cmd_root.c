@@ -266,6 +266,34 @@ static int delegation_check_keys(const struct cli *cli, const struct holder *hol
 	return ceremony_check_offline(root, holder, why);
 }
 
+// How many of those who sign a delegate from now on have signed what is there. By their ids alone: it is for a hint.
+static size_t still_count(const struct json *document, const struct holder *holder)
+{
+	const struct json *signatures = json_member(document, "signatures");
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_count(signatures); i++) {
+		const char *id = json_text(json_member(json_item(signatures, i), "keyid"));
+
+		count += id && holder_lists(holder, id);
+	}
+	return count;
+}
+
+// A signed file that does not reach the new threshold keeps its delegation from being published.
+static void say_outgrown(const struct cli *cli, const char *role, const struct json *document,
+			 const struct holder *holder)
+{
+	int64_t threshold = json_int(json_member(holder->role, "threshold"));
+
+	if (json_count(json_member(document, "signatures")) &&
+	    (int64_t)still_count(document, holder) < threshold)
+		cli_say(cli,
+			"next: bpfseal root renew %s --dir %s, and sign it too: %s.json has not "
+			"enough signatures any more",
+			role, dir_of(cli), role);
+}
+
 // The bins of a delegate rest on the same keys as itself: a key that leaves leaves all of them. `bits` 0: as many bins
 // as there are, if any.
 static int bins_follow(struct cli *cli, const char *role, unsigned bits,
@@ -279,6 +307,8 @@ static int bins_follow(struct cli *cli, const char *role, unsigned bits,
 		if (draft_read(dir_of(cli), role, &document, why) != 0)
 			return fault_forgive(why, FAULT_NOT_FOUND);
 		bits = bins_of(document, role);
+		if (bits == 0)
+			say_outgrown(cli, role, document, holder);
 	}
 	if (bits == 0)
 		return 0;

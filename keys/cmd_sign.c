@@ -20,6 +20,8 @@
 #define KEYS_MAX  PASSPHRASE_LINES_MAX
 // So many files that a page for each would hide what matters.
 #define FILES_MANY 16
+// Ids that are told of those who may sign.
+#define IDS_MAX 256
 
 // One file to be signed.
 struct sheet {
@@ -180,10 +182,26 @@ static int session_open(const struct cli *cli, struct session *session, struct j
 	return 0;
 }
 
+static int refuse_key(const struct sigstatus *sigstatus, struct fault *why)
+{
+	OWNED(bytes_drop) struct bytes ids = {0};
+	struct fault ignored = {0};
+
+	for (size_t i = 0; i < sigstatus->approver_count; i++)
+		for (size_t j = 0;
+		     j < sigstatus->approvers[i].authority->count && ids.len < IDS_MAX; j++)
+			if (bytes_format(&ids, &ignored, "%s%s", ids.len ? ", " : "",
+					 sigstatus->approvers[i].authority->signers[j].id))
+				return -1;
+	return fault_fix(why, "who may: %s%s", bytes_text(&ids), ids.len < IDS_MAX ? "" : ", ...");
+}
+
 // A key that the role does not list would only make noise; where nobody can tell (no root beside it) it is said.
 static int check_listed(const struct cli *cli, const struct session *session, const char *id,
 			const unsigned char public_key[32], const char *name, struct fault *why)
 {
+	size_t passed_over = 0;
+
 	for (size_t i = 0; i < session->count; i++) {
 		const struct sheet *sheet = &session->sheets[i];
 		const struct sigstatus *sigstatus = sheet->sigstatus;
@@ -195,12 +213,18 @@ static int check_listed(const struct cli *cli, const struct session *session, co
 		}
 		if (sigstatus_lists(sigstatus, id, public_key))
 			continue;
+		// A request goes round among the holders of all its keys: each signs what is his.
+		if (session->request.document && ++passed_over < session->count) {
+			if (session->count <= FILES_MANY)
+				cli_note(cli, "note: %s is not for %s to sign", sheet->path, name);
+			continue;
+		}
 		fault_set(why, FAULT_UNTRUSTED, "key %s (%s) may not sign %s", id, name,
 			  sheet->path);
 		if (!sigstatus->known)
 			return fault_fix(why, "put %s beside it if that one lists the key",
 					 sigstatus->missing);
-		return fault_fix(why, "see who may: bpfseal verify %s", sheet->path);
+		return refuse_key(sigstatus, why);
 	}
 	return 0;
 }
@@ -218,6 +242,31 @@ static int check_keys(const struct cli *cli, const struct session *session, stru
 	return 0;
 }
 
+// Where nobody can tell, it may.
+static bool may_sign(const struct sheet *sheet, const struct secret_key *key)
+{
+	return sheet->sigstatus->approver_count == 0 ||
+	       sigstatus_lists(sheet->sigstatus, secret_key_id(key), secret_key_public(key));
+}
+
+// What each file asks of a key: of a request one that is his is enough.
+static int check_signs(const struct session *session, const struct secret_key *key,
+		       struct fault *why)
+{
+	const struct sheet *refused = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < session->count; i++)
+		if (may_sign(&session->sheets[i], key))
+			count++;
+		else
+			refused = &session->sheets[i];
+	if (!refused || (session->request.document && count > 0))
+		return 0;
+	return fault_set(why, FAULT_UNTRUSTED, "key %s may not sign %s", secret_key_id(key),
+			 refused->path);
+}
+
 // The id in the head of a file is only a claim; asked again of the opened key.
 static int session_open_keys(const struct cli *cli, struct session *session, struct fault *why)
 {
@@ -233,15 +282,8 @@ static int session_open_keys(const struct cli *cli, struct session *session, str
 		if (secret_key_open_from(source, name, key, why) != 0)
 			return -1;
 		session->key_count++;
-		for (size_t j = 0; j < session->count; j++) {
-			const struct sheet *sheet = &session->sheets[j];
-
-			if (sheet->sigstatus->approver_count > 0 &&
-			    !sigstatus_lists(sheet->sigstatus, secret_key_id(*key),
-					     secret_key_public(*key)))
-				return fault_set(why, FAULT_UNTRUSTED, "key %s may not sign %s",
-						 secret_key_id(*key), sheet->path);
-		}
+		if (check_signs(session, *key, why) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -255,7 +297,8 @@ static int session_sign(struct session *session, struct fault *why)
 		if (json_clone(sheet->sigstatus->file->document, &sheet->document, why) != 0)
 			return -1;
 		for (size_t j = 0; j < session->key_count; j++)
-			if (signing_sign(sheet->document, session->keys[j], why) != 0)
+			if (may_sign(sheet, session->keys[j]) &&
+			    signing_sign(sheet->document, session->keys[j], why) != 0)
 				return -1;
 	}
 	return 0;

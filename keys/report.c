@@ -9,8 +9,35 @@
 #include "keys/describe.h"
 #include "keys/pin.h"
 
-static int report_approver(const struct cli *cli, const struct approver *approver, bool brief,
-			   struct json *list, struct fault *why)
+// Whose signatures could be the missing ones: the people to ask.
+static int report_unsigned(const struct cli *cli, const struct role *file,
+			   const struct approver *approver, bool told, struct json *entry,
+			   struct fault *why)
+{
+	struct json *list = json_make_array();
+
+	if (json_put(entry, "unsigned", list, why) != 0)
+		return -1;
+	for (size_t i = 0; i < approver->authority->count; i++) {
+		struct signer *signer = &approver->authority->signers[i];
+		const struct authority alone = {.signers = signer, .count = 1, .threshold = 1};
+		size_t met;
+
+		if (role_count(file, &alone, &met, why) != 0)
+			return -1;
+		if (met > 0)
+			continue;
+		if (told)
+			cli_say(cli, "    not signed by %s", signer->id);
+		if (json_add(list, json_make_text(signer->id), why) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int report_approver(const struct cli *cli, const struct role *file,
+			   const struct approver *approver, bool brief, struct json *list,
+			   struct fault *why)
 {
 	int64_t needed = approver->authority->threshold;
 	int64_t lacking = (int64_t)approver->met < needed ? needed - (int64_t)approver->met : 0;
@@ -25,7 +52,8 @@ static int report_approver(const struct cli *cli, const struct approver *approve
 	if (json_add(list, entry, why) != 0 ||
 	    json_put_text(entry, "by", approver->name, why) != 0 ||
 	    json_put_int(entry, "met", (int64_t)approver->met, why) != 0 ||
-	    json_put_int(entry, "needed", needed, why) != 0)
+	    json_put_int(entry, "needed", needed, why) != 0 ||
+	    report_unsigned(cli, file, approver, lacking > 0 && !brief, entry, why) != 0)
 		return -1;
 	return json_put_int(entry, "missing", lacking, why);
 }
@@ -44,7 +72,8 @@ int report_sigstatus(const struct cli *cli, const char *path, const struct sigst
 		cli_say(cli, "%s: role %s, version %" PRId64 ", expires %s", path, sigstatus->role,
 			sigstatus->file->version, expires);
 	for (size_t i = 0; i < sigstatus->approver_count; i++)
-		if (report_approver(cli, &sigstatus->approvers[i], silent, list, why) != 0)
+		if (report_approver(cli, sigstatus->file, &sigstatus->approvers[i], brief, list,
+				    why) != 0)
 			return -1;
 	if (!sigstatus->known)
 		cli_say(cli, "  %s is not there: not all who must sign are known",

@@ -132,8 +132,7 @@ static int admit_version(struct admit *admit, struct source *source, const struc
 		return text_copy(out->listed->version, &out->version, why);
 	}
 	if (version_check(use->version, why))
-		return fault_set(why, FAULT_UNTRUSTED, "no trusted role names an index of %s",
-				 use->use);
+		return index_missing(use->use, why);
 	return text_copy(use->version, &out->version, why);
 }
 
@@ -201,7 +200,8 @@ static int admit_wanted(const struct target *target, const char *name, struct wa
 
 static int refuse_file(const struct target *target, const struct wanted *wanted, struct fault *why)
 {
-	return fault_within(why, "cannot read %s of %s from the store", wanted->name, target->path);
+	fault_within(why, "cannot read %s of %s from the store", wanted->name, target->path);
+	return repos_lack(why);
 }
 
 static int admit_manifest(struct admit *admit, const struct target *target, struct member *member,

@@ -273,7 +273,8 @@ static int apply_entry(const struct apply_chain *at, struct json **out, struct f
 		    ? 0
 		    : record_of_none(plan->iface, plan->hook, &entry, why))
 		return -1;
-	if (entry && decided && put_notes(entry, plan, why))
+	// Of a chain that was not decided, as beside one that is restored, what was said stands: its hold, and what was denied.
+	if (entry && decided && plan->denied && put_notes(entry, plan, why))
 		return -1;
 	if (at->done && (plan->action == PLAN_VALUES || plan->action == PLAN_MOVE) &&
 	    record_values(plan, entry, why))

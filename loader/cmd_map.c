@@ -200,9 +200,12 @@ static void say_lasts(const struct cli *cli, const struct poked *poked, const st
 {
 	if (poked->said && poke->value && json_same(poked->said, poke->value))
 		return;
-	if (poked->said)
+	if (poked->puts_back)
 		cli_note(cli, "note: node.json says otherwise of this key: the next 'bpfseal "
 			      "apply' puts back what it says");
+	else if (poked->said)
+		cli_note(cli, "note: node.json says otherwise of this key: 'bpfseal apply' writes "
+			      "that again only when it is changed there");
 	else if (poked->config)
 		cli_note(cli, "note: node.json does not name this key: write it there too, or the "
 			      "next 'bpfseal apply' takes it back");

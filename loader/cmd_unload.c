@@ -35,6 +35,9 @@ int run_unload(struct cli *cli, struct fault *why)
 		return -1;
 	if (!removed)
 		cli_say(cli, "nothing to unload");
+	else
+		cli_note(cli, "note: where node.json asks for it, a running watch or the next "
+			      "'bpfseal apply' puts it back: take it out there");
 	document = json_make_object();
 	if (document && json_put_int(document, "removed", (int64_t)removed, why)) {
 		json_free(document);

@@ -281,6 +281,9 @@ int maps_settle(struct object *object, const struct meaning *meaning, const stru
 			    : settle_map(&settling, &meant,
 					 json_member(places->named, name) != NULL))
 			return -1;
+		// Made for the first time, and not empty: what the file says of it is in it.
+		if (!section && settling.row.fate == MAP_FRESH && settling.row.entries)
+			settling.row.fate = MAP_REFILLED;
 		if (report_add(report, name, &settling.row, why))
 			return -1;
 		if (settling.kept >= 0 && !dry &&

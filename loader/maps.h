@@ -14,10 +14,10 @@
 #include "loader/values.h"
 
 enum map_fate {
-	MAP_FRESH,    // did not exist before
-	MAP_KEPT,     // same name, type, sizes and flags: keeps its contents
-	MAP_REFILLED, // holds values of node.json: created anew, so that removed values are gone
-	MAP_LOST,     // existed, but its definition changed: its contents are lost
+	MAP_FRESH, // did not exist before
+	MAP_KEPT,  // same name, type, sizes and flags: keeps its contents
+	MAP_REFILLED, // created anew with values of node.json; a config map always, so that removed values are gone
+	MAP_LOST, // existed, but its definition changed: its contents are lost
 };
 // "new", "kept", "from node.json", "data lost"
 const char *map_fate_name(enum map_fate fate);

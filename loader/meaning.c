@@ -6,9 +6,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "base/bytes.h"
 #include "base/json.h"
+#include "base/owned.h"
 
-#define NAMES_MAX 256 // offered when one is unknown
+#define NAMES_MAX  256 // looked through when one is unknown
+#define NAMES_TOLD 12
 
 // A map's own name is a C name: a dot is libbpf's, which calls a section "<object>.rodata".
 bool meaning_is_section(const struct bpf_map *map)
@@ -56,9 +59,18 @@ static int refuse_name(const char *what, const char *name, const char *const *na
 		       struct fault *why)
 {
 	const char *near = json_nearest(name, names);
+	OWNED(bytes_drop) struct bytes list = {0};
+	struct fault ignored = {0};
 
 	fault_set(why, FAULT_CONFIG, "there is no %s %s", what, name);
-	return near ? fault_fix(why, "did you mean \"%s\"?", near) : -1;
+	if (near)
+		return fault_fix(why, "did you mean \"%s\"?", near);
+	// Who does not know them can ask for any.
+	for (size_t i = 0; names[i] && i < NAMES_TOLD; i++)
+		if (bytes_format(&list, &ignored, "%s%s", i ? ", " : "", names[i]))
+			return -1;
+	return names[0] ? fault_fix(why, "there %s %s", names[1] ? "are" : "is", bytes_text(&list))
+			: -1;
 }
 
 int meaning_map(const struct meaning *meaning, const char *name, struct meaning_map *out,

@@ -342,6 +342,17 @@ static int variables(const struct running *running, struct peek *peek, const cha
 	return 0;
 }
 
+// A ring buffer, a queue: what is in it goes to who takes it out.
+static int refuse_keyless(const struct peek *peek, struct fault *why)
+{
+	const char *type = map_type_name(peek->cell.info.type);
+
+	fault_set(why, FAULT_CONFIG, "map %s is a %s, which has no entries to list", peek->name,
+		  type ? type : "map without keys");
+	return fault_fix(why, "who consumes it opens its pin, below maps/ of its chain in the BPF "
+			      "file system");
+}
+
 int peek_entries(const struct running *running, struct peek *peek, const struct json *key,
 		 bool per_cpu, struct json **entries, struct fault *why)
 {
@@ -352,6 +363,8 @@ int peek_entries(const struct running *running, struct peek *peek, const struct 
 		return fault_set(why, FAULT_OTHER, "out of memory");
 	if (peek->section && key && !name)
 		return fault_set(why, FAULT_CONFIG, "a variable goes by its name");
+	if (!peek->section && !peek->cell.info.key_size)
+		return refuse_keyless(peek, why);
 	if (peek->section ? variables(running, peek, name, list, why)
 	    : key	  ? one_entry(peek, key, per_cpu, list, why)
 			  : all_entries(peek, per_cpu, list, why))

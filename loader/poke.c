@@ -171,6 +171,7 @@ static int poke_entry(const struct running *running, struct peek *peek, const st
 	    find_said(running, peek, NULL, out, why) || read_was(peek, &found, &out->was, why))
 		return -1;
 	out->config = !strcmp(peek->map.purpose, "config") && !peek->map.shared;
+	out->puts_back = out->said && meaning_is_admins(&peek->map, true);
 	return poke->value ? write_entry(peek, poke, found, why) : remove_entry(peek, found, why);
 }
 
@@ -210,6 +211,7 @@ static int poke_variable(const struct running *running, struct peek *peek, const
 	if (find_said(running, peek, name, out, why) || cell_read(&peek->cell, &found, why) ||
 	    decode_value(&at.codec, peek->cell.data + at.at.offset, &out->was, why))
 		return -1;
+	out->puts_back = out->said && !strcmp(at.said->purpose, "config");
 	return cell_poke(peek->fd, at.at.offset, value, at.at.size, why);
 }
 

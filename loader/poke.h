@@ -24,6 +24,7 @@ struct poked {
 	struct json *was;  // the old value; NULL: there was none
 	struct json *said; // the value of node.json, as it was applied; NULL: it has none
 	bool config;	   // a config map: the next apply restores node.json's contents
+	bool puts_back; // what node.json says, the next apply writes again; of a program's own only what changes there
 };
 void poked_drop(struct poked *poked);
 

@@ -41,7 +41,9 @@ int record_read(int dirfd, const char *name, struct json **out, struct fault *wh
 	if (json_parse(bytes.data, bytes.len, name, &record, why) ||
 	    json_need_array(record, "chains", &chains, why)) {
 		fault_within(why, "the record of what was applied (%s) is damaged", name);
-		return fault_fix(why, "remove the file; 'bpfseal apply' writes it anew");
+		return fault_fix(why,
+				 "remove it from /var/lib/bpfseal-loader: 'bpfseal apply' takes "
+				 "over what runs, and writes it anew");
 	}
 	*out = HAND_OVER(record);
 	return 0;

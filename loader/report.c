@@ -124,6 +124,12 @@ static void name_version(char *out, size_t room, const char *name, const char *v
 	snprintf(out, room, "%s%s%s", name, *name ? " " : "", version);
 }
 
+// Of a chain that stays as it is because nobody asked about it, as beside one that is rolled back, only the record knows.
+static bool stays(const struct plan_chain *chain)
+{
+	return chain->action == PLAN_KEEP && !chain->denied && !chain->count;
+}
+
 static int plan_rows(struct table *table, const struct plan_chain *chain, struct fault *why)
 {
 	const struct json *now =
@@ -143,6 +149,8 @@ static int plan_rows(struct table *table, const struct plan_chain *chain, struct
 		if (i < next)
 			name_version(to, sizeof(to), chain->members[i].name,
 				     chain->members[i].version);
+		else if (stays(chain))
+			snprintf(to, sizeof(to), "%s", from);
 		if (i < next && chain->maps && maps_text(&chain->maps[i], &maps, why))
 			return -1;
 		if (table_row(table,
@@ -187,7 +195,8 @@ static int members_json(const struct plan_chain *chain, const struct json *now, 
 		    json_put_text(member, "name", json_member_text(json_item(now, i), "name"),
 				  why) ||
 		    json_put_text(member, "version", json_member_text(json_item(now, i), "version"),
-				  why))
+				  why) ||
+		    (stays(chain) && json_add(next_list, json_keep(member), why)))
 			return -1;
 	}
 	for (size_t i = 0; i < chain->count; i++) {
@@ -286,6 +295,14 @@ int report_plan(const struct cli *cli, const struct plan *plan, struct fault *wh
 	return 0;
 }
 
+static bool leaves_out(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (json_count(plan->chains[i].denied))
+			return true;
+	return false;
+}
+
 void report_idle(const struct cli *cli, const struct plan *plan)
 {
 	if (plan_is_pending(plan))
@@ -296,7 +313,9 @@ void report_idle(const struct cli *cli, const struct plan *plan)
 		cli_say(cli, "nothing to do: what was rolled back is held, the rest is as "
 			     "node.json says");
 	else
-		cli_say(cli, "nothing to do: the kernel is as node.json says");
+		cli_say(cli, "nothing to do: %s node.json says",
+			leaves_out(plan) ? "what is denied is left out, the rest is as"
+					 : "the kernel is as");
 }
 
 // ---- apply ----

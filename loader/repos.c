@@ -52,6 +52,13 @@ int repos_keep(struct repos *repos, const struct sha256 *digest, const struct by
 	return batch_store(&repos->copies, name, bytes->data, bytes->len, 0400, why);
 }
 
+int repos_lack(struct fault *why)
+{
+	return why->fix[0]
+		       ? -1
+		       : fault_fix(why, "run 'bpfseal sync': it fetches what node.json asks for");
+}
+
 int repos_read(const struct repos *repos, const struct target *target, size_t max,
 	       struct bytes *bytes, struct fault *why)
 {
@@ -59,8 +66,10 @@ int repos_read(const struct repos *repos, const struct target *target, size_t ma
 		return fault_set(why, FAULT_DIGEST, "%s is signed without a SHA-256", target->path);
 	if (target->length < 0 || (uint64_t)target->length > max)
 		return fault_set(why, FAULT_TOO_LARGE, "%s is larger than the limit", target->path);
-	if (fetched_read(&repos->fetched, &target->sha256, (uint64_t)target->length, bytes, why))
-		return fault_within(why, "cannot read %s from the store", target->path);
+	if (fetched_read(&repos->fetched, &target->sha256, (uint64_t)target->length, bytes, why)) {
+		fault_within(why, "cannot read %s from the store", target->path);
+		return repos_lack(why);
+	}
 	return target_check(target, bytes->data, bytes->len, why);
 }
 

@@ -55,6 +55,8 @@ int repos_kept(struct repos *repos, struct repo *repo, struct source **out, stru
 // FAULT_NOT_FOUND.
 int repos_read(const struct repos *repos, const struct target *target, size_t max,
 	       struct bytes *bytes, struct fault *why) MUST_CHECK;
+// Adds to the refusal of a file of the store how it gets there, as after an edit of node.json. Returns -1.
+int repos_lack(struct fault *why);
 // Keeps verified bytes as a copy of ours, durable after repos_settle.
 int repos_keep(struct repos *repos, const struct sha256 *digest, const struct bytes *bytes,
 	       struct fault *why) MUST_CHECK;

@@ -55,10 +55,12 @@ static int status_rows(struct table *table, const struct plan_chain *chain, stru
 
 	for (size_t i = 0; i < rows && i < NODE_CHAIN_MAX; i++) {
 		const struct json *member = json_item(members, i);
-		char place[24], id[16], fell[40];
+		char place[24], id[16] = "", fell[40];
 
 		snprintf(place, sizeof(place), "%zu", i + 1);
-		snprintf(id, sizeof(id), "%u", truth->members[i].program.id);
+		// None has the number 0, and is shown as none.
+		if (truth->members[i].program.id)
+			snprintf(id, sizeof(id), "%u", truth->members[i].program.id);
 		fell_cell(member, truth->members[i].fell, fell, sizeof(fell));
 		if (table_row(table,
 			      (const char *[]){

@@ -146,4 +146,24 @@ check '... that says how to renew it' said 'bpfseal root renew sec'
 printf 'one phrase for all\nanother\n' >"$R/both"
 check 'a passphrase is changed' bs key passwd "$(k r2)" --passphrase-file "$R/both" --kdf interactive
 ends 'the old one does not open the key any more' 2 sign root r2
+# ---- a key of a delegation is lost ----
+check 'a delegation of two keys' bs root delegate lab --dir "$c" --paths 'lab/*/*' --key "$(p p1)" --key "$(p p2)" --threshold 2
+check '... whose role is signed' sign lab p1 p2
+ends 'a key that is needed is not taken away' 2 bs root rm-key --dir "$c" --role lab --key "$(p p2)"
+check '... before there is another' said "fix: add a key first"
+ends 'with another there' 0 bs root add-key --dir "$c" --role lab --key "$(p r4)"
+ends '... it is' 0 bs root rm-key --dir "$c" --role lab --key "$(p p2)"
+check '... and what has to be signed anew is said' said "next: bpfseal root renew lab --dir $c"
+
+# ---- a request that is for more than one holder ----
+check 'another change of the targets' bs root delegate pub --dir "$c" --paths 'pub/*/*' --key "$(p p1)" --threshold 1
+check 'roles of different holders go into one request' bs sign --request "$m/root.json" "$m/targets.json" --output "$R/x.request"
+carry
+ends 'each signs what is his' 0 away x.request --key "$(k t1)"
+check '... and hears what is not' said 'note: .*root.json is not for .*t1 to sign'
+check '... which stays as it was' sh -c "jq -e '.files[\"root.json\"].signatures == []' $R/offline/x.request"
+check '... the other has the signature' sh -c "jq -e '.files[\"targets.json\"].signatures | length == 1' $R/offline/x.request"
+check '... whose are missing is told by their ids' said "not signed by $(bs key show "$(p r2)" --json | jq -r .id)"
+ends 'one who has no part in it is refused' 3 away x.request --key "$(k p2)"
+check '... with those who have' said "fix: who may: .*$(bs key show "$(p t1)" --json | jq -r .id)"
 done_testing

@@ -31,6 +31,46 @@ done
 check 'the digest of the sources can be made by anybody' [ "$(cd drop-a && LC_ALL=C sha256sum bpfseal/packet.h drop-a.bpf.c | sha256sum | cut -d' ' -f1)" = \
 	"$(team bundle inspect drop-a/drop-a.bundle --json | jq -r .manifest.source_sha256)" ]
 
+# ---- what a first program gets wrong ----
+cat >"$R/first.c" <<'PROGRAM'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} seen SEC(".maps");
+SEC("xdp")
+int first_program(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	__u64 *count = bpf_map_lookup_elem(&seen, &zero);
+
+	if (count)
+		*count += 1;
+#ifdef TALK
+	bpf_printk("here");
+#endif
+	return XDP_PASS;
+}
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+PROGRAM
+first() { # SOURCE-OR-OBJECT ENTRY: the manifest
+	printf '{ "publisher": "net", "name": "first", "version": "1.0.0", "license": "GPL", "programs": [ { %s, "entry": "%s", "hook": "xdp" } ] }\n' "$1" "$2" >"$R/first.json"
+}
+first '"source": "first.c"' first_progam
+ends 'a function that is not there is refused' 3 bpfseal bundle build --manifest "$R/first.json" --output "$R/first.bundle"
+check '... with the one that is' said 'fix: did you mean "first_program"?'
+{ echo '#define TALK'; cat "$R/first.c"; } >"$R/talks.c"
+first '"source": "talks.c"' first_program
+ends 'bpf_printk is refused' 5 bpfseal bundle build --manifest "$R/first.json" --output "$R/first.bundle"
+check '... with what to do instead' said 'fix: take bpf_printk() out of what is released'
+quiet clang -O2 -target bpf -idirafter "/usr/include/$(uname -m)-linux-gnu" -c "$R/first.c" -o "$R/first.o"
+first '"object": "first.o"' first_program
+ends 'so is an object without types' 3 bpfseal bundle build --manifest "$R/first.json" --output "$R/first.bundle" --object-dir "$R"
+check '... with the option that makes them' said 'fix: compile it with clang -O2 -g'
+
 # ---- nothing is overwritten ----
 echo mine >drop-a/drop-a.json.mine
 cp drop-a/drop-a.bpf.c "$R/before.c"

@@ -32,6 +32,15 @@ check 'the front has a man page too' [ -s "$SOURCE/base/bpfseal.1" ]
 ends 'no command is usage' 2 "$BIN/bpfseal"
 ends 'an unknown command is usage' 2 "$BIN/bpfseal" statsu
 check '... and the nearest is named' said "did you mean 'bpfseal status'"
+ends "'help COMMAND' is 'COMMAND --help'" 0 "$BIN/bpfseal" help map get
+check '... with its usage line' said '^usage: bpfseal map get'
+ends '... and of an unknown one the same' 2 "$BIN/bpfseal" help statsu
+check '... with the nearest' said "did you mean 'bpfseal status'"
+ends 'an option before the command is usage' 2 "$BIN/bpfseal" --json status --check
+check '... and told where it belongs' said 'fix: options come behind it: bpfseal status ... --json'
+ends 'a second word that is not known' 2 "$BIN/bpfseal" repod xyzzyx
+check '... is sent to a help that can be asked for' said "fix: see 'bpfseal repod --help'"
+ends 'the version is a word too' 0 "$BIN/bpfseal" version
 
 # Documents: one, with a schema, from commands that print.
 document() { # SENTENCE SCHEMA COMMAND...

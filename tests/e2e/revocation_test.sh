@@ -99,6 +99,8 @@ check 'a delegation without a list denies nothing' sh -c "$BIN/bpfseal sync --ro
 check '... to the loader as well' node apply
 ends 'a reason is one line' 2 bpfseal deny add "$object" --reason "$(printf 'two\nlines')" --dir "$R/team" --role deny
 ends 'a role that is not there is the wrong call' 2 bpfseal deny add "$object" --reason r --dir "$R/team" --role dany
+ends 'a bundle is staged in no role that was never made' 2 bpfseal bundle add "$R/team/count.bundle" --dir "$R/team" --role nett
+check '... which says what makes one' said 'fix: --dir is the ceremony directory, --role targets or a role that .bpfseal root delegate. made there'
 check 'a denial is staged' bpfseal deny add "$BPFSEAL_BPF/count.bpf.o" --reason 'leaks addresses' --dir "$R/team" --role deny
 check '... and shown' sh -c "$BIN/bpfseal deny show --dir $R/team --json | jq -e '.denied[0].sha256 == \"$object\"'"
 publish_deny
@@ -124,6 +126,7 @@ ends '... and --check is 8' 8 node status --check
 check 'the audit log has it once' [ "$(grep -c '"event":"denied"' "$R/var/lib/bpfseal-loader/audit.log")" = 1 ]
 ends 'applied again, all is as it is' 0 node apply
 check '... with the alarm' said 'alarm: .*leaks addresses'
+check '... and no word that all is as node.json says' said 'nothing to do: what is denied is left out'
 check '... and the log does not grow' [ "$(grep -c '"event":"denied"' "$R/var/lib/bpfseal-loader/audit.log")" = 1 ]
 
 # ---- not back by any way ----

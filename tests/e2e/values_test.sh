@@ -93,6 +93,13 @@ check '... and apply takes it back' is_dropped 10.0.0.3
 check '... to what node.json says' is_value 4 net/knobs tuned 0 --hook xdp
 ends 'an entry is taken away by hand' 0 node map delete net/allow allow_v4 10.0.0.2
 check '... and is gone' is_dropped 10.0.0.2
+sed 's/"tuned":/"learned": [ { "key": 1, "value": 3 } ], "tuned":/' "$NODE" >"$R/node.learned"
+cat "$R/node.learned" >"$NODE"
+quiet node apply
+ends "what is a program's own is set by force" 0 node map set net/knobs learned 1 9 --hook xdp --force
+check '... and said to stay' said 'writes that again only when it is changed there'
+ends '... which it does' 0 node apply
+check '... as it was set' [ "$(node map get net/knobs learned 1 --hook xdp --json | jq -c '.entries[0].value')" = 9 ]
 ends 'a counter is not set' 5 node map set net/allow allow_drops 0 0
 check '... but says how' said 'fix: --force writes it all the same'
 check '... and is, by force' node map set net/allow allow_drops 0 0 --force
@@ -164,4 +171,45 @@ ends 'elsewhere it cannot be written' 1 node metrics --output "$R/etc/bpfseal/me
 if command -v promtool >/dev/null; then
 	check 'promtool finds nothing wrong' sh -c "promtool check metrics <$R/metrics"
 fi
+
+# ---- anew ----
+cat "$R/node.learned" >"$NODE"
+ends 'a map that nothing is like' 5 node map get net/count zzzzzzzzzz --interface eth0
+check '... is answered with those that are' said 'fix: there is counts'
+ends 'what is unloaded' 0 node unload
+check '... and still asked for is said to return' said 'note: where node.json asks for it, a running watch or the next'
+ends 'where nothing runs, plan tells which maps get values' 0 node plan
+check '... a config map' said 'tuned: from node.json'
+check "... a program's own" said 'learned: from node.json'
+check '... and which none' said 'hits: new'
+
+# ---- what has no entries ----
+cat >"$R/waits.c" <<'SOURCE'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 4);
+	__type(value, __u32);
+} waiting SEC(".maps");
+SEC("xdp")
+int waits(struct xdp_md *ctx)
+{
+	__u32 len = ctx->data_end - ctx->data;
+
+	bpf_map_push_elem(&waiting, &len, BPF_ANY);
+	return XDP_PASS;
+}
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+SOURCE
+echo '{ "publisher": "net", "name": "waits", "version": "1.0.0", "license": "GPL-2.0-only OR BSD-2-Clause",
+  "programs": [ { "source": "waits.c", "entry": "waits", "hook": "xdp" } ] }' >"$R/waits.json"
+quiet bpfseal bundle build --manifest "$R/waits.json" --output "$R/waits.bundle"
+quiet bpfseal bundle add "$R/waits.bundle" --dir "$R/team" --role net
+quiet with_keys release-1 release-2 -- bpfseal sign "$R/team/metadata/net.json" --key "$(key release-1)" --key "$(key release-2)"
+quiet publish
+write_interfaces '"eth0": { "xdp": [ { "use": "net/waits", "version": "1.0.0" } ] }'
+quiet node apply
+ends 'a queue is not listed' 5 node map get net/waits waiting
+check '... and the reason is not an errno' said 'error: map waiting is a queue, which has no entries to list'
 done_testing

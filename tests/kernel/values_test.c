@@ -231,7 +231,7 @@ static void a_global_that_does_not_fit_is_refused_with_its_place(void **state)
 	refused(stock, "\n" KNOBS(",\n\"globals\":{\n\"limti\":1}"), "limti", "node.json:4:1",
 		"did you mean \"limit\"?");
 	refused(stock, "\n" KNOBS(",\n\"globals\":{\n\"folded\":1}"), "folded", "node.json:4:1",
-		"");
+		"there are packets, level, limit, verdict, uplink, gateway");
 	refused(stock, "\n" KNOBS(",\n\"globals\":{\n\"limit\":4294967296}"), "does not fit __u32",
 		"node.json:4:1", "");
 	refused(stock, "\n" KNOBS(",\n\"globals\":{\n\"gateway\":1}"), "an IPv4 address",

@@ -61,8 +61,11 @@ static void what_is_not_released_is_not_taken(void **state)
 	assert_int_equal(index_resolve(index, "1.11.0", "released", &version, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
 	assert_non_null(strstr(why.text, "released"));
+	fault_clear(&why);
 	assert_int_equal(index_resolve(index, "3.*", "released", &version, &why), -1);
 	assert_int_equal(why.code, FAULT_UNTRUSTED);
+	assert_string_equal(why.fix,
+			    "its index lists 2.0.0, 1.11.0 (channel tested), 1.10.0, 1.9.0");
 	assert_null(version);
 }
 
