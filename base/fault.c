@@ -59,7 +59,8 @@ int fault_errno(struct fault *why, enum fault_code code, const char *format, ...
 
 int fault_within(struct fault *why, const char *format, ...)
 {
-	char inner[2 * FAULT_TEXT_MAX + 4];
+	// Zeroes behind the text: refusals travel whole from one process to another, and this stack may have seen a key.
+	char inner[2 * FAULT_TEXT_MAX + 4] = "";
 	va_list arguments;
 
 	if (why->cause[0])

@@ -65,6 +65,27 @@ static void a_long_chain_of_places_stays_in_bounds(void **state)
 	assert_int_equal(strlen(why.cause), FAULT_TEXT_MAX - 1);
 }
 
+// What is left on the stack by whoever ran before.
+static __attribute__((noinline)) void leave_a_secret(void)
+{
+	volatile unsigned char room[8 * FAULT_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(room); i++)
+		room[i] = 0x5a;
+}
+
+static void a_refusal_carries_nothing_but_its_texts(void **state)
+{
+	struct fault why = {0};
+
+	(void)state;
+	fault_set(&why, FAULT_OTHER, "inner");
+	leave_a_secret();
+	fault_within(&why, "outer");
+	for (size_t i = strlen(why.cause); i < FAULT_TEXT_MAX; i++)
+		assert_int_equal(why.cause[i], 0);
+}
+
 static void of_several_refusals_the_first_is_kept(void **state)
 {
 	struct fault first = {0}, why = {0};
@@ -111,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(callers_add_their_place_in_front),
 		cmocka_unit_test(only_the_code_that_is_expected_is_forgiven),
+		cmocka_unit_test(a_refusal_carries_nothing_but_its_texts),
 		cmocka_unit_test(of_several_refusals_the_first_is_kept),
 		cmocka_unit_test(errno_is_told_in_words),
 		cmocka_unit_test(a_long_chain_of_places_stays_in_bounds),
