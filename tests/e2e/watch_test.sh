@@ -343,7 +343,7 @@ state=$R/var/lib/bpfseal-loader
 cp -p "$state/active.json" "$state/kept"
 echo '{' >"$state/active.json"
 check 'a single look at a damaged record is a refusal, and no waiting' sh -c "timeout 60 nsenter --net=/run/netns/$NS $BIN/bpfseal-loader watch --once --root $R >$R/once.out 2>&1; [ \$? = 3 ]"
-check '... that says what mends it' grep -q "fix: remove the file; 'bpfseal apply' writes it anew" "$R/once.out"
+check '... that says what mends it' grep -q "fix: remove it from /var/lib/bpfseal-loader: 'bpfseal apply' takes over what runs" "$R/once.out"
 nsenter --net="/run/netns/$NS" "$BIN/bpfseal-loader" watch --json --root "$R" >"$R/blind.json" 2>/dev/null &
 BLIND=$!
 PIDS="$PIDS $BLIND"
