@@ -37,14 +37,6 @@ static int unload_audit(const struct unload_places *places, const struct plan_ch
 			    HAND_OVER(details), why);
 }
 
-// The first refusal is the one that is told.
-static void keep_first(struct fault *first, struct fault *fault)
-{
-	if (first->code == FAULT_NONE)
-		*first = *fault;
-	fault_clear(fault);
-}
-
 int unload_chains(const struct unload_places *places, struct plan *plan, const char *iface,
 		  size_t *removed, struct fault *why)
 {
@@ -59,18 +51,18 @@ int unload_chains(const struct unload_places *places, struct plan *plan, const c
 		if (iface && strcmp(chain->iface, iface) && strcmp(chain->truth.now, iface))
 			continue;
 		if (unload_one(places, plan, chain, &fault)) {
-			keep_first(&first, &fault);
+			fault_first(&first, &fault);
 			continue;
 		}
 		chain->action = PLAN_REMOVE;
 		(*removed)++;
 	}
 	if (*removed && record_commit(places->loader_dirfd, plan->record, &fault))
-		keep_first(&first, &fault);
+		fault_first(&first, &fault);
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->chains[i].action == PLAN_REMOVE &&
 		    unload_audit(places, &plan->chains[i], &fault))
-			keep_first(&first, &fault);
+			fault_first(&first, &fault);
 	*why = first;
 	return first.code == FAULT_NONE ? 0 : -1;
 }
