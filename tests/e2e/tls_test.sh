@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A server whose certificate cannot be believed: nothing is fetched, and who has to do what about it is said.
+# Over TLS: everything is fetched from a server whose certificate is good, from any other nothing, and who has to do what about
+# it is said.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tap.sh"
@@ -17,6 +18,23 @@ certify() { # NAME SUBJECT DAYS: $R/NAME.pem by the CA $R/ca.pem
 answer() { # NAME: a server with that certificate; sets AT
 	openssl s_server -quiet -accept 127.0.0.1:0 -cert "$R/$1.pem" -key "$R/$1.key" </dev/zero >"$R/$1.out" 2>&1 &
 	PIDS="$PIDS $!"
+	until_so listens $! || return 1
+	AT=$(listens $!)
+}
+# What repod serves, each file as the answer of a server that knows nothing else; and that there is no later root.
+copy_answers() {
+	(cd "$R/var/lib/bpfseal-repod" && find metadata blobs -type f) | while read -r file; do
+		mkdir -p "$R/copy/$(dirname "$file")"
+		size=$(stat -c %s "$R/var/lib/bpfseal-repod/$file")
+		{ printf 'HTTP/1.0 200 OK\r\nContent-Length: %s\r\n\r\n' "$size" && cat "$R/var/lib/bpfseal-repod/$file"; } >"$R/copy/$file"
+	done
+	printf 'HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n' >"$R/copy/metadata/2.root.json"
+}
+answer_all() { # NAME: the same, and it serves the copy
+	cd "$R/copy" || return 1
+	openssl s_server -quiet -HTTP -accept 127.0.0.1:0 -cert "$R/$1.pem" -key "$R/$1.key" </dev/null >"$R/$1.out" 2>&1 &
+	PIDS="$PIDS $!"
+	cd - || return 1
 	until_so listens $! || return 1
 	AT=$(listens $!)
 }
@@ -42,6 +60,12 @@ quiet certify good IP:127.0.0.1 2
 quiet certify other DNS:other.example 2
 quiet certify old IP:127.0.0.1 0
 sleep 2 # its second is over
+
+quiet copy_answers
+quiet answer_all good
+from "$AT" ca.pem
+ends 'everything is fetched from a server that is who it should be' 0 bpfseal sync --json
+check '... and is new' said '"state":"new"'
 
 quiet answer good
 from "$AT" nowhere.pem
