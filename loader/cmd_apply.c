@@ -34,11 +34,12 @@ static void planning_drop(struct planning *planning)
 	session_drop(&planning->session);
 }
 
-static int planning_open(struct planning *planning, const struct cli *cli, struct fault *why)
+static int planning_open(struct planning *planning, const struct cli *cli, unsigned needs,
+			 struct fault *why)
 {
 	struct session *session = &planning->session;
 
-	if (session_open(session, cli, SESSION_LOCKED | SESSION_NAMES, why) ||
+	if (session_open(session, cli, SESSION_LOCKED | SESSION_NAMES | needs, why) ||
 	    session_node(session, cli, why))
 		return -1;
 	planning->places = session_plan_places(session);
@@ -68,7 +69,7 @@ int run_plan(struct cli *cli, struct fault *why)
 	OWNED(planning_drop) struct planning planning = PLANNING_NONE;
 	const struct plan *plan;
 
-	if (planning_open(&planning, cli, why) || planning_decide(&planning, cli, why))
+	if (planning_open(&planning, cli, 0, why) || planning_decide(&planning, cli, why))
 		return -1;
 	plan = planning.plan;
 	if (report_plan(cli, plan, why))
@@ -208,7 +209,7 @@ int run_apply(struct cli *cli, struct fault *why)
 	OWNED(planning_drop) struct planning planning = PLANNING_NONE;
 
 	keep_memory();
-	if (planning_open(&planning, cli, why))
+	if (planning_open(&planning, cli, SESSION_RECORDS, why))
 		return -1;
 	planning.places.beside = true;
 	if (planning_decide(&planning, cli, why))

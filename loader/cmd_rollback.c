@@ -33,7 +33,8 @@ int run_rollback(struct cli *cli, struct fault *why)
 	struct plan_places places;
 
 	// Its policy holds here too; without it, 'unload' is what is left.
-	if (session_open(&session, cli, SESSION_LOCKED, why) || session_node(&session, cli, why))
+	if (session_open(&session, cli, SESSION_LOCKED | SESSION_RECORDS, why) ||
+	    session_node(&session, cli, why))
 		return -1;
 	places = session_plan_places(&session);
 	if (session_admit(&session, cli, &admit, why) || scan_all(&places, &plan, why))

@@ -18,7 +18,7 @@ int run_unload(struct cli *cli, struct fault *why)
 	size_t removed;
 	int failed;
 
-	if (session_open(&session, cli, SESSION_LOCKED, why))
+	if (session_open(&session, cli, SESSION_LOCKED | SESSION_RECORDS, why))
 		return -1;
 	places = session_plan_places(&session);
 	places.node = &nothing; // a broken node.json must not keep a chain in the kernel

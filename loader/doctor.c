@@ -30,6 +30,7 @@
 #include "base/program.h"
 #include "bpf/node.h"
 #include "keys/pin.h"
+#include "loader/reserve.h"
 #include "loader/source.h"
 #include "loader/sys.h"
 
@@ -484,17 +485,22 @@ static int open_if(struct doctor *doctor, const char *path, int *fd, struct faul
 	return 0;
 }
 
-// The only place where the whole log is verified: whoever appends to it checks no more than the newest file.
-static int look_at_audit(struct doctor *doctor, struct fault *why)
+static int look_at_room(struct doctor *doctor, int dirfd, struct fault *why)
 {
-	OWNED(drop_fd) int dirfd = -1;
+	if (!reserve_is_needed(dirfd))
+		return doctor_add(doctor, DOCTOR_OK, "room", NULL, why,
+				  "the disk has room for the records of what is applied");
+	return doctor_add(doctor, DOCTOR_FAILED, "room",
+			  "make room on the file system of " DIR_LOADER, why,
+			  "less than 1 MiB is free: soon nothing can be applied");
+}
+
+// The only place where the whole log is verified: whoever appends to it checks no more than the newest file.
+static int look_at_audit(struct doctor *doctor, int dirfd, struct fault *why)
+{
 	struct fault refusal = {0};
 	uint64_t records;
 
-	if (open_if(doctor, DIR_LOADER, &dirfd, why))
-		return -1;
-	if (dirfd < 0)
-		return 0;
 	if (audit_check(dirfd, "audit.log", &records, &refusal)) {
 		if (refusal.code == FAULT_DIGEST)
 			fault_fix(&refusal, "somebody wrote to it: keep its files for an "
@@ -509,11 +515,15 @@ static int look_at_audit(struct doctor *doctor, struct fault *why)
 int doctor_node(struct doctor *doctor, struct fault *why)
 {
 	OWNED(node_drop) struct node *node = NULL;
+	OWNED(drop_fd) int loader = -1;
 	OWNED(drop_fd) int store = -1;
 	OWNED(drop_fd) int trust = -1;
 	struct fault refusal = {0};
 
-	if (look_at_audit(doctor, why))
+	if (open_if(doctor, DIR_LOADER, &loader, why))
+		return -1;
+	if (loader >= 0 &&
+	    (look_at_room(doctor, loader, why) || look_at_audit(doctor, loader, why)))
 		return -1;
 	if (node_load(doctor->root, NULL, &node, &refusal))
 		return add_refusal(doctor, DOCTOR_FAILED, "node.json", &refusal, why);

@@ -15,6 +15,7 @@
 #include "base/program.h"
 #include "loader/bpffs.h"
 #include "loader/moment.h"
+#include "loader/reserve.h"
 
 #define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
 #define TRACEFS	     "/sys/kernel/tracing"
@@ -28,6 +29,8 @@ void session_drop(struct session *session)
 			 session->bpffs_path,  session->logs_path,  session->tree,
 			 session->output_path};
 
+	if (session->keeps_reserve)
+		reserve_keep(session->loader_dirfd);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
 		drop_fd(fds[i]);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
@@ -169,6 +172,17 @@ static int session_give_up_root(struct session *session, const struct cli *cli, 
 	return session_become(session, cli, node, why);
 }
 
+// Before anything is written.
+static void session_make_room(struct session *session, const struct cli *cli)
+{
+	session->keeps_reserve = true;
+	if (reserve_use(session->loader_dirfd))
+		cli_note(cli,
+			 "warning: the disk of %s is full: this writes in the room that was "
+			 "kept for it; make more",
+			 session->loader_path);
+}
+
 int session_open(struct session *session, const struct cli *cli, unsigned needs, struct fault *why)
 {
 	session->now = cli_now(cli);
@@ -183,6 +197,8 @@ int session_open(struct session *session, const struct cli *cli, unsigned needs,
 		return fault_within(why, "another loader is at work");
 	// Whom we waited for may have trusted a later time than the one that we began at.
 	session->now = moment_now().wall_ms / 1000;
+	if (needs & SESSION_RECORDS)
+		session_make_room(session, cli);
 	return 0;
 }
 

@@ -18,8 +18,9 @@ struct session {
 	int64_t now;
 	int store_dirfd, loader_dirfd, trust_dirfd, objects_dirfd, logs_dirfd, lock_fd;
 	char *config_path, *store_path, *loader_path, *bpffs_path, *logs_path, *tree;
-	char *output_path; // one more directory to write in; set before session_open, NULL: none
-	struct node *node; // NULL until session_node
+	bool keeps_reserve; // session_drop takes it again
+	char *output_path;  // one more directory to write in; set before session_open, NULL: none
+	struct node *node;  // NULL until session_node
 	struct events *events; // tracepoints that node.json allows
 	// NAMER_NONE without SESSION_NAMES, or where node.json does not grant it.
 	struct namer namer;
@@ -34,6 +35,8 @@ void session_drop(struct session *session);
 
 enum session_need {
 	SESSION_LOCKED = 1, // wait for the loader's lock
+	SESSION_RECORDS =
+		8, // then write records: on a full disk in the room kept for them (loader/reserve.h)
 	SESSION_NAMES = 2,  // start the namer
 	SESSION_EVICTS = 4, // the namer hands out what node.json lets evict
 };

@@ -93,6 +93,40 @@ check '... and every chain is back' is_all
 echo "# from our own copies alone: $TOOK ms"
 mv "$R/store.away" "$R/var/lib/bpfseal/store"
 
+# ---- on a full disk ----
+LOADER=$R/var/lib/bpfseal-loader
+mv "$LOADER" "$R/loader.away"
+mkdir "$LOADER"
+quiet mount -t tmpfs -o size=8m,mode=755 none "$LOADER"
+quiet cp -a "$R/loader.away/." "$LOADER"
+chown --reference="$R/loader.away" "$LOADER"
+chmod --reference="$R/loader.away" "$LOADER"
+fill() { dd if=/dev/zero of="$LOADER/ballast" bs=4k 2>/dev/null; } # until nothing more fits
+rm -f "$LOADER/reserve"
+fill
+reboot
+boot
+check 'with a full disk and no room kept nothing can be recorded' [ "$GOT" != 0 ]
+check '... so nothing is loaded' [ "$(running)" = '0 0' ]
+rm "$LOADER/ballast"
+quiet node apply
+fill
+node doctor >"$R/tap.out" 2>&1
+check 'doctor tells that the disk is full' said 'less than 1 MiB is free: soon nothing can be applied'
+reboot
+boot
+check 'in the room that an apply has kept the chains come back' [ "$GOT" = 0 ]
+check '... every one' is_all
+check '... and make room, somebody is told' said "warning: the disk of $LOADER is full"
+check '... as room is kept for the next time' [ -s "$LOADER/reserve" ]
+reboot
+boot
+check '... which finds it' [ "$GOT" = 0 ]
+check '... and comes back too' is_all
+umount "$LOADER"
+rmdir "$LOADER"
+mv "$R/loader.away" "$LOADER"
+
 # ---- stale, with something new at hand ----
 write_boot '*'
 quiet node apply

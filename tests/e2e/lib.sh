@@ -46,7 +46,7 @@ world_end() {
 	for pid in $PIDS; do kill "$pid" 2>/dev/null; done
 	for pid in $PIDS; do wait "$pid" 2>/dev/null; done
 	ip netns list 2>/dev/null | grep -q "^$NS\b" && ip netns del "$NS"
-	mountpoint -q "$R/sys/fs/bpf" && umount "$R/sys/fs/bpf"
+	for mounted in sys/fs/bpf var/lib/bpfseal-loader; do mountpoint -q "$R/$mounted" && umount "$R/$mounted"; done
 	rm -rf "$R"
 }
 
