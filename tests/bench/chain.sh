@@ -106,7 +106,7 @@ peers() { # KIND
 # Put away, not deleted: some file systems look for a new file's place longer where many were deleted just before.
 mkdir "$R/forgotten"
 forget="mv '$R/var/lib/bpfseal-loader/objects' \$(mktemp -d '$R/forgotten/XXXXXX')"
-unload="'$BIN/bpfseal' unload eth0 --root '$R' >/dev/null"
+unload="'$BIN/bpfseal' unload eth0 --root '$R' >/dev/null 2>&1"
 printf '\n%-42s %27s   %27s\n' "bpfseal apply, ten programs ($RUNS runs)" 'wall ms' 'CPU ms'
 printf '%-42s %9s %9s %7s   %9s %9s %7s\n' '' 'verifier' 'all' '' 'verifier' 'all' ''
 for kind in count core heavy heavier; do
