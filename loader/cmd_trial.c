@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/auxv.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/jail.h"
@@ -14,6 +13,7 @@
 #include "base/program.h"
 #include "bpf/brief.h"
 #include "loader/moment.h"
+#include "loader/sys.h"
 #include "loader/trial.h"
 
 #define TRIAL_CAPS (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
@@ -60,13 +60,11 @@ static int become(struct fault *why)
 
 static int shut(struct fault *why)
 {
-	char kernel_config[128];
-	struct utsname about;
+	char kernel_config[SYS_CONFIG_PATH];
 	bool enforced;
 
-	if (uname(&about))
-		return fault_errno(why, FAULT_OTHER, "cannot name this kernel");
-	snprintf(kernel_config, sizeof(kernel_config), "/boot/config-%.64s", about.release);
+	if (sys_kernel_config(kernel_config, why))
+		return -1;
 	const struct jail_path paths[] = {
 		{.path = "/sys/kernel/btf"},
 		{.path = "/sys/devices/system/cpu"},

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -16,6 +15,7 @@
 #include "loader/bpffs.h"
 #include "loader/moment.h"
 #include "loader/reserve.h"
+#include "loader/sys.h"
 
 #define LOADER_CAPS  (JAIL_CAP(CAP_BPF) | JAIL_CAP(CAP_NET_ADMIN) | JAIL_CAP(CAP_PERFMON))
 #define TRACEFS	     "/sys/kernel/tracing"
@@ -116,13 +116,11 @@ static int session_directories(struct session *session, const struct cli *cli, s
 // From here on only these files can be reached, and only the calls that a loader needs.
 static int session_shut(const struct session *session, struct fault *why)
 {
-	char kernel_config[128];
-	struct utsname about;
+	char kernel_config[SYS_CONFIG_PATH];
 	bool enforced;
 
-	if (uname(&about))
-		return fault_errno(why, FAULT_OTHER, "cannot name this kernel");
-	snprintf(kernel_config, sizeof(kernel_config), "/boot/config-%.64s", about.release);
+	if (sys_kernel_config(kernel_config, why))
+		return -1;
 	const struct jail_path paths[] = {
 		{.path = session->config_path},
 		{.path = session->store_path},

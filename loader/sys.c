@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -274,6 +276,16 @@ int sys_grace(struct fault *why)
 {
 	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		return fault_errno(why, FAULT_KERNEL, "cannot wait for packets in flight");
+	return 0;
+}
+
+int sys_kernel_config(char path[static SYS_CONFIG_PATH], struct fault *why)
+{
+	struct utsname about;
+
+	if (uname(&about))
+		return fault_errno(why, FAULT_OTHER, "cannot name this kernel");
+	snprintf(path, SYS_CONFIG_PATH, "/boot/config-%.64s", about.release);
 	return 0;
 }
 

@@ -87,6 +87,10 @@ int sys_tcx_detach(uint32_t ifindex, enum hook hook, uint32_t program_id, bool *
 // Returns when every packet that was inside a program at the call has left it.
 int sys_grace(struct fault *why) MUST_CHECK;
 
+// The path of the file that has this kernel's configuration (kconfig externs), which need not exist.
+#define SYS_CONFIG_PATH 128
+int sys_kernel_config(char path[static SYS_CONFIG_PATH], struct fault *why) MUST_CHECK;
+
 // A descriptor's own copy of some bytes that nobody can change any more.
 int sys_sealed(const void *data, size_t len, const char *name, int *out, struct fault *why)
 	MUST_CHECK;

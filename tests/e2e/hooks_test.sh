@@ -7,14 +7,9 @@ set -u
 . "$(dirname "$0")/tap.sh"
 kernel_world
 inside() { nsenter --net="/run/netns/$NS" "$@"; }
-wire() { # N
-	ip -n "$NS" link add "eth$1" type veth peer name "wire$1"
-	ip -n "$NS" link set "eth$1" up
-	ip -n "$NS" link set "wire$1" up
-}
 inside sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'
 ip -n "$NS" link set lo up
-wire 0
+wire eth0 wire0
 
 quiet world_team
 quiet release "$SOURCE/bpf/count.json" "$SOURCE/tests/e2e/flow-1.0.json"
@@ -108,7 +103,7 @@ fi
 check 'unload takes ours' node unload
 check '... and no other filter' has_theirs ingress
 ip -n "$NS" link del eth0
-wire 0
+wire eth0 wire0
 write_interfaces "\"eth0\": { \"tc_attach\": \"clsact\", $flow }"
 quiet node apply
 check 'a qdisc that we made goes with our last filter' node unload
@@ -144,7 +139,7 @@ check '... in its row' said 'vpn0 .*wait'
 ends 'status too' 8 node status --check
 check '... by name' said 'interface_missing'
 ip -n "$NS" link add vpn0 type veth peer name vpn1
-wire 1
+wire eth1 wire1
 check 'when it comes, and another one of the pattern' node apply
 check '... both get their chains' runs eth0 eth1 vpn0
 ends '... and all is well' 0 node status --check

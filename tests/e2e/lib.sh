@@ -215,11 +215,15 @@ NODE
 
 # A veth pair in the node's namespace: eth0 is the node's interface, wire0 the cable's other end.
 world_wire() {
-	ip -n "$NS" link set lo up
-	ip -n "$NS" link add eth0 type veth peer name wire0
-	ip -n "$NS" link set eth0 up
-	ip -n "$NS" link set wire0 up
+	ip -n "$NS" link set lo up && wire eth0 wire0
 }
+# One interface and what is at its other end, both up.
+wire() { # IFACE [PEER]
+	ip -n "$NS" link add "$1" type veth peer name "${2:-wire-$1}" &&
+		ip -n "$NS" link set "$1" up && ip -n "$NS" link set "${2:-wire-$1}" up
+}
+# Whether `status` has a finding of that code.
+finding() { node status --json | jq -e --arg code "$1" 'any(.findings[]; .code == $code)' >/dev/null; }
 packets() { nsenter --net="/run/netns/$NS" "$PLAYERS/packets" "$@"; }
 # Packets for as long as something takes.
 stream_begin() { # IFACE RATE

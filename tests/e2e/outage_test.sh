@@ -7,7 +7,6 @@ set -u
 . "$(dirname "$0")/tap.sh"
 kernel_world
 ip -n "$NS" link set lo up
-wire() { ip -n "$NS" link add "$1" type veth peer name "wire-$1" && ip -n "$NS" link set "$1" up && ip -n "$NS" link set "wire-$1" up; }
 quiet wire eth0
 quiet wire eth1
 
@@ -16,7 +15,6 @@ quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf
 quiet pin
 chains() { node status --json | jq -r '[.chains[] | .interface as $i | .members[] | select(.state == "running") | "\($i) \(.name)"] | join(" ")'; }
 holds() { [ "$(chains)" = "$1" ] || { echo "it is: $(chains)"; return 1; }; }
-finding() { node status --json | jq -e --arg code "$1" 'any(.findings[]; .code == $code)' >/dev/null; }
 forget() { quiet bpftool link detach pinned "$R/sys/fs/bpf/bpfseal/$1/xdp/link"; rm -rf "$R/sys/fs/bpf/bpfseal/$1"; }
 outage() { mv "$R/var/lib/bpfseal/store" "$R/store.away" && mkdir "$R/var/lib/bpfseal/store"; }
 outage_over() { rmdir "$R/var/lib/bpfseal/store" && mv "$R/store.away" "$R/var/lib/bpfseal/store"; }

@@ -26,7 +26,6 @@ events='"tracepoint/syscalls/sys_enter_getpgid", "raw_tracepoint/sched_process_*
 open="\"helpers\": [\"base\", \"tracing\"], \"probes\": [ $events ]"
 seen() { node map get net/forks seen --interface "$1" --hook "$2" --json | jq '.entries[0].value'; }
 counts() { before=$(seen "$@") && /bin/true && /bin/true && [ "$(seen "$@")" -gt "$before" ]; }
-finding() { node status --json | jq -e --arg code "$1" 'any(.findings[]; .code == $code)' >/dev/null; }
 
 write_probes "\"eth0\": { \"xdp\": [ $USE ] }" "" '"helpers": ["base", "tracing"]'
 quiet bpfseal sync

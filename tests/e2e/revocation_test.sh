@@ -15,7 +15,6 @@ sign_net() { quiet with_keys release-1 release-2 -- bpfseal sign "$R/team/metada
 # The programs of the chain in order, "net/allow 1.0.0 net/count 2.0.0", and whether each runs.
 chain() { node status --json | jq -r '[.chains[].members[] | select(.state == "running") | "\(.name) \(.version)"] | join(" ")'; }
 holds() { [ "$(chain)" = "$1" ] || { echo "it is: $(chain)"; return 1; }; }
-finding() { node status --json | jq -e --arg code "$1" 'any(.findings[]; .code == $code)' >/dev/null; }
 send() { packets send wire0 --src 10.0.0.1 --count "${1:-10}" >/dev/null; }
 flows() { before=$(counter net/count counts 17 packets) && send 10 && [ "$(counter net/count counts 17 packets)" = $((before + 10)) ]; }
 # How many of five packets get through the chain.

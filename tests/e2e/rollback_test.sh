@@ -12,7 +12,6 @@ quiet release "$SOURCE/bpf/allow.json" "$SOURCE/bpf/ratelimit.json" "$SOURCE/bpf
 quiet pin
 chain() { node status --json | jq -r '[.chains[].members[] | select(.state == "running") | "\(.name) \(.version)"] | join(" ")'; }
 holds() { [ "$(chain)" = "$1" ] || { echo "it is: $(chain)"; return 1; }; }
-finding() { node status --json | jq -e --arg code "$1" 'any(.findings[]; .code == $code)' >/dev/null; }
 counted() { counter net/count counts 17 packets; }
 old='net/allow 1.0.0 net/ratelimit 1.0.0 net/count 1.0.0'
 new='net/allow 1.0.0 net/ratelimit 1.0.0 net/count 2.0.0'

@@ -10,9 +10,7 @@ kernel_world
 promise_begin
 ip -n "$NS" link set lo up
 for iface in x0 x1 x2 x3 x4; do
-	ip -n "$NS" link add $iface type veth peer name wire-$iface
-	ip -n "$NS" link set $iface up
-	ip -n "$NS" link set wire-$iface up
+	wire $iface
 done
 configure() { # FILE
 	cat >"$R/node.json"

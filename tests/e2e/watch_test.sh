@@ -13,11 +13,6 @@ ip -n "$NS" link set lo up
 # x* have a chain on XDP, t* one on TC by TCX (by clsact where the kernel has none), c0 one by clsact. Each is attacked twice
 # at most: the third time within a minute is a fight, and has its own test.
 XDP='x0 x1 x2 x3 x4 x5'
-wire() { # IFACE
-	ip -n "$NS" link add "$1" type veth peer name "wire-$1"
-	ip -n "$NS" link set "$1" up
-	ip -n "$NS" link set "wire-$1" up
-}
 for iface in $XDP t0 t1 t2 c0; do wire "$iface"; done
 configure() { # WATCH [VALUE]: node.json with this section "watch"
 	{
