@@ -93,13 +93,13 @@ check '... and apply takes it back' is_dropped 10.0.0.3
 check '... to what node.json says' is_value 4 net/knobs tuned 0 --hook xdp
 ends 'an entry is taken away by hand' 0 node map delete net/allow allow_v4 10.0.0.2
 check '... and is gone' is_dropped 10.0.0.2
-sed 's/"tuned":/"learned": [ { "key": 1, "value": 3 } ], "tuned":/' "$NODE" >"$R/node.learned"
+sed 's/"tuned":/"learned": [ { "key": 5, "value": 3 } ], "tuned":/' "$NODE" >"$R/node.learned"
 cat "$R/node.learned" >"$NODE"
 quiet node apply
-ends "what is a program's own is set by force" 0 node map set net/knobs learned 1 9 --hook xdp --force
+ends "what is a program's own is set by force" 0 node map set net/knobs learned 5 9 --hook xdp --force
 check '... and said to stay' said 'writes that again only when it is changed there'
 ends '... which it does' 0 node apply
-check '... as it was set' [ "$(node map get net/knobs learned 1 --hook xdp --json | jq -c '.entries[0].value')" = 9 ]
+check '... as it was set' [ "$(node map get net/knobs learned 5 --hook xdp --json | jq -c '.entries[0].value')" = 9 ]
 ends 'a counter is not set' 5 node map set net/allow allow_drops 0 0
 check '... but says how' said 'fix: --force writes it all the same'
 check '... and is, by force' node map set net/allow allow_drops 0 0 --force
